@@ -1,0 +1,1 @@
+"""From raw talking-face video to verified WebDataset shards, one module per corpus."""

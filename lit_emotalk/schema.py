@@ -1,0 +1,61 @@
+"""The shard contract: what a sample of a signals or frames shard holds.
+
+One clip is one sample. A signals shard `signals-NNNNNN.tar` and its frames shard `frames-NNNNNN.tar` hold the same
+keys in the same order; a sound-only corpus has signals shards whose samples lack the face entries.
+
+Times: T video frames at `FPS`; frame t covers the samples [640 t, 640 (t + 1)) and the mel columns 4t .. 4t + 3.
+"""
+
+VERSION = 1
+
+FPS = 25
+SAMPLE_RATE = 16_000
+SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
+MEL_BANDS = 80
+MEL_HOP = 160
+MEL_WINDOW = 640
+MEL_LOW_HZ = 55.0
+MEL_HIGH_HZ = 7600.0
+MEL_FLOOR = 1e-5
+MEL_PER_FRAME = SAMPLES_PER_FRAME // MEL_HOP
+LANDMARKS = 478
+
+SPLITS: tuple[str, ...] = ("train", "val", "test")
+
+SIGNALS_ENTRIES: dict[str, str] = {
+    "json": "the clip's record, see RECORD",
+    "mel.npy": "(4T, 80) float16, natural log of the mel magnitude spectrogram, floored at 1e-5",
+    "flac": "T * 640 samples, 16 kHz mono, 16 bit",
+    "coeffs.npy": "(T, layout.size) float32, expression and pose, read with the speaker's resting shape",
+    "single.npy": "(T, layout.expression_size) float32, expression of each frame read on its own, without a "
+    "resting shape: what a single picture of an unknown person gives",
+    "landmarks.npy": "(T, 478, 3) float16, MediaPipe's mesh in units of the crop (0..1 right and down; depth in the "
+    "same unit)",
+    "jpg": "the key frame: the crop at the emotion's apex",
+}
+
+FRAMES_ENTRIES: dict[str, str] = {
+    "json": "the same record",
+    "coeffs.npy": "as in the signals shard",
+    "landmarks.npy": "as in the signals shard",
+    "NNNN.jpg": "the crop of frame NNNN (0000 .. T-1), RGB, square, record['frame_size'] pixels",
+}
+
+FACE_ENTRIES: tuple[str, ...] = ("coeffs.npy", "single.npy", "landmarks.npy", "jpg")
+
+RECORD: dict[str, str] = {
+    "key": "unique name of the clip, letters, digits, '_' and '-' only: SPEAKER_EMOTION_LEVEL_NAME",
+    "corpus": "mead, ravdess, voxceleb2, synthetic, folder",
+    "speaker": "speaker's name within the corpus",
+    "emotion": "canonical emotion or compound, or null where unknown",
+    "level": "1..3, or null where unknown",
+    "text": "what is said, or null",
+    "frames": "T",
+    "frame_size": "pixels of the frames' side, or null for sound only",
+    "layout": "name of the coefficient layout, or null for sound only",
+    "key_frame": "index of the key frame, or null",
+    "crop": "[centre x, centre y, half width] in pixels of the source video, or null",
+    "source": "path of the source video relative to the corpus root",
+    "phonemes": "[[name, start s, end s], ...] where known, else null",
+    "lost_frames": "frames in which no face was found, filled from their neighbours",
+}
