@@ -1,0 +1,94 @@
+# lit_emotalk: every target sets up what it needs. `make help` lists them.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUT ?= outputs/demo
+RECIPE ?= experiments/recipes/demo.yaml
+SYNTHETIC_SCALE ?= demo
+ARGS ?=
+STAMP := $(VENV)/.installed
+
+export PYTHONUNBUFFERED = 1
+export TOKENIZERS_PARALLELISM = false
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo data train-stage1 train-stage2 train-stage3 train-sync train-tracker evaluate tables animate \
+	verify corpus-sheet test test-all lint format clean-demo
+
+help:  ## show this help
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## ?/\1\t/' | \
+		awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@echo "  Variables: EXPERIMENT=experiments/...yaml  ARGS=\"--trainer.devices 4 ...\"  PYTHON=python3.12"
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "lit-emotalk: error: no Python 3.11 or 3.12 found; name one with make PYTHON=..." >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (a few minutes, about 7 GB)"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[synthetic,text,identity,dev]"
+	@$(BIN)/lit-emotalk weights fetch face_landmarker
+	@touch $(STAMP)
+
+setup: $(STAMP)  ## create .venv and install the pinned dependencies
+	@echo "ready: $(BIN)/lit-emotalk --help"
+
+demo: $(STAMP)  ## from nothing to an emotional talking face (about 15 minutes on two cores)
+	@$(BIN)/lit-emotalk recipe experiments/recipes/demo.yaml $(ARGS)
+
+data: $(STAMP)  ## make the embedded corpus and its shards
+	@$(BIN)/lit-emotalk recipe $(RECIPE) --until prepare $(ARGS)
+
+# Without EXPERIMENT a train target runs the recipe's step, with everything that it needs before it.
+define train
+	@if [ -n "$(EXPERIMENT)" ]; then $(BIN)/lit-emotalk fit --config $(EXPERIMENT) $(ARGS); \
+	else $(BIN)/lit-emotalk recipe $(RECIPE) --target $(1) --extra "$(ARGS)"; fi
+endef
+
+train-stage1: $(STAMP)  ## train the emotion space (align)
+	$(call train,train-align)
+
+train-stage2: $(STAMP)  ## train speech and emotion to coefficients (EAC)
+	$(call train,train-eac)
+
+train-stage3: $(STAMP)  ## train the face generator (HEF)
+	$(call train,train-hef)
+
+train-sync: $(STAMP)  ## train the sync expert
+	$(call train,train-sync)
+
+train-tracker: $(STAMP)  ## re-make the tracker's weights that ship in the package
+	@$(BIN)/python -m data_prep.train_tracker --output lit_emotalk/face/tracker.safetensors $(ARGS)
+
+evaluate: $(STAMP)  ## score the demo's models on speakers never seen in training
+	@$(BIN)/lit-emotalk recipe $(RECIPE) --target evaluate $(ARGS)
+
+tables: $(STAMP)  ## print the tables of the evaluation
+	@$(BIN)/lit-emotalk recipe $(RECIPE) --target tables $(ARGS)
+
+animate: $(STAMP)  ## animate a portrait: make animate ARGS="--portrait P --speech A --emotion 'a furious person' --output O.mp4"
+	@if [ -n "$(ARGS)" ]; then $(BIN)/lit-emotalk animate --models $(OUT)/models $(ARGS); \
+	else $(BIN)/lit-emotalk recipe $(RECIPE) --target animate; fi
+
+verify: $(STAMP)  ## check the demo's shards completely
+	@$(BIN)/python -m data_prep.verify $(OUT)/shards $(ARGS)
+
+corpus-sheet: $(STAMP)  ## draw the embedded corpus: speakers x emotions x levels
+	@$(BIN)/python -m data_prep.synthetic.sheet --corpus $(OUT)/corpus --output $(OUT)/corpus_sheet.png
+
+test: $(STAMP)  ## the tests that need no GPU and no other data (under 10 minutes)
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-all: $(STAMP)  ## also the slow, GPU and shared-data tests
+	@$(BIN)/python -m pytest -m "" $(ARGS)
+
+lint: $(STAMP)  ## ruff and mypy
+	@$(BIN)/ruff check lit_emotalk data_prep tests
+	@$(BIN)/ruff format --check lit_emotalk data_prep tests
+	@$(BIN)/mypy lit_emotalk data_prep
+
+format: $(STAMP)  ## let ruff mend what it can
+	@$(BIN)/ruff check --fix lit_emotalk data_prep tests
+	@$(BIN)/ruff format lit_emotalk data_prep tests
+
+clean-demo:  ## remove what the demo made
+	rm -rf outputs/demo
