@@ -1,0 +1,133 @@
+"""Sound: reading any file's track as 16 kHz mono, and the log-mel spectrogram."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import av
+import librosa
+import numpy as np
+
+from lit_emotalk import schema
+from lit_emotalk.errors import UserError
+
+SILENCE_PEAK = 1e-4
+"""A track whose largest sample is below this (-80 dB) counts as silent (our choice)."""
+
+MAX_PEAK = 8.0
+"""Float files may overshoot 1 a little; beyond this the scale is wrong."""
+
+GAP_SECONDS = 0.02
+"""A longer hole in the timestamps is filled with silence, so that later sound stays in its place."""
+
+
+def load_audio(path: Path | str) -> np.ndarray:
+    """The first audio track of a sound or video file: float32 (N,) in [-1, 1], 16 kHz, mono (channels' mean).
+
+    In a file with video, sample 0 is at the first video frame: earlier sound is cut, a later start is padded.
+    Raises UserError for a file that is missing, unreadable, damaged, without an audio track, shorter than one
+    video frame, silent, or that holds NaN.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"no such audio file: {path}")
+    if path.stat().st_size == 0:
+        raise UserError(f"{path} is empty (0 bytes); give a file with sound")
+    try:
+        samples, rate = _decode(path)
+    except (av.FFmpegError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"cannot read sound from {path} ({reason}); give a wav, flac, mp3, m4a or mp4"
+        ) from error
+    if not np.isfinite(samples).all():
+        raise UserError(f"{path} holds samples that are not numbers (NaN or infinite); export it again")
+    peak = float(np.abs(samples).max(initial=0.0))
+    if peak > MAX_PEAK:
+        raise UserError(f"{path} has samples up to {peak:.0f}, expected [-1, 1]; export it again, scaled")
+    if rate != schema.SAMPLE_RATE:
+        samples = librosa.resample(
+            samples, orig_sr=rate, target_sr=schema.SAMPLE_RATE, res_type="soxr_hq", scale=False
+        )
+    if len(samples) < schema.SAMPLES_PER_FRAME:
+        seconds = len(samples) / schema.SAMPLE_RATE
+        raise UserError(f"{path} holds {seconds:.3f} s of sound, too short; at least 0.04 s are needed")
+    if np.abs(samples).max() < SILENCE_PEAK:
+        raise UserError(f"{path} is silent; give a recording with speech")
+    return np.clip(samples, -1.0, 1.0).astype(np.float32)
+
+
+def _decode(path: Path) -> tuple[np.ndarray, int]:
+    """All samples of the first audio track, float32 mono at the track's own rate, aligned with the video."""
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            raise UserError(f"{path} has no audio track; give a file with sound")
+        stream = container.streams.audio[0]
+        start = _video_start(container)
+        rate = stream.codec_context.sample_rate
+        if not rate:
+            raise UserError(f"cannot read sound from {path} (no sample rate); export it again")
+        resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
+        chunks: list[np.ndarray] = []
+        filled = 0
+        for frame in container.decode(stream):
+            seconds = frame.time
+            for converted in resampler.resample(frame):
+                chunk = converted.to_ndarray().astype(np.float32).mean(axis=0)
+                if start is None and seconds is not None:
+                    start = seconds
+                if seconds is not None and start is not None:
+                    hole = round((seconds - start) * rate) - filled
+                    if hole > GAP_SECONDS * rate:
+                        chunks.append(np.zeros(hole, np.float32))
+                        filled += hole
+                    elif hole < 0 and filled == 0:
+                        early = min(-hole, len(chunk))
+                        chunk = chunk[early:]
+                        if early < -hole:
+                            continue
+                chunks.append(chunk)
+                filled += len(chunk)
+    return (np.concatenate(chunks) if chunks else np.zeros(0, np.float32)), rate
+
+
+def _video_start(container: av.container.InputContainer) -> float | None:
+    """Time in seconds of the first video frame; None without moving pictures (cover art is none)."""
+    for video in container.streams.video:
+        if video.disposition & av.stream.Disposition.attached_pic:
+            continue
+        if video.start_time is not None and video.time_base is not None:
+            return float(video.start_time * video.time_base)
+    return None
+
+
+@lru_cache(maxsize=1)
+def mel_filters() -> np.ndarray:
+    """Slaney mel filters, (80, 321) float32: bands x bins of a 640-sample window at 16 kHz."""
+    return librosa.filters.mel(
+        sr=schema.SAMPLE_RATE,
+        n_fft=schema.MEL_WINDOW,
+        n_mels=schema.MEL_BANDS,
+        fmin=schema.MEL_LOW_HZ,
+        fmax=schema.MEL_HIGH_HZ,
+    ).astype(np.float32)
+
+
+def log_mel(samples: np.ndarray) -> np.ndarray:
+    """Natural log of the mel magnitude spectrogram: samples (N,) in [-1, 1] at 16 kHz -> float32 (4T, 80).
+
+    T = N // 640 video frames; the samples beyond them are not used. Column k is a Hann window of 640 samples
+    centred on sample 160 k + 80 (zeros beyond the ends), so that frame t owns the columns 4t .. 4t + 3.
+    Values are floored at log(1e-5). Raises UserError if there is not one whole frame.
+    """
+    frames = len(samples) // schema.SAMPLES_PER_FRAME
+    if frames == 0:
+        raise UserError(
+            f"{len(samples)} samples are too short; at least {schema.SAMPLES_PER_FRAME} are needed"
+        )
+    pad = (schema.MEL_WINDOW - schema.MEL_HOP) // 2
+    padded = np.pad(np.asarray(samples[: frames * schema.SAMPLES_PER_FRAME], np.float32), pad)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, schema.MEL_WINDOW)[:: schema.MEL_HOP]
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(schema.MEL_WINDOW, dtype=np.float32) / schema.MEL_WINDOW)
+    magnitude = np.abs(np.fft.rfft(windows * hann, axis=1)).astype(np.float32)
+    mel = magnitude @ mel_filters().T
+    return np.log(np.maximum(mel, schema.MEL_FLOOR)).astype(np.float32)
