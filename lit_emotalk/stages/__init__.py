@@ -1,0 +1,19 @@
+"""Training stages, one LightningModule each; each is imported only when it is asked for."""
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "AlignStage": "lit_emotalk.stages.align",
+    "EACStage": "lit_emotalk.stages.eac",
+    "HEFStage": "lit_emotalk.stages.hef",
+    "SyncStage": "lit_emotalk.stages.sync",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
