@@ -1,0 +1,110 @@
+"""`lit-emotalk animate`: a portrait, a speech clip and an emotion become a video with sound."""
+
+import argparse
+import csv
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from lit_emotalk.errors import UserError
+from lit_emotalk.files import atomic_path
+from lit_emotalk.schema import FPS, MEL_PER_FRAME, SAMPLES_PER_FRAME
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    parser = argparse.ArgumentParser(prog="lit-emotalk animate", description=__doc__)
+    parser.add_argument("--portrait", required=True, help="picture with a face")
+    parser.add_argument("--speech", required=True, help="sound file, or a video with sound")
+    emotion = parser.add_mutually_exclusive_group()
+    emotion.add_argument("--emotion", metavar="TEXT", help='in words: "a furious person"')
+    emotion.add_argument("--emotion-image", metavar="FILE", help="a picture of a face that shows it")
+    emotion.add_argument("--emotion-audio", metavar="FILE", help="a sound of someone speaking with it")
+    emotion.add_argument(
+        "--emotion-label", metavar="NAME", help="a canonical emotion's name: happy, sad, ..."
+    )
+    parser.add_argument("--intensity", type=float, default=1.0, help="0..1 (default 1)")
+    parser.add_argument("--models", required=True, help="folder with the exports align, eac and hef")
+    parser.add_argument("--output", required=True, help="the mp4 to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
+    parser.add_argument(
+        "--face", type=int, help="which face of the portrait, from the left, from 0 (default: largest)"
+    )
+    parser.add_argument(
+        "--motion", choices=("natural", "none"), default="natural", help="head motion and blinks"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the natural motion")
+    parser.add_argument(
+        "--coefficients-out", metavar="CSV", help="also write time, 51 ARKit weights and pose"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    return parser
+
+
+def main(argv: list[str]) -> None:
+    """Run the command; raises UserError for wrong input."""
+    args = build_parser().parse_args(argv)
+    output = checked_output(args.output, args.overwrite)
+    from lit_emotalk.audio import load_audio, log_mel
+    from lit_emotalk.motion import add_natural_motion
+    from lit_emotalk.pipeline import Emotion, TalkingFace, coefficients_of
+    from lit_emotalk.progress import track
+    from lit_emotalk.video import write_video
+
+    began = time.monotonic()
+    modality = (args.emotion, args.emotion_image, args.emotion_audio, args.emotion_label)
+    own_voice = args.speech if all(value is None for value in modality) else None
+    emotion = Emotion(
+        text=args.emotion,
+        image=args.emotion_image,
+        audio=args.emotion_audio or own_voice,
+        label=args.emotion_label,
+        intensity=args.intensity,
+    )
+    if own_voice:
+        print("no emotion given: the speech clip's own voice sets it", file=sys.stderr)
+    samples = load_audio(args.speech)
+    mel = log_mel(samples)
+    if len(mel) < MEL_PER_FRAME:
+        raise UserError(f"{args.speech} is shorter than one video frame (40 ms); give longer speech")
+    face = TalkingFace.load(args.models, args.device)
+    portrait = face.read_portrait(args.portrait, args.face)
+    expression = face.expression(mel, face.code(emotion), emotion.intensity)
+    coefficients = coefficients_of(expression, portrait.coefficients[-6:])
+    if args.motion == "natural":
+        coefficients = add_natural_motion(coefficients, args.seed)
+    loaded = time.monotonic()
+    if args.coefficients_out:
+        write_coefficients(args.coefficients_out, coefficients)
+    frames = track(face.render(portrait, coefficients), "frames", len(coefficients), "frames")
+    write_video(output, frames, fps=FPS, audio=samples[: len(coefficients) * SAMPLES_PER_FRAME])
+    done = time.monotonic()
+    count = len(coefficients)
+    print(
+        f"wrote {output}: {count} frames of {face.resolution} px, {count / FPS:.2f} s; "
+        f"preparation {loaded - began:.1f} s, "
+        f"rendering and encoding {done - loaded:.1f} s ({count / (done - loaded):.1f} frames/s)"
+    )
+
+
+def checked_output(name: str, overwrite: bool) -> Path:
+    """The output's path, refused where it is no mp4 or exists already."""
+    output = Path(name)
+    if output.suffix.lower() != ".mp4":
+        raise UserError(f"the output must be an .mp4 file, not {output.name}")
+    if output.exists() and not overwrite:
+        raise UserError(f"{output} exists; give another name or --overwrite")
+    return output
+
+
+def write_coefficients(path: str, coefficients: np.ndarray) -> None:
+    """Write coefficients (T, 57) as CSV: seconds, the 51 named weights, then the six pose numbers."""
+    from lit_emotalk.pipeline import coefficient_header
+
+    with atomic_path(path) as temporary, open(temporary, "w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(coefficient_header())
+        for index, row in enumerate(coefficients):
+            writer.writerow([f"{index / FPS:.2f}", *(f"{value:.5f}" for value in row)])
