@@ -1,0 +1,66 @@
+"""The square that a clip's frames are cut to: one per clip, whole head, never re-aligned per frame."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from lit_emotalk.face.regions import box
+
+HEAD_SCALE = 1.55
+"""Side of the crop per larger side of the face's box: hair, ears and a bit of neck fit (our choice)."""
+HEAD_SHIFT = 0.10
+"""How far the crop's centre lies above the box's centre, per larger side of the box: the box ends at the hair
+line."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square in a picture: centre `x`, `y` and `half` width, in pixels; it may reach beyond the picture."""
+
+    x: float
+    y: float
+    half: float
+
+    def cut(self, frame: np.ndarray, size: int) -> np.ndarray:
+        """The square of `frame` (H, W, 3) uint8 as (size, size, 3) uint8; beyond the edge pixels repeat."""
+        height, width = frame.shape[:2]
+        x0, y0 = self.x - self.half, self.y - self.half
+        reach = 2 + int(2 * self.half / size)
+        left, top = int(np.floor(x0)) - reach, int(np.floor(y0)) - reach
+        extent = int(np.ceil(2 * self.half)) + 1 + 2 * reach
+        rows = np.clip(np.arange(top, top + extent), 0, height - 1)
+        columns = np.clip(np.arange(left, left + extent), 0, width - 1)
+        inside = rows[0] + extent - 1 == rows[-1] and columns[0] + extent - 1 == columns[-1]
+        patch = (
+            frame[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            if inside
+            else frame[rows[:, None], columns[None, :]]
+        )
+        area = (x0 - left, y0 - top, x0 - left + 2 * self.half, y0 - top + 2 * self.half)
+        return np.asarray(
+            Image.fromarray(np.ascontiguousarray(patch)).resize((size, size), Image.Resampling.BICUBIC, area)
+        )
+
+    def normalise(self, landmarks: np.ndarray) -> np.ndarray:
+        """Landmarks (..., 478, 3) in the picture's pixels -> float32 in units of the crop: 0..1 right and
+        down, depth alike."""
+        corner = np.array([self.x - self.half, self.y - self.half, 0.0])
+        return ((landmarks - corner) / (2 * self.half)).astype(np.float32)
+
+
+def clip_crop(landmarks: np.ndarray) -> Crop:
+    """One crop for a clip: landmarks (T, 478, 3) in pixels -> the union of the faces' boxes, scaled and
+    shifted up to the head."""
+    boxes = box(landmarks)
+    x0, y0 = boxes[:, :2].min(0)
+    x1, y1 = boxes[:, 2:].max(0)
+    side = max(x1 - x0, y1 - y0)
+    return Crop(
+        float(x0 + x1) / 2, float(y0 + y1) / 2 - HEAD_SHIFT * float(side), HEAD_SCALE * float(side) / 2
+    )
+
+
+def image_crop(landmarks: np.ndarray) -> Crop:
+    """The crop of a single picture: landmarks (478, 3) in pixels; the same rule as a clip of one frame."""
+    return clip_crop(landmarks[None])
