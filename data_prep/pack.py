@@ -6,8 +6,9 @@ import json
 import re
 import tarfile
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -138,15 +139,8 @@ def pack_clips(
         parts = [*clip.signals_entries().values(), *(clip.frames or [])]
         content = hashlib.sha256(b"".join(parts)).hexdigest()
         speaker = clip.record["speaker"]
-        entry = Entry(
-            clip.record["key"],
-            split_of[speaker],
-            speaker,
-            clip.record["frames"],
-            content,
-            lambda clip=clip: clip,
-        )
-        entries.append(entry)
+        key, frames = clip.record["key"], clip.record["frames"]
+        entries.append(Entry(key, split_of[speaker], speaker, frames, content, partial(copy, clip)))
     pack(entries, directory, corpus, clips_per_shard)
 
 

@@ -1,7 +1,7 @@
 """Fixtures for every test: tiny shards, packed by the real packer from drawn faces and hummed speech.
 
-The drawings are made of arrays alone: no landmarker, no rendered heads. Emotion shows in mouth, brows and pitch,
-the jaw follows the phonemes, and loudness follows the jaw, so that a stage can learn something from a few clips.
+The drawings are made of arrays alone: no landmarker, no rendered heads. Emotion shows in mouth, brows and
+pitch, the jaw follows the phonemes, and loudness follows the jaw: a stage can learn from a few clips.
 """
 
 import json
@@ -49,7 +49,7 @@ def tiny_clips() -> list[Clip]:
 
 @pytest.fixture(scope="session")
 def tiny_shards(tiny_clips: list[Clip], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shard directory of 8 clips, 3 speakers (one per split), 30-50 frames of 64 pixels, 2 clips a shard."""
+    """Shards of 8 clips, 3 speakers (one per split), 30-50 frames of 64 pixels, 2 clips a shard."""
     directory = tmp_path_factory.mktemp("shards")
     corpus = Corpus("synthetic", "arkit", TINY_SIZE, TINY_SPLITS, "tests")
     pack_clips(tiny_clips, directory, corpus, clips_per_shard=2)
