@@ -9,6 +9,8 @@ from lit_emotalk.face.regions import box
 
 HEAD_SCALE = 1.55
 """Side of the crop per larger side of the face's box: hair, ears and a bit of neck fit (our choice)."""
+SMALLEST_SCALE = 1.15
+"""Side of the smallest crop per larger side of the face's box, where the picture ends close to the face."""
 HEAD_SHIFT = 0.10
 """How far the crop's centre lies above the box's centre, per larger side of the box: the box ends at the hair
 line."""
@@ -49,18 +51,31 @@ class Crop:
         return ((landmarks - corner) / (2 * self.half)).astype(np.float32)
 
 
-def clip_crop(landmarks: np.ndarray) -> Crop:
-    """One crop for a clip: landmarks (T, 478, 3) in pixels -> the union of the faces' boxes, scaled and
-    shifted up to the head."""
+def clip_crop(landmarks: np.ndarray, frame_size: tuple[int, int] | None = None) -> Crop:
+    """One crop for a clip, from the union of its faces' boxes, scaled and shifted up to the head.
+
+    landmarks: (T, 478, 3) in pixels. `frame_size` (height, width): where given, a square that reaches beyond
+    the picture is made smaller, down to `SMALLEST_SCALE`, and moved inside, so that little of it is made up from
+    edge pixels (clips that come cut to the face, as VoxCeleb2's).
+    """
     boxes = box(landmarks)
-    x0, y0 = boxes[:, :2].min(0)
-    x1, y1 = boxes[:, 2:].max(0)
-    side = max(x1 - x0, y1 - y0)
-    return Crop(
-        float(x0 + x1) / 2, float(y0 + y1) / 2 - HEAD_SHIFT * float(side), HEAD_SCALE * float(side) / 2
-    )
+    x0, y0 = (float(v) for v in boxes[:, :2].min(0))
+    x1, y1 = (float(v) for v in boxes[:, 2:].max(0))
+    face = max(x1 - x0, y1 - y0)
+    x, y, side = (x0 + x1) / 2, (y0 + y1) / 2 - HEAD_SHIFT * face, HEAD_SCALE * face
+    if frame_size is not None:
+        height, width = frame_size
+        side = min(side, max(float(min(height, width)), SMALLEST_SCALE * face))
+        x, y = _inside(x, side, width), _inside(y, side, height)
+    return Crop(x, y, side / 2)
 
 
-def image_crop(landmarks: np.ndarray) -> Crop:
+def image_crop(landmarks: np.ndarray, frame_size: tuple[int, int] | None = None) -> Crop:
     """The crop of a single picture: landmarks (478, 3) in pixels; the same rule as a clip of one frame."""
-    return clip_crop(landmarks[None])
+    return clip_crop(landmarks[None], frame_size)
+
+
+def _inside(centre: float, side: float, extent: int) -> float:
+    """The centre moved so that the side lies within 0..extent or, where it is longer, covers it."""
+    low, high = sorted((side / 2, extent - side / 2))
+    return min(max(centre, low), high)

@@ -1,0 +1,203 @@
+"""The tracker's training set: rendered heads with independently drawn units, seen through MediaPipe.
+
+Each head is one npz file of `landmarks` (F, 478, 3) px, `weights` (F, 51), `rotation` (F, 3), `scores` (F,
+51)
+(MediaPipe's raw ones) and `neutral` (F,) bool. Frames in which no face is found are left out.
+"""
+
+import hashlib
+import importlib
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from PIL import Image
+
+from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
+from lit_emotalk.face.landmarker import Landmarker
+from lit_emotalk.files import atomic_path
+from lit_emotalk.progress import track
+
+IDENTITY_SEED_OFFSET = 7_000_000
+"""Added to the seed, so that no head of the tracker's set is a speaker of a corpus made with a usual seed."""
+DRAWING_MODULES = tuple(f"data_prep.synthetic.{name}" for name in ("identity", "scene", "render"))
+NEUTRAL_FRAMES = 5
+SIZE = 256
+MAX_ANGLES = np.radians([15.0, 25.0, 15.0])
+"""Largest pitch, yaw and roll."""
+GAZE = ("eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp")
+OPPOSITES = (
+    ("jawLeft", "jawRight"), ("mouthLeft", "mouthRight"), ("eyeBlinkLeft", "eyeWideLeft"),
+    ("eyeBlinkRight", "eyeWideRight"), ("mouthFunnel", "mouthStretchLeft"), ("mouthFunnel",
+    "mouthStretchRight"),
+    ("mouthPucker", "mouthStretchLeft"), ("mouthPucker", "mouthStretchRight"),
+)  # fmt: skip
+"""Pairs of which a frame keeps only the stronger: no face does both."""
+REGIONS: dict[str, tuple[tuple[str, ...], float, int]] = {
+    "brows": (("browDown", "browInnerUp", "browOuterUp"), 0.6, 2),
+    "cheeks": (("cheekPuff", "cheekSquint"), 0.35, 1),
+    "lids": (("eyeBlink", "eyeSquint", "eyeWide"), 0.7, 2),
+    "nose": (("noseSneer",), 0.3, 1),
+    "jaw": (("jawForward", "jawLeft", "jawRight"), 0.3, 1),
+    "mouth": (
+        (
+            "mouthDimple", "mouthFrown", "mouthFunnel", "mouthLeft", "mouthLowerDown", "mouthPress",
+            "mouthPucker",
+            "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
+            "mouthSmile",
+            "mouthStretch", "mouthUpperUp",
+        ),
+        0.9,
+        4,
+    ),
+}  # fmt: skip
+"""Region -> names of its units without the side, how often it moves, and how many of its units move at most.
+"""
+
+
+@dataclass(frozen=True)
+class SetPlan:
+    """What to render: `heads` heads of `frames_per_head` frames, a function of `seed`."""
+
+    heads: int
+    frames_per_head: int
+    seed: int
+
+    def folder(self, root: Path) -> Path:
+        """Where the set is kept: the name carries the seed and a digest of the code that draws the heads."""
+        for name in DRAWING_MODULES:
+            importlib.import_module(name)
+        loaded = sorted(name for name in sys.modules if name.startswith("data_prep.synthetic."))
+        sources = [Path(str(sys.modules[name].__file__)) for name in loaded] + [Path(__file__)]
+        digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:8]
+        return root / f"heads-{self.frames_per_head}x-seed{self.seed}-{digest}"
+
+
+def make_set(plan: SetPlan, root: Path, workers: int) -> list[Path]:
+    """Render what is missing of the set with `workers` processes; the heads' files in order."""
+    folder = plan.folder(root)
+    files = [folder / f"{index:04d}.npz" for index in range(plan.heads)]
+    missing = [index for index, file in enumerate(files) if not file.exists()]
+    if missing:
+        jobs = (delayed(_make_head)(plan, index, files[index]) for index in missing)
+        done = Parallel(n_jobs=workers, return_as="generator_unordered")(jobs)
+        for _ in track(done, "tracker heads", len(missing), "heads"):
+            pass
+    return files
+
+
+def _make_head(plan: SetPlan, index: int, file: Path) -> None:
+    import torch
+
+    from data_prep.synthetic.identity import draw_identity
+    from data_prep.synthetic.render import Renderer
+    from data_prep.synthetic.scene import draw_scene
+
+    torch.set_num_threads(1)
+    rng = np.random.default_rng([plan.seed, index])
+    identity = draw_identity(plan.seed + IDENTITY_SEED_OFFSET, index)
+    renderer = Renderer(identity, draw_scene(rng), size=SIZE)
+    columns: dict[str, list[np.ndarray]] = {
+        name: [] for name in ("landmarks", "weights", "rotation", "scores", "neutral")
+    }
+    with Landmarker(max_faces=1) as landmarker:
+        for frame in range(plan.frames_per_head):
+            neutral = frame < NEUTRAL_FRAMES
+            weights = np.zeros(ARKIT.expression_size, np.float32) if neutral else draw_units(rng)
+            rotation = (rng.triangular(-1, 0, 1, 3) * MAX_ANGLES).astype(np.float32)
+            translation = rng.normal(0, 0.04, 2).astype(np.float32)
+            picture = degrade(renderer.frame(weights, rotation, translation), rng)
+            faces = landmarker.detect(picture)
+            if faces:
+                row = (faces[0].landmarks, weights, rotation, faces[0].scores, np.array(neutral))
+                for column, value in zip(columns.values(), row, strict=True):
+                    column.append(value)
+    with atomic_path(file) as temporary:
+        np.savez(
+            temporary, allow_pickle=False, **{name: np.array(column) for name, column in columns.items()}
+        )
+
+
+def degrade(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A picture as a corpus or a generator at a lower resolution would give it: sometimes half its size,
+    sometimes JPEG."""
+    image = Image.fromarray(picture)
+    if rng.random() < 0.4:
+        low = int(rng.integers(112, SIZE))
+        image = image.resize((low, low), Image.Resampling.BICUBIC).resize(
+            (SIZE, SIZE), Image.Resampling.BICUBIC
+        )
+    if rng.random() < 0.4:
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=int(rng.integers(40, 90)))
+        image = Image.open(buffer)
+    return np.asarray(image)
+
+
+def draw_units(rng: np.random.Generator) -> np.ndarray:
+    """Random weights (51,) float32 in [0, 1]: few units of each region, independent of one another (our
+    choice).
+
+    Two sides of a unit mostly move together, the eyes mostly look the same way, and mouthClose (lips kept
+    shut
+    while the jaw drops, as in m, b, p) never exceeds jawOpen.
+    """
+    weights = dict.fromkeys(ARKIT_NAMES, 0.0)
+    for names, chance, most in REGIONS.values():
+        if rng.random() < chance:
+            for name in rng.choice(
+                names, size=min(int(rng.integers(1, most + 1)), len(names)), replace=False
+            ):
+                _draw_sides(weights, str(name), rng)
+    _draw_gaze(weights, rng)
+    if rng.random() < 0.6:
+        weights["jawOpen"] = _strength(rng)
+        if rng.random() < 0.4:
+            weights["mouthClose"] = weights["jawOpen"] * rng.uniform(0.2, 1.0)
+    for one, other in OPPOSITES:
+        weaker = one if weights[one] < weights[other] else other
+        weights[weaker] = 0.0
+    return np.array([weights[name] for name in ARKIT_NAMES], np.float32)
+
+
+def _strength(rng: np.random.Generator) -> float:
+    return float(rng.beta(1.3, 1.3))
+
+
+def _draw_sides(weights: dict[str, float], name: str, rng: np.random.Generator) -> None:
+    if name in weights:
+        weights[name] = _strength(rng)
+        return
+    both = _strength(rng)
+    chance = rng.random()
+    for side in ("Left", "Right"):
+        if chance < 0.7:
+            weights[name + side] = float(np.clip(both * rng.uniform(0.75, 1.1), 0, 1))
+        elif chance < 0.85 or (side == "Left") == (chance < 0.925):
+            weights[name + side] = _strength(rng)
+
+
+def _draw_gaze(weights: dict[str, float], rng: np.random.Generator) -> None:
+    if rng.random() < 0.4:
+        return
+    across, up = rng.uniform(-1, 1, 2) * rng.uniform(0.2, 1)
+    for side, sign in (("Left", 1), ("Right", -1)):
+        outward = across * sign + rng.normal(0, 0.05)
+        weights[f"eyeLookOut{side}"] = float(np.clip(outward, 0, 1))
+        weights[f"eyeLookIn{side}"] = float(np.clip(-outward, 0, 1))
+        weights[f"eyeLookUp{side}"] = float(np.clip(up, 0, 1))
+        weights[f"eyeLookDown{side}"] = float(np.clip(-up, 0, 1))
+
+
+def load_set(files: list[Path]) -> list[dict[str, np.ndarray]]:
+    """The heads' arrays, in order; heads with fewer than two neutral and ten other frames are left out."""
+    heads = []
+    for file in files:
+        with np.load(file) as stored:
+            head = {name: stored[name] for name in stored.files}
+        if head["neutral"].sum() >= 2 and (~head["neutral"]).sum() >= 10:
+            heads.append(head)
+    return heads
