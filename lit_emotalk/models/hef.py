@@ -1,0 +1,168 @@
+"""HEF, the High-fidelity Emotional Face generator (stage 3): flows and faces learned coarse to fine as
+residuals.
+
+    source image --> encoder --> pyramid  P8 ... PS            (once per clip)
+    source and driving coefficients --> style code s           (every frame)
+
+    full                          w/o res.                      w/o hie.
+    flow8  = d8                   flow8  = D8                   flow8  = 0
+    flow16 = up(flow8)  + d16     flow16 = D16                  flow16 = 0
+    flow32 = up(flow16) + d32     flow32 = D32                  flow32 = D32
+    flow64 = up(flow32) + d64     flow64 = D64                  flow64 = up(flow32)
+    image  = up(image)  + update  image  = update               image  = up(image) + update
+
+    d: a residual, within two pixels of its level;  D: a whole flow, within half the image;
+    at every level:  x = StyConv(mix(x, warp(P, flow)));  image = mask * warp(source, flow) + (1 - mask)
+    * image
+
+The three are the paper's network and its two ablations (supplement 1.4, Fig. 2), read by us: the main
+paper's block diagram is not at hand. Composing the image from the warped source at every level is our
+choice: it keeps results as sharp as the source, and an untrained generator copies its source.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from lit_emotalk.coefficients import get_layout
+from lit_emotalk.models.hef_blocks import FlowRule, HEFBlock, Level, SourceEncoder, StyleEncoder
+
+FIRST_RESOLUTION = 8
+SHARED_FLOW_RESOLUTION = 32
+
+CHANNELS: dict[str, tuple[int, ...]] = {
+    "tiny": (128, 96, 64, 32, 16, 16, 8),
+    "realtime": (256, 256, 256, 128, 64, 32, 16),
+    "base": (512, 512, 512, 256, 128, 64, 32),
+}
+"""Channels of the levels 8, 16, 32, 64, 128, 256 and 512 (our choice)."""
+
+STYLE_SIZE: dict[str, int] = {"tiny": 128, "realtime": 256, "base": 512}
+CONVOLUTIONS: dict[str, int] = {"tiny": 1, "realtime": 1, "base": 2}
+
+
+@dataclass(frozen=True)
+class HEFConfig:
+    """What defines a HEF generator.
+
+    `resolution` is 128, 256 or 512 (any power of two from 16 to 512 works); `window` is the number of
+    driving frames.
+    """
+
+    size: Literal["tiny", "realtime", "base"] = "base"
+    resolution: int = 256
+    variant: Literal["full", "wo_res", "wo_hie"] = "full"
+    layout: str = "arkit"
+    window: int = 27
+
+    def __post_init__(self) -> None:
+        known = [FIRST_RESOLUTION << level for level in range(1, len(CHANNELS["base"]))]
+        if self.resolution not in known:
+            raise ValueError(f"resolution must be one of {known}, not {self.resolution}")
+        if self.size not in CHANNELS:
+            raise ValueError(f"size must be one of {sorted(CHANNELS)}, not '{self.size}'")
+        if self.variant not in ("full", "wo_res", "wo_hie"):
+            raise ValueError(f"variant must be full, wo_res or wo_hie, not '{self.variant}'")
+        if self.window < 1 or self.window % 2 == 0:
+            raise ValueError(f"window must be odd and positive, not {self.window}")
+        get_layout(self.layout)
+
+    @property
+    def resolutions(self) -> list[int]:
+        """The levels' resolutions, coarse to fine."""
+        levels = (self.resolution // FIRST_RESOLUTION).bit_length()
+        return [FIRST_RESOLUTION << level for level in range(levels)]
+
+    def flow_rule(self, resolution: int) -> FlowRule:
+        """How the level of that resolution gets its flow: the whole difference between the variants'
+        flows.
+        """
+        if self.variant == "full":
+            return "residual"
+        if self.variant == "wo_res":
+            return "whole"
+        return "whole" if resolution == min(SHARED_FLOW_RESOLUTION, self.resolution) else "shared"
+
+
+class HEFOutput(NamedTuple):
+    """What the generator gives. Lists are coarse to fine, one entry a level.
+
+    image (B, 3, S, S) in [-1, 1]; flows (B, 2, r, r), backward, in half image widths; masks (B, 1, r, r)
+    in [0, 1], the share of the warped source in the image; warped (B, 3, r, r), the source image warped;
+    images (B, 3, r, r), the composed images before clipping.
+    """
+
+    image: Tensor
+    flows: list[Tensor]
+    masks: list[Tensor]
+    warped: list[Tensor]
+    images: list[Tensor]
+
+
+class HEF(nn.Module):
+    """The generator; see the module's docstring. Runs under torch.compile and torch.export."""
+
+    Config = HEFConfig
+
+    def __init__(self, config: HEFConfig = HEFConfig()) -> None:
+        super().__init__()
+        self.config = config
+        resolutions = config.resolutions
+        channels = CHANNELS[config.size][: len(resolutions)]
+        style_size = STYLE_SIZE[config.size]
+        self.encoder = SourceEncoder(channels)
+        self.style = StyleEncoder(get_layout(config.layout).size, config.window, style_size)
+        self.place = nn.Linear(style_size, channels[0] * FIRST_RESOLUTION**2)
+        self.blocks = nn.ModuleList(
+            HEFBlock(
+                in_channels=2 * channels[0] if level == 0 else channels[level - 1],
+                channels=channels[level],
+                style_size=style_size,
+                resolution=resolution,
+                convolutions=CONVOLUTIONS[config.size],
+                flow_rule=config.flow_rule(resolution),
+                image_residual=config.variant != "wo_res",
+                first=level == 0,
+            )
+            for level, resolution in enumerate(resolutions)
+        )
+
+    def encode_source(self, image: Tensor) -> list[Tensor]:
+        """The pyramid of source images (B, 3, S, S) in [-1, 1]; made once per clip and given to every
+        `forward`.
+        """
+        return self.encoder(image)
+
+    def forward(self, pyramid: list[Tensor], source_coeffs: Tensor, driving: Tensor) -> HEFOutput:
+        """Draw the source's face as driven.
+
+        `source_coeffs` (B, K) are the source image's coefficients; `driving` (B, window, K) those of the
+        frames around the one to draw, which is the middle one. The pyramid may have a batch of 1: it
+        then serves every row.
+        """
+        rows = driving.shape[0]
+        pyramid = [level.expand(rows, -1, -1, -1) for level in pyramid]
+        style = self.style(source_coeffs.expand(rows, -1), driving)
+        coarse = pyramid[0]
+        place = self.place(style).unflatten(1, (-1, FIRST_RESOLUTION, FIRST_RESOLUTION))
+        image = coarse[:, :3]
+        level = Level(
+            x=torch.cat((coarse[:, 3:], place), 1),
+            flow=torch.zeros_like(image[:, :2], dtype=torch.float32),
+            image=image,
+            mask=image[:, :1],
+            warped=image,
+        )
+        levels: list[Level] = []
+        for block, source in zip(self.blocks, pyramid, strict=True):
+            level = block(level, source, style)
+            levels.append(level)
+        return HEFOutput(
+            image=level.image.float().clamp(-1, 1),
+            flows=[each.flow for each in levels],
+            masks=[each.mask for each in levels],
+            warped=[each.warped for each in levels],
+            images=[each.image for each in levels],
+        )

@@ -1,0 +1,38 @@
+"""StyConv: the style-modulated convolution of the HEF block (supplement 1.3, Fig. 1b)."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class StyConv(nn.Module):
+    """A convolution whose input channels are scaled by the style and whose output is demodulated.
+
+    A (learned affine) gives one scale per input channel, Mod multiplies, Demod divides every output
+    channel by the norm of its modulated weights: StyleGAN2, equations 1-3. Scaling the activations
+    instead of the weights is the same function with one shared weight for the whole batch (StyleGAN2,
+    section 2.2), so it stays a plain convolution. Bias and a leaky ReLU (0.2, gain sqrt 2) follow.
+
+    Shapes: x (B, in_channels, H, W), style (B, style_size) -> (B, out_channels, H, W).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, style_size: int, kernel: int = 3) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(
+            torch.randn(out_channels, in_channels, kernel, kernel) / math.sqrt(in_channels * kernel**2)
+        )
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.affine = nn.Linear(style_size, in_channels)
+        nn.init.normal_(self.affine.weight, std=0.5 / math.sqrt(style_size))
+        nn.init.ones_(self.affine.bias)
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """Modulate, convolve, demodulate, activate."""
+        scale = self.affine(style)
+        y = F.conv2d(x * scale[:, :, None, None], self.weight, padding=self.weight.shape[-1] // 2)
+        power = self.weight.square().sum((2, 3))
+        norm = torch.rsqrt(F.linear(scale.square(), power) + 1e-8)
+        y = y * norm[:, :, None, None] + self.bias[:, None, None]
+        return F.leaky_relu(y, 0.2) * math.sqrt(2)

@@ -1,0 +1,246 @@
+"""Stage 3: training of the HEF generator, with a discriminator where one is asked for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from lightning.pytorch.utilities import rank_zero_info
+from torch import Tensor
+
+from lit_emotalk import weights as third_party
+from lit_emotalk.errors import UserError
+from lit_emotalk.files import atomic_path
+from lit_emotalk.losses.adversarial import discriminator_loss, generator_loss, lazy_rescale, r1_penalty
+from lit_emotalk.losses.perceptual import EdgeDistance, VGG19Distance
+from lit_emotalk.losses.reconstruction import box_psnr, flow_roughness, pyramid_l1, weighted_l1
+from lit_emotalk.models.discriminator import DiscriminatorConfig, MultiScaleDiscriminator
+from lit_emotalk.models.hef import HEF, HEFConfig, HEFOutput
+from lit_emotalk.stages.base import Batch, Stage
+from lit_emotalk.stages.hef_panel import draw_panel, save_panel
+
+PANEL_ROWS = 6
+BETAS = (0.5, 0.99)
+
+
+@dataclass(frozen=True)
+class HEFWeights:
+    """Weights of the generator's losses (our choice); 0 leaves a loss out.
+
+    image: L1 of the result; pyramid: L1 of every level's image; warped: L1 of every level's warped source;
+    perceptual: VGG19 or edges; adversarial; roughness: second differences of the flows.
+    """
+
+    image: float = 1.0
+    pyramid: float = 1.0
+    warped: float = 0.5
+    perceptual: float = 1.0
+    adversarial: float = 0.1
+    roughness: float = 0.01
+
+
+class HEFStage(Stage):
+    """Trains HEF to redraw a clip's source frame as another frame of the clip, from coefficients.
+
+    Schedule: for `warp_batches` only the flows learn (L1 of the warped source); then all losses; the
+    discriminator joins at `adversarial_start`. Everything is counted in batches. Optimisation is manual:
+    the generator's step, then the discriminator's, with R1 every `r1_every` batches at that many times
+    its weight, its optimizer rescaled to match.
+
+    Arguments:
+        network: the generator.
+        weights: of the losses.
+        perceptual: `vgg19` (needs the weights of that name) or `edges` (needs none).
+        discriminator: None trains without one.
+        warp_batches, adversarial_start: the schedule, in batches.
+        r1_gamma, r1_every: weight and interval of the R1 penalty.
+        learning_rate, discriminator_rate: of the two AdamW.
+        clip: largest norm of each network's gradient.
+        accumulate: batches whose gradients are added up before a step.
+        channels_last, compiled: memory format and torch.compile of the generator.
+        panel_every: epochs between pictures.
+        weight_decay, warmup, final_rate, ema_decay, initialise_from: see `Stage`.
+
+    Raises UserError for values out of range and for VGG19 weights that are not there.
+    """
+
+    stage: ClassVar[str] = "hef"
+
+    def __init__(
+        self,
+        network: HEFConfig = HEFConfig(),  # noqa: B008
+        weights: HEFWeights = HEFWeights(),
+        perceptual: Literal["vgg19", "edges"] = "vgg19",
+        discriminator: DiscriminatorConfig | None = None,
+        warp_batches: int = 0,
+        adversarial_start: int = 0,
+        r1_gamma: float = 1.0,
+        r1_every: int = 16,
+        learning_rate: float = 2e-4,
+        discriminator_rate: float = 2e-4,
+        clip: float = 1.0,
+        accumulate: int = 1,
+        channels_last: bool = True,
+        compiled: bool = False,
+        panel_every: int = 1,
+        weight_decay: float = 0.0,
+        warmup: int = 100,
+        final_rate: float = 0.05,
+        ema_decay: float | None = 0.999,
+        initialise_from: Path | None = None,
+    ) -> None:
+        if min(accumulate, r1_every, panel_every) < 1:
+            raise UserError("accumulate, r1_every and panel_every must be at least 1")
+        generator = HEF(network)
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        generator.to(memory_format=self.memory_format)
+        super().__init__(
+            generator, learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from
+        )
+        self.automatic_optimization = False
+        self.discriminator = None if discriminator is None else MultiScaleDiscriminator(discriminator)
+        if self.discriminator is not None:
+            self.discriminator.to(memory_format=self.memory_format)
+        self.perceptual = (
+            EdgeDistance() if perceptual == "edges" else VGG19Distance(third_party.path("vgg19"))
+        )
+        self.perceptual_name = perceptual
+        self.weights = weights
+        self.warp_batches, self.adversarial_start = warp_batches, adversarial_start
+        self.r1_gamma, self.r1_every = r1_gamma, r1_every
+        self.discriminator_rate = discriminator_rate
+        self.clip, self.accumulate, self.panel_every = clip, accumulate, panel_every
+        self.panel: Tensor | None = None
+        if compiled:
+            generator.compile()
+            generator.encoder.compile()
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """AdamW of the generator and, where there is one, of the discriminator."""
+        optimizers: list[torch.optim.Optimizer] = [self.adamw(betas=BETAS)]
+        if self.discriminator is not None:
+            rate, betas = lazy_rescale(self.discriminator_rate, (0.0, 0.99), self.r1_every)
+            optimizers.append(self.adamw(self.discriminator, rate, betas))
+        return optimizers
+
+    def on_fit_start(self) -> None:
+        """Say what the perceptual loss is, so that no log leaves it open."""
+        rank_zero_info(f"perceptual loss: {self.perceptual_name}")
+
+    def draw(self, network: Any, batch: Batch) -> HEFOutput:
+        """Redraw a batch's source frames as its target frames."""
+        source = batch["source"].contiguous(memory_format=self.memory_format)
+        return network(network.encode_source(source), batch["source_coeffs"], batch["driving"])
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """One batch: the generator's losses and step, then the discriminator's."""
+        optimizers = self.optimizers(use_pl_optimizer=True)
+        generator, *rest = optimizers if isinstance(optimizers, list) else [optimizers]
+        self.toggle_optimizer(generator)
+        output = self.draw(self.network, batch)
+        losses = self.generator_losses(output, batch)
+        self.step(generator, self.network, losses, batch)
+        self.untoggle_optimizer(generator)
+        if self.discriminator is not None and self.adversarial:
+            self.toggle_optimizer(rest[0])
+            judged = self.discriminator_losses(output.image.detach(), batch["target"])
+            self.step(rest[0], self.discriminator, judged, batch)
+            self.untoggle_optimizer(rest[0])
+            losses |= {f"discriminator_{name}": value for name, value in judged.items()}
+        self.log_losses(losses)
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether the discriminator takes part in this batch."""
+        return self.discriminator is not None and self.batches_done >= self.adversarial_start
+
+    def generator_losses(self, output: HEFOutput, batch: Batch) -> dict[str, Tensor]:
+        """Every loss of the generator that is in use, and `loss`, their weighted sum."""
+        target, region, weights = batch["target"], batch["region"], self.weights
+        losses = {
+            "warped": pyramid_l1(output.warped, target, region),
+            "roughness": flow_roughness(output.flows),
+        }
+        if self.batches_done >= self.warp_batches:
+            losses["image"] = weighted_l1(output.images[-1], target, region)
+            losses["pyramid"] = pyramid_l1(output.images, target, region)
+            losses["perceptual"] = self.perceptual(output.images[-1], target, region)
+            if self.discriminator is not None and self.adversarial:
+                losses["adversarial"] = generator_loss(self.discriminator(output.image))
+        losses["loss"] = torch.stack([getattr(weights, name) * value for name, value in losses.items()]).sum()
+        return losses
+
+    def discriminator_losses(self, fake: Tensor, real: Tensor) -> dict[str, Tensor]:
+        """The discriminator's loss on drawn and true images, with R1 every `r1_every` batches."""
+        assert self.discriminator is not None
+        penalise = self.batches_done % self.r1_every == 0
+        real = real.detach().requires_grad_(penalise)
+        logits = self.discriminator(real)
+        losses = {"gan": discriminator_loss(logits, self.discriminator(fake))}
+        losses["loss"] = losses["gan"]
+        if penalise:
+            losses["r1"] = r1_penalty(logits, real)
+            losses["loss"] = losses["gan"] + self.r1_gamma * self.r1_every * losses["r1"]
+        return losses
+
+    def step(self, optimizer: Any, network: torch.nn.Module, losses: dict[str, Tensor], batch: Batch) -> None:
+        """Accumulate the gradient of `losses["loss"]`; clip and step when `accumulate` batches are in."""
+        if not torch.isfinite(losses["loss"]):
+            self.stop(losses, batch)
+        self.manual_backward(losses["loss"] / self.accumulate)
+        if (self.batches_done + 1) % self.accumulate == 0 or self.trainer.is_last_batch:
+            torch.nn.utils.clip_grad_norm_(network.parameters(), self.clip)
+            optimizer.step()
+            optimizer.zero_grad()
+
+    def stop(self, losses: dict[str, Tensor], batch: Batch) -> None:
+        """Keep the batch that made a loss infinite or not a number, and end the run with a UserError."""
+        path = (
+            Path(self.trainer.default_root_dir)
+            / f"stopped-batch{self.batches_done}-rank{self.global_rank}.pt"
+        )
+        with atomic_path(path) as temporary:
+            torch.save({"losses": losses, "batch": batch}, temporary)
+        named = ", ".join(name for name, value in losses.items() if not torch.isfinite(value))
+        raise UserError(
+            f"the losses {named} are not finite at batch {self.batches_done} ({', '.join(batch['key'])}); "
+            f"that batch is in {path}; lower learning_rate or look at those clips, then run again from the last "
+            "checkpoint"
+        )
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """PSNR in the face box, per image, beside that of copying the source; L1 at mouth and eyes."""
+        output = self.draw(self.inference_network, batch)
+        target, region = batch["target"], batch["region"]
+        psnr = box_psnr(output.image, target, batch["face_box"]).mean()
+        copied = box_psnr(batch["source"], target, batch["face_box"]).mean()
+        parts = (region > region.amin((1, 2, 3), keepdim=True)).float()
+        measured = {
+            "loss": weighted_l1(output.image, target, region) + self.perceptual(output.image, target, region),
+            "psnr": psnr,
+            "psnr_copy": copied,
+            "gain": psnr - copied,
+            "parts_l1": weighted_l1(output.image, target, parts),
+            "parts_l1_copy": weighted_l1(batch["source"], target, parts),
+        }
+        self.log_losses(measured, "val", len(target))
+        if batch_idx == 0:
+            rows = slice(0, PANEL_ROWS)
+            shown = HEFOutput(output.image[rows], *([level[rows] for level in part] for part in output[1:]))
+            self.panel = draw_panel(shown, batch["source"][rows], target[rows])
+
+    def on_validation_epoch_end(self) -> None:
+        """Write the fixed panel of pictures beside the run, and log it where the logger takes pictures."""
+        panel, self.panel = self.panel, None
+        due = (
+            self.current_epoch + 1
+        ) % self.panel_every == 0 or self.current_epoch + 1 == self.trainer.max_epochs
+        if panel is None or not due or self.trainer.sanity_checking or not self.trainer.is_global_zero:
+            return
+        save_panel(
+            panel,
+            Path(self.trainer.default_root_dir) / "panels" / f"epoch-{self.current_epoch:04d}.png",
+        )
+        for logger in self.trainer.loggers:
+            if hasattr(logger, "log_image"):
+                logger.log_image("val/panel", [panel.permute(1, 2, 0).numpy()], step=self.batches_done)

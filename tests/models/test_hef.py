@@ -1,0 +1,234 @@
+"""The generator: StyConv against per-sample weights, warping against shifts, variants, safety at the
+start, learning.
+"""
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lit_emotalk.coefficients import ARKIT, BFM
+from lit_emotalk.losses.reconstruction import pyramid_l1
+from lit_emotalk.models.discriminator import DiscriminatorConfig, MultiScaleDiscriminator
+from lit_emotalk.models.hef import HEF, HEFConfig, HEFOutput
+from lit_emotalk.models.hef_blocks import StyleEncoder, warp
+from lit_emotalk.models.styconv import StyConv
+
+
+def small(**changes: object) -> HEF:
+    torch.manual_seed(0)
+    values: dict = {"size": "tiny", "resolution": 32, "window": 9} | changes
+    return HEF(HEFConfig(**values))
+
+
+def inputs(network: HEF, rows: int = 2) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    size, window = network.config.resolution, network.config.window
+    columns = ARKIT.size if network.config.layout == "arkit" else BFM.size
+    image = torch.rand(rows, 3, size, size, generator=generator) * 2 - 1
+    return (
+        image,
+        torch.rand(rows, columns, generator=generator),
+        torch.rand(rows, window, columns, generator=generator),
+    )
+
+
+def draw(network: HEF, image: Tensor, source: Tensor, driving: Tensor) -> HEFOutput:
+    return network(network.encode_source(image), source, driving)
+
+
+def test_styconv_is_stylegan2s_per_sample_convolution() -> None:
+    torch.manual_seed(0)
+    layer = StyConv(5, 7, 4)
+    torch.nn.init.normal_(layer.bias)
+    torch.nn.init.normal_(layer.affine.weight)
+    x, style = torch.randn(3, 5, 6, 6), torch.randn(3, 4)
+    rows = []
+    for row, scale in zip(x, style @ layer.affine.weight.T + layer.affine.bias, strict=True):
+        weight = layer.weight * scale[None, :, None, None]
+        weight = weight / weight.pow(2).sum((1, 2, 3), keepdim=True).add(1e-8).sqrt()
+        rows.append(F.conv2d(row[None], weight, layer.bias, padding=1))
+    expected = F.leaky_relu(torch.cat(rows), 0.2) * 2**0.5
+    torch.testing.assert_close(layer(x, style), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_warp_by_whole_pixels_is_a_shift() -> None:
+    image = torch.rand(1, 2, 8, 8)
+    flow = torch.zeros(1, 2, 8, 8)
+    torch.testing.assert_close(warp(image, flow), image)
+    flow[:, 0], flow[:, 1] = 2 * 2 / 8, 1 * 2 / 8
+    torch.testing.assert_close(warp(image, flow)[..., :7, :6], image[..., 1:, 2:])
+    torch.testing.assert_close(warp(image, flow)[..., :7, 7], image[..., 1:, 7])
+
+
+@pytest.mark.parametrize("size", ["tiny", "realtime", "base"])
+@pytest.mark.parametrize("resolution", [128, 256, 512])
+def test_every_size_and_resolution_has_its_levels(size: str, resolution: int) -> None:
+    with torch.device("meta"):
+        network = HEF(HEFConfig(size=size, resolution=resolution))  # type: ignore[arg-type]
+        output = draw(
+            network, torch.empty(2, 3, resolution, resolution), torch.empty(2, 57), torch.empty(2, 27, 57)
+        )
+    sizes = [8 << level for level in range(resolution.bit_length() - 3)]
+    assert output.image.shape == (2, 3, resolution, resolution)
+    assert [flow.shape for flow in output.flows] == [(2, 2, s, s) for s in sizes]
+    assert [mask.shape for mask in output.masks] == [(2, 1, s, s) for s in sizes]
+    assert [level.shape for level in output.warped] == [(2, 3, s, s) for s in sizes]
+    assert [level.shape for level in output.images] == [(2, 3, s, s) for s in sizes]
+
+
+def test_untrained_generator_copies_its_source() -> None:
+    network = small()
+    image, source, driving = inputs(network)
+    image = F.interpolate(F.avg_pool2d(image, 8), scale_factor=8.0, mode="bilinear")
+    output = draw(network, image, source, driving)
+    assert all(flow.abs().max() == 0 for flow in output.flows)
+    torch.testing.assert_close(output.warped[-1], image)
+    error = (output.image - image).square().mean()
+    assert 10 * torch.log10(4 / error) > 35
+
+
+def test_variants_differ_in_their_flows_as_drawn() -> None:
+    expected = {
+        "full": ["residual"] * 5,
+        "wo_res": ["whole"] * 5,
+        "wo_hie": ["shared", "shared", "whole", "shared", "shared"],
+    }
+    for variant, rules in expected.items():
+        config = HEFConfig(variant=variant, resolution=128)  # type: ignore[arg-type]
+        assert [config.flow_rule(resolution) for resolution in config.resolutions] == rules
+
+
+def grown(variant: str) -> HEF:
+    """A generator of 64 pixels whose motion heads move, as after training."""
+    network = small(variant=variant, resolution=64)
+    for block in network.blocks:
+        torch.nn.init.normal_(block.motion.weight, std=0.05)
+        torch.nn.init.normal_(block.motion.bias, std=0.5)
+    return network
+
+
+def test_full_flow_stays_within_two_pixels_of_the_level_below() -> None:
+    network = grown("full")
+    flows = draw(network, *inputs(network)).flows
+    assert flows[-1].abs().max() > 0.05
+    for coarse, fine in itertools.pairwise(flows):
+        up = F.interpolate(coarse, scale_factor=2.0, mode="bilinear")
+        pixels = (fine - up).abs().max() * fine.shape[-1] / 2
+        assert 0 < pixels <= 2.0 + 1e-4
+
+
+def test_wo_hie_has_one_flow_and_wo_res_independent_ones() -> None:
+    one = grown("wo_hie")
+    flows = draw(one, *inputs(one)).flows
+    assert flows[0].abs().max() == 0 and flows[1].abs().max() == 0
+    torch.testing.assert_close(flows[3], F.interpolate(flows[2], scale_factor=2.0, mode="bilinear"))
+    whole = grown("wo_res")
+    flows = draw(whole, *inputs(whole)).flows
+    up = F.interpolate(flows[2], scale_factor=2.0, mode="bilinear")
+    assert (flows[3] - up).abs().max() * flows[3].shape[-1] / 2 > 2.0
+
+
+def test_rows_are_independent_and_one_pyramid_serves_all() -> None:
+    network = grown("full").eval()
+    image, source, driving = inputs(network, rows=3)
+    together = draw(network, image[:1], source[:1], driving).image
+    alone = draw(network, image[:1], source[:1], driving[2:]).image
+    torch.testing.assert_close(together[2:], alone, atol=1e-4, rtol=1e-3)
+    assert (together[0] - together[2]).abs().max() > 1e-3
+
+
+def test_style_reads_the_middle_frame_its_neighbours_and_the_source() -> None:
+    torch.manual_seed(0)
+    encoder = StyleEncoder(57, 27, 16)
+    source, driving = torch.rand(1, 57), torch.rand(1, 27, 57)
+    code = encoder(source, driving)
+    for frame in (0, 13, 26):
+        changed = driving.clone()
+        changed[:, frame] += 0.5
+        assert (encoder(source, changed) - code).abs().max() > 1e-4
+    assert (encoder(source + 0.5, driving) - code).abs().max() > 1e-4
+
+
+def test_bfm_layout_and_bfloat16() -> None:
+    network = small(layout="bfm")
+    with torch.autocast("cpu", torch.bfloat16):
+        output = draw(network, *inputs(network))
+    assert output.image.dtype == torch.float32 and output.flows[-1].dtype == torch.float32
+    assert torch.isfinite(output.image).all()
+
+
+def test_config_refuses_what_it_cannot_build() -> None:
+    for wrong in (
+        {"resolution": 100},
+        {"resolution": 8},
+        {"window": 4},
+        {"size": "huge"},
+        {"variant": "none"},
+    ):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            HEFConfig(**wrong)  # type: ignore[arg-type]
+
+
+def test_exports_to_a_graph() -> None:
+    network = small().eval()
+    image, source, driving = inputs(network)
+    pyramid = network.encode_source(image)
+    graph = torch.export.export(network, (pyramid, source, driving))
+    torch.testing.assert_close(
+        graph.module()(pyramid, source, driving).image, network(pyramid, source, driving).image
+    )
+
+
+def squares(rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Random blobs on random ground, at places given by two pose numbers: source, target, their
+    coefficients.
+    """
+    grid = torch.arange(32) / 16 - 1
+    colours = torch.rand(rows, 2, 3, generator=generator) * 2 - 1
+
+    def picture(places: Tensor) -> Tensor:
+        far = (grid[None, None, :] - places[:, 0, None, None]) ** 2 + (
+            grid[None, :, None] - places[:, 1, None, None]
+        ) ** 2
+        blob = torch.sigmoid((0.2 - far) * 30)[:, None]
+        return blob * colours[:, 0, :, None, None] + (1 - blob) * colours[:, 1, :, None, None]
+
+    places = (torch.rand(rows, 2, 2, generator=generator) - 0.5) * 0.8
+    coefficients = torch.zeros(rows, 2, 57)
+    coefficients[..., -3:-1] = places
+    return picture(places[:, 0]), picture(places[:, 1]), coefficients[:, 0], coefficients[:, 1]
+
+
+def test_learns_to_move_what_it_has_never_seen() -> None:
+    network = small()
+    generator = torch.Generator().manual_seed(0)
+    optimizer = torch.optim.Adam(network.parameters(), 5e-4, betas=(0.5, 0.99))
+    for _ in range(130):
+        first, second, source, target = squares(8, generator)
+        output = draw(network, first, source, target[:, None].expand(-1, 9, -1))
+        region = torch.ones_like(first[:, :1])
+        loss = pyramid_l1(output.images, second, region) + pyramid_l1(output.warped, second, region)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+    first, second, source, target = squares(64, generator)
+    with torch.no_grad():
+        output = draw(network, first, source, target[:, None].expand(-1, 9, -1))
+    drawn = (output.image - second).square().mean()
+    copied = (first - second).square().mean()
+    assert 10 * torch.log10(copied / drawn) > 6
+
+
+def test_discriminator_judges_every_scale_patch_by_patch() -> None:
+    network = MultiScaleDiscriminator(DiscriminatorConfig(channels=4, layers=2, scales=2))
+    image = torch.rand(1, 3, 32, 32)
+    logits = network(image)
+    assert [level.shape for level in logits] == [(1, 1, 8, 8), (1, 1, 4, 4)]
+    changed = image.clone()
+    changed[..., :4, :4] = 0
+    difference = (network(changed)[0] - logits[0]).abs()[0, 0]
+    assert difference[0, 0] > 0 and difference[-1, -1] == 0
