@@ -1,0 +1,301 @@
+"""Data modules over a shard directory: signals (align, EAC), pairs of frames (HEF), windows (SyncNet)."""
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import lightning as L
+
+from lit_emotalk.coefficients import Layout, get_layout
+from lit_emotalk.data.decode import SignalsDecoder
+from lit_emotalk.data.decode_frames import PairsDecoder, SyncDecoder
+from lit_emotalk.data.index import Clip, index_split
+from lit_emotalk.data.manifest import Kind, Manifest, read_manifest
+from lit_emotalk.data.order import Order
+from lit_emotalk.data.pipeline import Clips, Decoder, Loader
+from lit_emotalk.errors import UserError
+
+Balance = Literal["emotion", "speaker"]
+
+
+class ShardDataModule(L.LightningDataModule):
+    """Base of the data modules.
+
+    Training epochs are `steps_per_epoch` batches of `batch_size` samples on each rank, drawn from the endless
+    sequence of `lit_emotalk.data.order`: disjoint over ranks, and the same for any `num_workers`. Validation
+    and test give every clip of their split once, shared out over ranks and workers.
+
+    Arguments:
+        shards: a directory made by data_prep (manifest.json and tars).
+        batch_size: samples of a batch on one rank.
+        steps_per_epoch: batches of a training epoch on one rank.
+        num_workers: loader processes of each loader; 0 loads in the training process.
+        seed: of the data order; `lit-emotalk fit` links it to `seed_everything`.
+        balance: groups that take turns in training, so that each is seen equally often: clips of one emotion,
+            or of one
+            speaker; None draws all clips equally often.
+        bad_limit: clips that may be unusable (NaN, wrong shape, unreadable) before the run stops.
+        verify: check every shard's sha256 first (reads all bytes); a shard cut short is always noticed.
+
+    Raises UserError for numbers out of range, and in `setup` for missing, damaged or unfit shards.
+    """
+
+    kind: ClassVar[Kind] = "signals"
+    samples_per_clip: int = 1
+
+    def __init__(
+        self,
+        shards: Path,
+        batch_size: int = 16,
+        steps_per_epoch: int = 100,
+        num_workers: int = 1,
+        seed: int = 0,
+        balance: Balance | None = "emotion",
+        bad_limit: int = 20,
+        verify: bool = False,
+    ) -> None:
+        super().__init__()
+        if min(batch_size, steps_per_epoch) < 1 or min(num_workers, bad_limit) < 0:
+            raise UserError(
+                "batch_size, steps_per_epoch must be at least 1; num_workers, bad_limit at least 0"
+            )
+        self.shards = Path(shards)
+        self.batch_size = batch_size
+        self.steps_per_epoch = steps_per_epoch
+        self.num_workers = num_workers
+        self.seed = seed
+        self.balance = balance
+        self.bad_limit = bad_limit
+        self.verify = verify
+        self._manifest: Manifest | None = None
+        self._clips: dict[tuple[Kind, str], list[Clip]] = {}
+
+    @property
+    def manifest(self) -> Manifest:
+        """The shard directory's manifest, read once."""
+        if self._manifest is None:
+            self._manifest = read_manifest(self.shards)
+        return self._manifest
+
+    def prepare_data(self) -> None:
+        """Check the checksums of all shards that will be read, where `verify` asks for it."""
+        if self.verify:
+            for shard in self.manifest.shards:
+                shard.check_sum()
+
+    def setup(self, stage: str) -> None:
+        """Index the splits that `stage` (fit, validate, test) needs: a damaged shard is known at once."""
+        for split in {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}.get(stage, ()):
+            self.loader(split)
+        if stage == "fit" and not self.clips(self.kind, "train"):
+            raise UserError(f"{self.shards} has no {self.kind} shards for training")
+
+    def clips(self, kind: Kind, split: str) -> list[Clip]:
+        """The indexed clips of a split, in the manifest's order; indexed once."""
+        if (kind, split) not in self._clips:
+            self._clips[kind, split] = index_split(self.manifest, kind, split)
+        return self._clips[kind, split]
+
+    def decoder(self, split: str) -> Decoder:
+        """How a clip of `split` becomes samples."""
+        raise NotImplementedError
+
+    def dataset(self, split: str, rank: int = 0, world: int = 1) -> Clips:
+        """The batches of `split` that `rank` of `world` sees; `train` is one epoch, the others are finite."""
+        clips = self.clips(self.kind, split)
+        order = Order([self._group(clip) for clip in clips], self.seed) if split == "train" else None
+        return Clips(
+            clips=clips,
+            decoder=self.decoder(split),
+            batch_size=self.batch_size,
+            samples_per_clip=self.samples_per_clip,
+            rank=rank,
+            world=world,
+            order=order,
+            steps=self.steps_per_epoch,
+            bad_limit=self.bad_limit,
+        )
+
+    def loader(self, split: str) -> Loader:
+        """The loader of `split` for the trainer's rank (without a trainer: for a single process)."""
+        trainer = self.trainer
+        if trainer is None:
+            return Loader(self.dataset(split), self.num_workers)
+        dataset = self.dataset(split, trainer.global_rank, trainer.world_size)
+        return Loader(dataset, self.num_workers, lambda: _epoch_of(trainer))
+
+    def train_dataloader(self) -> Loader:
+        """Training epochs; which one is asked of the trainer whenever an iteration begins."""
+        return self.loader("train")
+
+    def val_dataloader(self) -> Loader | list[Loader]:
+        """Every validation clip once; nothing where the split is empty."""
+        return self.loader("val") if self.clips(self.kind, "val") else []
+
+    def test_dataloader(self) -> Loader:
+        """Every test clip once."""
+        return self.loader("test")
+
+    def layout(self) -> Layout:
+        """The coefficient layout; raises UserError for a corpus of sound only."""
+        if self.manifest.layout is None:
+            raise UserError(f"{self.shards} is a corpus of sound only: it has no faces")
+        return get_layout(self.manifest.layout)
+
+    def _group(self, clip: Clip) -> Hashable:
+        return clip.record.get(self.balance) if self.balance else None
+
+
+def _epoch_of(trainer: L.Trainer) -> int:
+    """The epoch whose iteration begins; `current_epoch` is one behind when a checkpoint was just loaded."""
+    progress: Any = trainer.fit_loop.epoch_progress.current
+    return progress.processed
+
+
+class SignalsDataModule(ShardDataModule):
+    """Signals of clips: what stages align and eac read.
+
+    Batches: `mel` (B, 4T, 80); `mask` (B, T) bool, true on real frames; `closed` (B, T) bool; `emotion` (B,)
+        int64, index in EMOTIONS or -1; `intensity` (B,) in [0, 1]; `key`, `speaker`, `label` lists of str;
+        and where the corpus has faces `coeffs` (B, T, 57), `single` (B, T, 51), `key_frame` (B,) int64, an
+        index into T, clamped to the window, `key_single` (B, 51), the single-frame expression at the clip's
+        key frame, and `image` (B, 3, S, S) in [-1, 1], its picture.
+
+    Arguments:
+        frames: length of training windows in frames; null trains on whole clips. Validation always gets whole
+            clips.
+        image_size: S, or null for no picture.
+        others: see `ShardDataModule`.
+    """
+
+    def __init__(
+        self,
+        shards: Path,
+        batch_size: int = 16,
+        steps_per_epoch: int = 100,
+        frames: int | None = None,
+        image_size: int | None = None,
+        num_workers: int = 1,
+        seed: int = 0,
+        balance: Balance | None = "emotion",
+        bad_limit: int = 20,
+        verify: bool = False,
+    ) -> None:
+        super().__init__(shards, batch_size, steps_per_epoch, num_workers, seed, balance, bad_limit, verify)
+        if frames is not None and frames < 1:
+            raise UserError("frames must be at least 1, or null for whole clips")
+        self.frames = frames
+        self.image_size = image_size
+
+    def decoder(self, split: str) -> Decoder:
+        """Windows or whole clips."""
+        layout = self.layout() if self.manifest.layout is not None or self.image_size is not None else None
+        return SignalsDecoder(layout, self.frames, self.image_size)
+
+
+class FramesDataModule(ShardDataModule):
+    """Pairs of frames within a clip: what stage hef reads.
+
+    Batches: `source`, `target` (B, 3, S, S) in [-1, 1]; `source_coeffs` (B, 57); `driving` (B, W, 57) around
+        the target; `region` (B, 1, S, S) weights >= 1; `face_box` (B, 4) x0, y0, x1, y1 in pixels of the
+        target; `emotion`, `intensity`, `key`, `speaker`, `label`.
+
+    Arguments:
+        resolution: S; the shards' frames are scaled to it.
+        window: W, odd.
+        eval_pairs: pairs of each validation and test clip: its first frame with that many later ones.
+        mouth_weight, eye_weight: `region` inside the boxes of mouth and of eyes with brows, at least 1.
+        others: see `ShardDataModule`.
+    """
+
+    kind = "frames"
+
+    def __init__(
+        self,
+        shards: Path,
+        batch_size: int = 8,
+        steps_per_epoch: int = 100,
+        resolution: int = 256,
+        window: int = 27,
+        eval_pairs: int = 2,
+        mouth_weight: float = 4.0,
+        eye_weight: float = 3.0,
+        num_workers: int = 1,
+        seed: int = 0,
+        balance: Balance | None = "emotion",
+        bad_limit: int = 20,
+        verify: bool = False,
+    ) -> None:
+        super().__init__(shards, batch_size, steps_per_epoch, num_workers, seed, balance, bad_limit, verify)
+        if window % 2 == 0 or min(window, resolution, eval_pairs, mouth_weight, eye_weight) < 1:
+            raise UserError(
+                "window must be odd; resolution, eval_pairs, mouth_weight and eye_weight at least 1"
+            )
+        self.resolution = resolution
+        self.window = window
+        self.eval_pairs = eval_pairs
+        self.mouth_weight = mouth_weight
+        self.eye_weight = eye_weight
+
+    def dataset(self, split: str, rank: int = 0, world: int = 1) -> Clips:
+        """As the base's; a validation clip gives `eval_pairs` samples."""
+        dataset = super().dataset(split, rank, world)
+        if split != "train":
+            dataset.samples_per_clip = self.eval_pairs
+        return dataset
+
+    def decoder(self, split: str) -> Decoder:
+        """Pairs."""
+        return PairsDecoder(
+            self.layout(), self.resolution, self.window, self.eval_pairs, self.mouth_weight, self.eye_weight
+        )
+
+
+class SyncDataModule(ShardDataModule):
+    """Windows of consecutive face crops with their sound: what stage sync reads.
+
+    Batches: `frames` (B, N, 3, S, S) in [0, 255]; `samples` (B, M) in [-1, 1], M samples of 16 kHz sound from
+        the window's first frame on; `start` (B,) int64, that frame; `key`, `speaker`, `label`, `emotion`,
+        `intensity`. The `windows` of a clip are neighbours in the batch.
+
+    Arguments:
+        resolution: S.
+        frames: N.
+        samples: M; 3440 holds the 20 MFCC columns that SyncNet sees (19 hops of 160 and a window of 400).
+        windows: windows of one clip in a batch; `batch_size` is a multiple of it.
+        others: see `ShardDataModule`.
+    """
+
+    kind = "frames"
+
+    def __init__(
+        self,
+        shards: Path,
+        batch_size: int = 16,
+        steps_per_epoch: int = 100,
+        resolution: int = 224,
+        frames: int = 5,
+        samples: int = 3440,
+        windows: int = 2,
+        num_workers: int = 1,
+        seed: int = 0,
+        balance: Balance | None = "emotion",
+        bad_limit: int = 20,
+        verify: bool = False,
+    ) -> None:
+        super().__init__(shards, batch_size, steps_per_epoch, num_workers, seed, balance, bad_limit, verify)
+        if min(resolution, frames, samples, windows) < 1 or batch_size % windows:
+            raise UserError("resolution, frames, samples, windows must be at least 1 and divide batch_size")
+        self.resolution = resolution
+        self.frames = frames
+        self.samples = samples
+        self.samples_per_clip = windows
+
+    def decoder(self, split: str) -> Decoder:
+        """Windows, their sound found by key in the signals shards of the same split."""
+        self.layout()
+        size = self.manifest.frame_size
+        if size is None:
+            raise UserError(f"{self.shards} has no frames")
+        sounds = {clip.key: clip for clip in self.clips("signals", split)}
+        return SyncDecoder(sounds, size, self.resolution, self.frames, self.samples, self.samples_per_clip)

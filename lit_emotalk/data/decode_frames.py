@@ -1,0 +1,157 @@
+"""From a clip in a frames shard to pairs of frames, and to windows of frames with their sound."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from lit_emotalk.coefficients import Layout
+from lit_emotalk.data.decode import (
+    Sample,
+    decode_jpg,
+    facts,
+    frames_of,
+    picture,
+    read_array,
+    read_landmarks,
+)
+from lit_emotalk.data.index import Clip, SampleError
+from lit_emotalk.face.crop import Crop
+from lit_emotalk.face.regions import box, region_boxes
+from lit_emotalk.schema import SAMPLES_PER_FRAME
+
+
+def driving_window(coeffs: np.ndarray, centre: int, window: int) -> np.ndarray:
+    """`window` (odd) rows of (T, size) around row `centre`; beyond the ends the end rows repeat."""
+    rows = np.arange(centre - window // 2, centre + window // 2 + 1)
+    return coeffs[np.clip(rows, 0, len(coeffs) - 1)]
+
+
+def region_weights(landmarks: np.ndarray, size: int, mouth: float, eyes: float) -> Tensor:
+    """Weights (1, size, size) of the pixels: 1, raised to `mouth` and `eyes` inside their boxes.
+
+    landmarks: (478, 3) in crop units.
+    """
+    weights = torch.ones(1, size, size)
+    for name, corners in region_boxes(landmarks).items():
+        if name != "face":
+            x0, y0, x1, y1 = np.clip(np.round(corners * size), 0, size).astype(int)
+            region = weights[:, y0:y1, x0:x1]
+            region.clamp_(min=mouth if name == "mouth" else eyes)
+    return weights
+
+
+@dataclass(frozen=True)
+class PairsDecoder:
+    """Decodes (source, target) pairs of one clip of a frames shard.
+
+    `resolution` is the pictures' side, `window` (odd) the length of the driving window, `eval_pairs` the
+    pairs of a clip in validation and test, `mouth_weight` and `eye_weight` (>= 1) the weights of these
+    regions.
+    """
+
+    layout: Layout
+    resolution: int
+    window: int
+    eval_pairs: int
+    mouth_weight: float
+    eye_weight: float
+
+    def __call__(self, clip: Clip, choices: np.random.Generator | None) -> list[Sample]:
+        """One random pair of different frames where `choices` are given, else the first frame with
+        `eval_pairs` later ones, evenly spread."""
+        total = frames_of(clip)
+        if choices is not None:
+            source, target = (int(i) for i in choices.choice(total, 2, replace=total < 2))
+            pairs = [(source, target)]
+        else:
+            pairs = [(0, round((j + 1) * (total - 1) / self.eval_pairs)) for j in range(self.eval_pairs)]
+        coeffs = read_array(clip, "coeffs.npy", (total, self.layout.size))
+        landmarks = read_landmarks(clip)
+        return [self._pair(clip, coeffs, landmarks[target], source, target) for source, target in pairs]
+
+    def _pair(
+        self, clip: Clip, coeffs: np.ndarray, landmarks: np.ndarray, source: int, target: int
+    ) -> Sample:
+        face = np.clip(box(landmarks) * self.resolution, 0, self.resolution)
+        return facts(clip) | {
+            "source": picture(clip, f"{source:04d}.jpg", self.resolution),
+            "target": picture(clip, f"{target:04d}.jpg", self.resolution),
+            "source_coeffs": torch.from_numpy(coeffs[source]),
+            "driving": torch.from_numpy(driving_window(coeffs, target, self.window)),
+            "region": region_weights(landmarks, self.resolution, self.mouth_weight, self.eye_weight),
+            "face_box": torch.from_numpy(face.astype(np.float32)),
+        }
+
+
+def sync_crop(landmarks: np.ndarray) -> Crop:
+    """The square that SyncNet looks at: landmarks (T, 478, 3) of a clip, in any unit -> one Crop in that
+    unit.
+
+    With half side b of the face's box (median over the clip): 1.4 b to both sides, b up and 1.8 b down, as in
+    syncnet_python's run_pipeline; one square per clip and repeated edges are our choice.
+    """
+    x0, y0, x1, y1 = np.median(box(landmarks), axis=0)
+    half = max(x1 - x0, y1 - y0) / 2
+    return Crop(float(x0 + x1) / 2, float(y0 + y1) / 2 + 0.4 * half, 1.4 * half)
+
+
+@dataclass(frozen=True)
+class SyncDecoder:
+    """Decodes windows of consecutive face crops and the sound that goes with them.
+
+    `sounds` maps a clip's key to its clip in the signals shard. A window is `frames` crops (sync_crop) of
+    side `resolution`, decoded from frames of `frame_size` pixels, and `samples` samples of sound from its
+    first frame on. `windows` are taken from a clip, in training at random places, else evenly spread.
+    """
+
+    sounds: dict[str, Clip]
+    frame_size: int
+    resolution: int
+    frames: int
+    samples: int
+    windows: int
+
+    def __call__(self, clip: Clip, choices: np.random.Generator | None) -> list[Sample]:
+        """`windows` samples; raises SampleError where the clip is shorter than a window."""
+        total = frames_of(clip)
+        last = min(total - self.frames, (total * SAMPLES_PER_FRAME - self.samples) // SAMPLES_PER_FRAME)
+        if last < 0:
+            raise SampleError(f"{clip.key} has {total} frames, fewer than a window needs")
+        if clip.key not in self.sounds:
+            raise SampleError(f"{clip.key} is in the frames shards but not in the signals shards")
+        if choices is None:
+            starts = [round(j * last / max(self.windows - 1, 1)) for j in range(self.windows)]
+        else:
+            drawn = choices.choice(last + 1, self.windows, replace=last + 1 < self.windows)
+            starts = sorted(int(start) for start in drawn)
+        landmarks = read_landmarks(clip)
+        sound = read_sound(self.sounds[clip.key])
+        crop = sync_crop(landmarks * self.frame_size)
+        return [self._window(clip, crop, sound, start) for start in starts]
+
+    def _window(self, clip: Clip, crop: Crop, sound: np.ndarray, start: int) -> Sample:
+        pictures = [
+            crop.cut(decode_jpg(clip, f"{i:04d}.jpg", self.frame_size), self.resolution)
+            for i in range(start, start + self.frames)
+        ]
+        first = start * SAMPLES_PER_FRAME
+        return facts(clip) | {
+            "frames": torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).to(torch.float32),
+            "samples": torch.from_numpy(sound[first : first + self.samples]),
+            "start": torch.tensor(start),
+        }
+
+
+def read_sound(clip: Clip) -> np.ndarray:
+    """The flac entry of a clip of a signals shard: float32 (T * 640,) in [-1, 1]; raises SampleError."""
+    try:
+        sound, _ = soundfile.read(io.BytesIO(clip.read("flac")), dtype="float32")
+    except soundfile.LibsndfileError as error:
+        raise SampleError(f"{clip.key}: flac is damaged ({error})") from error
+    if sound.shape != (frames_of(clip) * SAMPLES_PER_FRAME,):
+        raise SampleError(f"{clip.key}: flac has {sound.shape} samples for {frames_of(clip)} frames")
+    return sound
