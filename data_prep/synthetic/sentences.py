@@ -1,0 +1,51 @@
+"""What the speakers say: short emotion-free sentences with wide phoneme coverage, split so that splits share
+none."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from lit_emotalk.schema import SPLITS
+
+SHORT_WORDS = 6
+"""Sentences of at most this many words are short (about 1.4 s at a neutral rate); the others take 3-4 s."""
+
+_TURN: tuple[str, ...] = (
+    "train",
+    "train",
+    "train",
+    "val",
+    "train",
+    "train",
+    "test",
+    "train",
+    "train",
+    "test",
+)
+
+
+@cache
+def load_sentences() -> tuple[str, ...]:
+    """All sentences, in the order of `sentences.txt`."""
+    text = Path(__file__).with_name("sentences.txt").read_text(encoding="utf-8")
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+@cache
+def sentence_pool(split: str, short: bool) -> tuple[str, ...]:
+    """The sentences of one split, short or long. The splits' pools are disjoint (7 : 1 : 2). ValueError: no
+    such split."""
+    if split not in SPLITS:
+        raise ValueError(f"unknown split '{split}'")
+    group = [s for s in load_sentences() if (len(s.split()) <= SHORT_WORDS) == short]
+    return tuple(s for i, s in enumerate(group) if _TURN[i % len(_TURN)] == split)
+
+
+def choose_sentences(split: str, short: bool, count: int, rng: np.random.Generator) -> list[str]:
+    """`count` sentences from a split's pool, none repeated before the pool is used up."""
+    pool = sentence_pool(split, short)
+    chosen: list[str] = []
+    while len(chosen) < count:
+        chosen += [pool[i] for i in rng.permutation(len(pool))]
+    return chosen[:count]
