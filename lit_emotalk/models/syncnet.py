@@ -91,9 +91,11 @@ class SyncNet(nn.Module):
         return self.netfcaud(features).unflatten(0, windows.shape[:2])
 
     def forward(self, frames: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """Video and sound features of the same windows: (B, n - 4, embedding) each (see the two methods)."""
-        video = self.video_features(frames)
-        return video, self.sound_features(samples)[:, : video.shape[1]]
+        """Video and sound features of the windows that both have: (B, W, embedding) each (see the two
+        methods)."""
+        video, sound = self.video_features(frames), self.sound_features(samples)
+        windows = min(video.shape[1], sound.shape[1])
+        return video[:, :windows], sound[:, :windows]
 
 
 def load_reference(path: Path | str) -> SyncNet:

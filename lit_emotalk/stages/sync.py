@@ -1,0 +1,96 @@
+"""Training of SyncNet where the official weights are absent: which sound belongs to which lips."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lit_emotalk.errors import UserError
+from lit_emotalk.metrics.sync import true_offset_rank
+from lit_emotalk.models.syncnet import SyncNet, SyncNetConfig
+from lit_emotalk.stages.base import Batch, Stage
+
+REACH = 10
+
+
+class SyncStage(Stage):
+    """Trains SyncNet to tell a window's own sound from other sound (our choice of loss: the reference's is
+    not public).
+
+    A batch holds runs of frames with their sound. Every window of five frames is compared with every window
+    of sound of the batch: with those of its own run, which are other offsets of the same voice, and with
+    those of the other clips. Loss: cross-entropy over minus the Euclidean distances times a learned scale,
+    from lips to sound and back; the two sets of negatives weigh the same. So the score's distance is trained
+    as it is used.
+
+    Validation logs `val/offset_accuracy`, the share of runs whose true offset is the nearest of -10 .. 10
+    (chance 1/21).
+
+    Arguments:
+        network: the network; `crop` is the data module's `resolution`.
+        scale: first value of the learned scale.
+        flip: probability that a run is mirrored left to right.
+        learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from: see `Stage`.
+    """
+
+    stage: ClassVar[str] = "sync"
+
+    def __init__(
+        self,
+        network: SyncNetConfig = SyncNetConfig(),  # noqa: B008
+        scale: float = 1.0,
+        flip: float = 0.5,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.01,
+        warmup: int = 20,
+        final_rate: float = 0.05,
+        ema_decay: float | None = None,
+        initialise_from: Path | None = None,
+    ) -> None:
+        if scale <= 0 or not 0 <= flip <= 1:
+            raise UserError("scale must be above 0 and flip between 0 and 1")
+        super().__init__(
+            SyncNet(network), learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from
+        )
+        self.log_scale = nn.Parameter(torch.tensor(scale).log())
+        self.flip = flip
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW over the network and the scale."""
+        return self.adamw(self)
+
+    def losses(self, video: Tensor, sound: Tensor) -> dict[str, Tensor]:
+        """Losses of features (B, W, D) of lips and of sound; `own` over a run's windows, `all` over the
+        batch's."""
+        clips, windows = video.shape[:2]
+        logits = -self.log_scale.exp() * torch.cdist(video.flatten(0, 1), sound.flatten(0, 1))
+        true = torch.arange(clips * windows, device=logits.device)
+        everyone = F.cross_entropy(logits, true) + F.cross_entropy(logits.T, true)
+        blocks = logits.view(clips, windows, clips, windows).diagonal(dim1=0, dim2=2).permute(2, 0, 1)
+        place = torch.arange(windows, device=logits.device).expand(clips, -1)
+        own = F.cross_entropy(blocks.transpose(1, 2), place) + F.cross_entropy(blocks, place)
+        return {"own": own / 2, "all": everyone / 2, "loss": (own + everyone) / 4}
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One batch: the contrastive loss."""
+        frames = batch["frames"]
+        mirrored = torch.rand(len(frames), device=frames.device) < self.flip
+        frames = torch.where(mirrored[:, None, None, None, None], frames.flip(-1), frames)
+        losses = self.losses(*self.network(frames, batch["samples"]))
+        self.log_losses(losses)
+        return losses["loss"]
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """The loss, and how often the true offset is found."""
+        video, sound = self.inference_network(batch["frames"], batch["samples"])
+        reach = min(REACH, video.shape[1] - 1)
+        ranks = [true_offset_rank(lips, voice, reach) for lips, voice in zip(video, sound, strict=True)]
+        rank = video.new_tensor(ranks)
+        scores = {"offset_accuracy": (rank == 0).float().mean(), "offset_rank": rank.mean()}
+        self.log_losses(self.losses(video, sound) | scores, "val", len(video))
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """As in validation."""
+        self.validation_step(batch, batch_idx)
