@@ -15,19 +15,20 @@ def weighted_l1(image: Tensor, target: Tensor, region: Tensor) -> Tensor:
     return ((image - target).abs() * region).mean() / region.mean()
 
 
-def pyramid_l1(images: Sequence[Tensor], target: Tensor, region: Tensor) -> Tensor:
-    """`weighted_l1` of every level against the target area-averaged to that level's size, averaged over
-    levels.
-
-    `images`: (B, 3, r, r) each, with r dividing the target's size.
+def area_pyramid(image: Tensor, levels: int) -> list[Tensor]:
+    """`image` (B, C, S, S) area-averaged to S / 2^(levels-1), ..., S / 2, S: coarse to fine, as HEF's
+    lists.
     """
-    total = target.new_zeros(())
-    for image in images:
-        size = (image.shape[-2], image.shape[-1])
-        total = total + weighted_l1(
-            image, F.adaptive_avg_pool2d(target, size), F.adaptive_avg_pool2d(region, size)
-        )
-    return total / len(images)
+    pyramid = [image]
+    for _ in range(levels - 1):
+        pyramid.append(F.avg_pool2d(pyramid[-1], 2))
+    return pyramid[::-1]
+
+
+def pyramid_l1(images: Sequence[Tensor], targets: Sequence[Tensor], regions: Sequence[Tensor]) -> Tensor:
+    """`weighted_l1` of every level, averaged over levels; three lists of one length (see `area_pyramid`)."""
+    each = [weighted_l1(*level) for level in zip(images, targets, regions, strict=True)]
+    return torch.stack(each).mean()
 
 
 def flow_roughness(flows: Sequence[Tensor]) -> Tensor:

@@ -13,7 +13,7 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.files import atomic_path
 from lit_emotalk.losses.adversarial import discriminator_loss, generator_loss, lazy_rescale, r1_penalty
 from lit_emotalk.losses.perceptual import EdgeDistance, VGG19Distance
-from lit_emotalk.losses.reconstruction import box_psnr, flow_roughness, pyramid_l1, weighted_l1
+from lit_emotalk.losses.reconstruction import area_pyramid, box_psnr, flow_roughness, pyramid_l1, weighted_l1
 from lit_emotalk.models.discriminator import DiscriminatorConfig, MultiScaleDiscriminator
 from lit_emotalk.models.hef import HEF, HEFConfig, HEFOutput
 from lit_emotalk.stages.base import Batch, Stage
@@ -157,13 +157,15 @@ class HEFStage(Stage):
     def generator_losses(self, output: HEFOutput, batch: Batch) -> dict[str, Tensor]:
         """Every loss of the generator that is in use, and `loss`, their weighted sum."""
         target, region, weights = batch["target"], batch["region"], self.weights
+        targets = area_pyramid(target, len(output.flows))
+        regions = area_pyramid(region, len(output.flows))
         losses = {
-            "warped": pyramid_l1(output.warped, target, region),
+            "warped": pyramid_l1(output.warped, targets, regions),
             "roughness": flow_roughness(output.flows),
         }
         if self.batches_done >= self.warp_batches:
             losses["image"] = weighted_l1(output.images[-1], target, region)
-            losses["pyramid"] = pyramid_l1(output.images, target, region)
+            losses["pyramid"] = pyramid_l1(output.images, targets, regions)
             losses["perceptual"] = self.perceptual(output.images[-1], target, region)
             if self.discriminator is not None and self.adversarial:
                 losses["adversarial"] = generator_loss(self.discriminator(output.image))
@@ -204,8 +206,8 @@ class HEFStage(Stage):
         named = ", ".join(name for name, value in losses.items() if not torch.isfinite(value))
         raise UserError(
             f"the losses {named} are not finite at batch {self.batches_done} ({', '.join(batch['key'])}); "
-            f"that batch is in {path}; lower learning_rate or look at those clips, then run again from the last "
-            "checkpoint"
+            f"that batch is in {path}; lower learning_rate or look at those clips, then run again from the "
+            "last checkpoint"
         )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

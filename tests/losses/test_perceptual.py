@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.losses.perceptual import EdgeDistance, VGG19Distance
-from lit_emotalk.losses.reconstruction import box_psnr, flow_roughness, pyramid_l1, weighted_l1
+from lit_emotalk.losses.reconstruction import area_pyramid, box_psnr, flow_roughness, pyramid_l1, weighted_l1
 
 
 def textured(rows: int = 2, size: int = 64) -> Tensor:
@@ -63,11 +63,12 @@ def test_region_raises_what_lies_in_it(distance) -> None:  # type: ignore[no-unt
 
 def test_pyramid_compares_each_level_with_the_reduced_target() -> None:
     target = textured(1, 32)
+    regions = area_pyramid(ones(target), 3)
     levels = [F.avg_pool2d(target, 4), F.avg_pool2d(target, 2), target]
-    assert pyramid_l1(levels, target, ones(target)) < 1e-6
+    assert pyramid_l1(levels, area_pyramid(target, 3), regions) < 1e-6
     levels[0] = levels[0] + 0.3
     torch.testing.assert_close(
-        pyramid_l1(levels, target, ones(target)), torch.tensor(0.1), atol=1e-6, rtol=1e-4
+        pyramid_l1(levels, area_pyramid(target, 3), regions), torch.tensor(0.1), atol=1e-6, rtol=1e-4
     )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lit_emotalk.coefficients import ARKIT, BFM
-from lit_emotalk.losses.reconstruction import pyramid_l1
+from lit_emotalk.losses.reconstruction import area_pyramid, pyramid_l1
 from lit_emotalk.models.discriminator import DiscriminatorConfig, MultiScaleDiscriminator
 from lit_emotalk.models.hef import HEF, HEFConfig, HEFOutput
 from lit_emotalk.models.hef_blocks import StyleEncoder, warp
@@ -209,8 +209,8 @@ def test_learns_to_move_what_it_has_never_seen() -> None:
     for _ in range(130):
         first, second, source, target = squares(8, generator)
         output = draw(network, first, source, target[:, None].expand(-1, 9, -1))
-        region = torch.ones_like(first[:, :1])
-        loss = pyramid_l1(output.images, second, region) + pyramid_l1(output.warped, second, region)
+        targets, regions = area_pyramid(second, 3), area_pyramid(torch.ones_like(second[:, :1]), 3)
+        loss = pyramid_l1(output.images, targets, regions) + pyramid_l1(output.warped, targets, regions)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

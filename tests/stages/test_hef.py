@@ -8,6 +8,7 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
+import yaml
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader, Dataset
 
@@ -189,3 +190,14 @@ def test_colours_of_flows() -> None:
     torch.testing.assert_close(colours[:, 0], torch.ones(3))
     torch.testing.assert_close(colours[:, 1], torch.tensor([1.0, 0.25, 0.25]))
     torch.testing.assert_close(colours[:, 2], torch.tensor([0.0, 0.75, 0.75]))
+
+
+def test_ablations_differ_from_the_full_model_in_their_variant_alone() -> None:
+    folder = Path(__file__).parents[2] / "experiments" / "hef"
+    full, *others = (
+        yaml.safe_load((folder / f"{n}.yaml").read_text()) for n in ("embedded", "wo_res", "wo_hie")
+    )
+    for config, variant in zip(others, ("wo_res", "wo_hie"), strict=True):
+        assert config["model"]["init_args"]["network"]["variant"] == variant
+        config["model"]["init_args"]["network"]["variant"] = "full"
+        assert config == full
