@@ -27,7 +27,8 @@ LAYOUT = "SPEAKER/video/front/EMOTION/level_L/NNN.mp4"
 VIDEO_NAME = re.compile(r"([A-Za-z0-9-]+)/video/front/([^/]+)/level_([1-3])/(\w+)\.(?:mp4|mov|avi|mkv|webm)")
 SOUND_SUFFIXES = (".m4a", ".wav", ".flac", ".mp3")
 SPLITS_FILE = Path(__file__).with_name("splits") / "mead.json"
-SIDECAR_SUFFIX = ".json"
+CORPUS_FILE = "corpus.json"
+SIDECAR_SUFFIXES = (".json", ".npz")
 
 
 def find_clips(root: Path, corpus: str) -> tuple[list[Source], list[tuple[str, str]]]:
@@ -41,7 +42,7 @@ def find_clips(root: Path, corpus: str) -> tuple[list[Source], list[tuple[str, s
     sources, skipped = [], []
     for folder in folders:
         for path in sorted(folder.rglob("*")):
-            if not path.is_file() or path.suffix.lower() == SIDECAR_SUFFIX or path.name.startswith("."):
+            if not path.is_file() or path.suffix.lower() in SIDECAR_SUFFIXES or path.name.startswith("."):
                 continue
             relative = path.relative_to(root).as_posix()
             match = VIDEO_NAME.fullmatch(relative)
@@ -65,7 +66,7 @@ def _source(root: Path, path: Path, match: re.Match[str], corpus: str) -> Source
     emotion = canonical(label.replace("_", " "))
     folder = root / speaker / "audio" / label / f"level_{level}"
     audio = next((s for suffix in SOUND_SUFFIXES if (s := folder / f"{path.stem}{suffix}").is_file()), None)
-    truth = path.with_suffix(SIDECAR_SUFFIX)
+    truth = path.with_suffix(".json")
     return Source(
         key=f"{speaker}_{emotion.replace(' ', '-')}_{level}_{name}",
         corpus=corpus,
@@ -104,12 +105,28 @@ def find_holes(sources: Sequence[Source]) -> list[tuple[str, str]]:
     return rows
 
 
+def read_corpus_name(root: Path) -> str:
+    """The name that `corpus.json` at the root gives the corpus, `mead` where there is none.
+
+    Raises UserError for a corpus.json that does not say.
+    """
+    path = root / CORPUS_FILE
+    if not path.is_file():
+        return "mead"
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["corpus"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} does not name the corpus; remove it or make the corpus again") from error
+
+
 def read_splits(root: Path, chosen: Path | None) -> dict[str, list[str]]:
     """Speakers by split: the chosen file, or `splits.json` at the corpus root, or MEAD's (splits/mead.json).
 
     Raises UserError for a file that is missing or malformed, or that puts a speaker into two splits.
     """
     at_root = root / "splits.json"
+    if not chosen and not at_root.is_file() and (root / CORPUS_FILE).is_file():
+        raise UserError(f"the corpus at {root} is not finished: it has no splits.json; make it again")
     path = chosen or (at_root if at_root.is_file() else SPLITS_FILE)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -146,7 +163,6 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--frame-size", type=int, default=256, help="side of the crops in pixels")
     parser.add_argument("--clips-per-shard", type=int, default=CLIPS_PER_SHARD)
     parser.add_argument("--splits", type=Path, help="JSON file of speakers by split")
-    parser.add_argument("--corpus", default="mead", help="the corpus name in the records (default: mead)")
     options = parser.parse_args(arguments)
     for name in ("workers", "limit", "frame_size", "clips_per_shard"):
         value = getattr(options, name)
@@ -160,7 +176,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 def main() -> None:
     """Entry point of `python -m data_prep.mead`."""
     options = parse_arguments()
-    sources, skipped = find_clips(options.root, options.corpus)
+    corpus = read_corpus_name(options.root)
+    sources, skipped = find_clips(options.root, corpus)
     holes = find_holes(sources)
     write_csv(options.output / "holes.csv", ["folder", "missing"], holes)
     if holes:
@@ -168,7 +185,7 @@ def main() -> None:
     if options.limit is not None and options.limit < len(sources):
         sources = [sources[index * len(sources) // options.limit] for index in range(options.limit)]
     job = Job(
-        corpus=options.corpus,
+        corpus=corpus,
         sources=sources,
         splits=read_splits(options.root, options.splits),
         output=options.output,
@@ -184,8 +201,7 @@ def main() -> None:
 def reproducing_command(options: argparse.Namespace) -> str:
     """The command that makes the same shards: every option that decides what is in them."""
     command = ["python", "-m", "data_prep.mead", "--root", str(options.root), "--output", str(options.output)]
-    command += ["--corpus", options.corpus, "--frame-size", str(options.frame_size)]
-    command += ["--clips-per-shard", str(options.clips_per_shard)]
+    command += ["--frame-size", str(options.frame_size), "--clips-per-shard", str(options.clips_per_shard)]
     if options.limit is not None:
         command += ["--limit", str(options.limit)]
     if options.splits is not None:

@@ -164,7 +164,7 @@ def pack(
     state_path = directory / STATE_NAME
     state = json.loads(state_path.read_text()) if state_path.is_file() else {}
     plans = {name: _plan_hash(kind, clips, corpus) for name, kind, _, clips in shards}
-    due = [shard for shard in shards if not _is_current(directory, shard[0], plans[shard[0]], state)]
+    due = [s for s in shards if not _is_current(directory / s[0], plans[s[0]], state.get(s[0]))]
     manifest_path = directory / "manifest.json"
     if due:
         manifest_path.unlink(missing_ok=True)
@@ -214,14 +214,14 @@ def _plan_hash(kind: str, clips: list[Entry], corpus: Corpus) -> str:
     return sha256_text(json.dumps(parts))
 
 
-def _is_current(directory: Path, name: str, plan: str, state: dict[str, Any]) -> bool:
-    known, path = state.get(name), directory / name
-    return (
-        known is not None
-        and known["plan"] == plan
-        and path.is_file()
-        and path.stat().st_size == known["size"]
-    )
+def _is_current(path: Path, plan: str, known: dict[str, Any] | None) -> bool:
+    """Whether a shard is what the plan wants; its bytes are read again only if the file was touched."""
+    if known is None or known["plan"] != plan or not path.is_file():
+        return False
+    status = path.stat()
+    if [status.st_size, status.st_mtime_ns] == [known["size"], known["mtime_ns"]]:
+        return True
+    return status.st_size == known["size"] and sha256_file(path) == known["sha256"]
 
 
 def _write_shard(path: Path, kind: str, clips: list[Entry]) -> dict[str, Any]:
@@ -236,7 +236,8 @@ def _write_shard(path: Path, kind: str, clips: list[Entry]) -> dict[str, Any]:
                     info.size = len(data)
                     info.mode = 0o644
                     tar.addfile(info, io.BytesIO(data))
-        return {"size": temporary.stat().st_size, "sha256": sha256_file(temporary)}
+        status = temporary.stat()
+        return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": sha256_file(temporary)}
 
 
 def _manifest(shards: list[Shard], state: dict[str, Any], corpus: Corpus) -> str:
