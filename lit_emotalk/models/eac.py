@@ -1,0 +1,151 @@
+"""EAC, the Emotion-aware Audio-to-3DMM Convertor: speech and an emotion code to expression coefficients."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lit_emotalk.coefficients import ARKIT
+from lit_emotalk.errors import UserError
+from lit_emotalk.models.audio_encoder import MEL_CENTRE, MEL_SPREAD
+from lit_emotalk.models.transformer import TransformerEncoder
+from lit_emotalk.schema import MEL_BANDS, MEL_PER_FRAME
+
+RESTING = 0.05
+"""Where an untrained network's coefficients lie."""
+
+
+@dataclass(frozen=True)
+class EACConfig:
+    """Sizes of the convertor; layers, heads and width are the supplement's (section 1.2).
+
+    code_dim: width of the emotion space's codes. context: video frames of mel around a frame that it hears
+    directly, odd. dropout: on the residual branches, in [0, 1). window, overlap: frames of `predict`'s
+    windows and of the stretch that two of them share.
+    """
+
+    code_dim: int = 128
+    layers: int = 8
+    heads: int = 8
+    width: int = 256
+    context: int = 5
+    dropout: float = 0.1
+    window: int = 100
+    overlap: int = 25
+
+
+class EAC(nn.Module):
+    """Transformer over the frames of speech, with a prepended intensity token (supplement 1.2 and Fig. 4b).
+
+    A frame's token is a linear map of the mel columns of `context` frames around it plus a linear map of the
+    emotion's code. The first token is a learned vector plus a small network of the intensity. Positions are
+    rotary, so that speech may have any length. A logistic output keeps the coefficients in [0, 1]. For a code
+    that is left out a learned null code stands: speech without an emotion asked for (our choice).
+    """
+
+    Config = EACConfig
+
+    def __init__(self, config: EACConfig = EACConfig()) -> None:
+        super().__init__()
+        if config.context % 2 == 0 or not 0 < config.overlap <= config.window // 2:
+            raise UserError("EAC: context must be odd, and overlap between 1 and half the window")
+        self.config = config
+        width = config.width
+        self.hear = nn.Linear(config.context * MEL_PER_FRAME * MEL_BANDS, width)
+        self.feel = nn.Linear(config.code_dim, width)
+        self.null_code = nn.Parameter(torch.randn(config.code_dim) / config.code_dim**0.5)
+        self.intensity_token = nn.Parameter(torch.randn(width) * 0.02)
+        self.intensity = nn.Sequential(nn.Linear(1, width), nn.GELU(), nn.Linear(width, width))
+        self.transformer = TransformerEncoder(width, config.layers, config.heads, config.dropout)
+        self.head = nn.Linear(width, ARKIT.expression_size)
+        nn.init.normal_(self.head.weight, std=0.01)
+        nn.init.constant_(self.head.bias, float(torch.logit(torch.tensor(RESTING))))
+
+    def tokens(
+        self, mel: Tensor, code: Tensor | None, intensity: Tensor, mask: Tensor | None, drop: Tensor | None
+    ) -> Tensor:
+        """Tokens (B, 1 + T, width), the intensity's first; arguments as in `forward`."""
+        heard = (mel - MEL_CENTRE) / MEL_SPREAD
+        frames = heard.unflatten(1, (-1, MEL_PER_FRAME)).flatten(2)
+        if mask is not None:
+            frames = frames.masked_fill(~mask[..., None], 0.0)
+        reach = self.config.context // 2
+        padded = nn.functional.pad(frames, (0, 0, reach, reach))
+        speech = self.hear(padded.unfold(1, self.config.context, 1).transpose(2, 3).flatten(2))
+        null = self.null_code.to(frames.dtype).expand(len(mel), 1, -1)
+        emotion = null if code is None else code if code.ndim == 3 else code[:, None]
+        if drop is not None:
+            emotion = torch.where(drop[:, None, None], null, emotion)
+        token = self.intensity_token + self.intensity(intensity[:, None].to(frames.dtype))
+        return torch.cat([token[:, None], speech + self.feel(emotion)], 1)
+
+    def forward(
+        self,
+        mel: Tensor,
+        code: Tensor | None,
+        intensity: Tensor,
+        mask: Tensor | None = None,
+        drop: Tensor | None = None,
+    ) -> Tensor:
+        """Expression coefficients (B, T, 51) in [0, 1] at 25 fps.
+
+        mel (B, 4T, 80) natural-log mel; code (B, D), or (B, T, D) for a schedule, or None for none; intensity
+        (B,) in [0, 1]; mask (B, T) bool, False where padded; drop (B,) bool, whose code is left out.
+        """
+        keep = None if mask is None else torch.cat([mask.new_ones(len(mask), 1), mask], 1)
+        features = self.transformer(self.tokens(mel, code, intensity, mask, drop), keep)
+        return torch.sigmoid(self.head(features[:, 1:]))
+
+    def attention(self, mel: Tensor, code: Tensor | None, intensity: Tensor) -> Tensor:
+        """Attention averaged over heads and layers (B, 1 + T, 1 + T), intensity token first (Fig. 4b)."""
+        return self.transformer.attention_maps(self.tokens(mel, code, intensity, None, None)).mean(0)
+
+    @torch.inference_mode()
+    def predict(
+        self,
+        mel: Tensor,
+        code: Tensor | None,
+        intensity: Tensor,
+        window: int | None = None,
+        overlap: int | None = None,
+    ) -> Tensor:
+        """`forward` for speech of any length, in overlapping windows that are faded into one another.
+
+        Shapes as in `forward`, without padding; `window` and `overlap` in frames, the config's by default.
+        Each frame of an overlap is a mean of both windows' whose weight moves linearly from one to the other.
+        Memory beside input and output is that of one window. Raises UserError where overlap exceeds half a
+        window.
+        """
+        window = self.config.window if window is None else window
+        overlap = self.config.overlap if overlap is None else overlap
+        if not 0 < overlap <= window // 2:
+            raise UserError(
+                f"overlap must be between 1 and half the window of {window} frames, not {overlap}"
+            )
+        total = mel.shape[1] // MEL_PER_FRAME
+        reach = self.config.context // 2
+        made = mel.new_zeros(len(mel), total, ARKIT.expression_size)
+        rise = torch.linspace(0, 1, overlap + 2, device=mel.device)[1:-1, None]
+        for start in window_starts(total, window, overlap):
+            end = min(start + window, total)
+            left, right = min(reach, start), min(reach, total - end)
+            first, last = start - left, end + right
+            part = code[:, first:last] if code is not None and code.ndim == 3 else code
+            piece = mel[:, MEL_PER_FRAME * first : MEL_PER_FRAME * last]
+            out = self(piece, part, intensity)[:, left : left + end - start]
+            if start:
+                shared = made[:, start : start + overlap]
+                out[:, :overlap] = shared + rise * (out[:, :overlap] - shared)
+            made[:, start:end] = out
+        return made
+
+
+def window_starts(total: int, window: int, overlap: int) -> list[int]:
+    """Where the windows begin that cover `total` frames, each sharing at least `overlap` with the one before.
+
+    The last window ends with the speech, moved back so that it is as long as the others.
+    """
+    if total <= window:
+        return [0]
+    starts = list(range(0, total - window, window - overlap))
+    return [*starts, total - window]

@@ -1,0 +1,106 @@
+"""A pre-norm Transformer encoder with rotary positions: what the audio encoder and the EAC are made of."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ROTARY_BASE = 10_000.0
+MLP_RATIO = 4
+
+
+def rotary_angles(positions: int, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of rotary position embeddings: two (positions, size / 2) tensors (Su et al. 2021)."""
+    rates = ROTARY_BASE ** (-torch.arange(0, size, 2, device=device) / size)
+    angles = torch.arange(positions, device=device)[:, None] * rates
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    """Turn the pairs (first half, second half) of (B, heads, N, size) by each position's angles."""
+    first, second = x.float().chunk(2, -1)
+    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], -1).to(x.dtype)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention with rotary positions; keys outside `keep` are never looked at."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def _project(self, x: Tensor, angles: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        query, key, value = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return rotate(query, *angles), rotate(key, *angles), value
+
+    def forward(self, x: Tensor, angles: tuple[Tensor, Tensor], keep: Tensor | None) -> Tensor:
+        """x (B, N, width), keep (B, 1, 1, N) bool or None -> (B, N, width)."""
+        mixed = F.scaled_dot_product_attention(*self._project(x, angles), attn_mask=keep)
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+    def weights(self, x: Tensor, angles: tuple[Tensor, Tensor], keep: Tensor | None) -> Tensor:
+        """Attention weights averaged over heads: (B, N, N), rows sum to one."""
+        query, key, _ = self._project(x, angles)
+        scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
+        if keep is not None:
+            scores = scores.masked_fill(~keep, -torch.inf)
+        return scores.softmax(-1).mean(1)
+
+
+class Layer(nn.Module):
+    """x + attention(norm(x)), then x + MLP(norm(x)), each with dropout."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.mlp_norm = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, MLP_RATIO * width), nn.GELU(), nn.Linear(MLP_RATIO * width, width)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def attention_map(self, x: Tensor, angles: tuple[Tensor, Tensor], keep: Tensor | None) -> Tensor:
+        """Where this layer looks: (B, N, N), averaged over heads."""
+        return self.attention.weights(self.attention_norm(x), angles, keep)
+
+    def forward(self, x: Tensor, angles: tuple[Tensor, Tensor], keep: Tensor | None) -> Tensor:
+        """x (B, N, width) -> (B, N, width)."""
+        x = x + self.dropout(self.attention(self.attention_norm(x), angles, keep))
+        return x + self.dropout(self.mlp(self.mlp_norm(x)))
+
+
+class TransformerEncoder(nn.Module):
+    """`layers` pre-norm layers of `heads` heads and a last LayerNorm, for sequences of any length.
+
+    Positions are rotary (relative), so that nothing is tied to the training length (our choice; the paper's
+    supplement gives layers, heads and width only).
+    """
+
+    def __init__(self, width: int, layers: int, heads: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.head_size = width // heads
+        self.layers = nn.ModuleList([Layer(width, heads, dropout) for _ in range(layers)])
+        self.norm = nn.LayerNorm(width)
+
+    def _shared(self, x: Tensor, keep: Tensor | None) -> tuple[tuple[Tensor, Tensor], Tensor | None]:
+        angles = rotary_angles(x.shape[1], self.head_size, x.device)
+        return angles, None if keep is None else keep[:, None, None]
+
+    def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
+        """x (B, N, width), keep (B, N) bool, False where padded -> (B, N, width)."""
+        angles, keys = self._shared(x, keep)
+        for layer in self.layers:
+            x = layer(x, angles, keys)
+        return self.norm(x)
+
+    def attention_maps(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Every layer's attention averaged over heads: (layers, B, N, N), as in the supplement's Fig. 4."""
+        angles, keys = self._shared(x, keep)
+        maps = []
+        for layer in self.layers:
+            assert isinstance(layer, Layer)
+            maps.append(layer.attention_map(x, angles, keys))
+            x = layer(x, angles, keys)
+        return torch.stack(maps)

@@ -1,0 +1,169 @@
+"""Stage 1: training of the emotion space, contrastively between words, sound and pictures."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from lit_emotalk.emotions import EMOTIONS
+from lit_emotalk.errors import UserError
+from lit_emotalk.losses.contrastive import contrastive_loss, gather_rows, positives_of
+from lit_emotalk.metrics.zero_shot import ZeroShot
+from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
+from lit_emotalk.prompts import held_out
+from lit_emotalk.stages.augment import (
+    FaceAugment,
+    SoundAugment,
+    augment_face,
+    augment_sound,
+    draw_frames,
+)
+from lit_emotalk.stages.base import Batch, Stage
+
+
+@dataclass(frozen=True)
+class AlignWeights:
+    """Weights of the contrastive losses between pairs of modalities; 0 leaves a pair out."""
+
+    audio_text: float = 1.0
+    units_text: float = 1.0
+    audio_units: float = 0.3
+    image_text: float = 1.0
+
+
+class AlignStage(Stage):
+    """Trains the audio encoder and the image tower towards the fixed codes of text prompts.
+
+    Every sample draws one prompt of its emotion. Losses are symmetric, with all samples of an emotion as
+    positives, over the batches of all processes; the temperature is learned. A corpus of sound only trains
+    the audio encoder alone. Validation: `ZeroShot` on whole clips and their key frames' pictures, and the
+    share of the held-out words that land on their emotion.
+
+    Arguments:
+        network: the space; its text side is fitted before training.
+        weights: of the losses.
+        sound, face: augmentation.
+        learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from: see `Stage`.
+
+    Raises UserError where the pictures that `image: open_clip` needs are not in the batches.
+    """
+
+    stage: ClassVar[str] = "align"
+    network: EmotionSpace
+
+    def __init__(
+        self,
+        network: EmotionSpaceConfig = EmotionSpaceConfig(),  # noqa: B008
+        weights: AlignWeights = AlignWeights(),
+        sound: SoundAugment = SoundAugment(),  # noqa: B008
+        face: FaceAugment = FaceAugment(),  # noqa: B008
+        learning_rate: float = 5e-4,
+        weight_decay: float = 0.05,
+        warmup: int = 40,
+        final_rate: float = 0.02,
+        ema_decay: float | None = None,
+        initialise_from: Path | None = None,
+    ) -> None:
+        space = EmotionSpace(network)
+        super().__init__(space, learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from)
+        self.weights = weights
+        self.sound = sound
+        self.face = face
+        self.zero_shot = ZeroShot(len(EMOTIONS), space.dim)
+        self.held_out_words: float | None = None
+
+    def setup(self, stage: str) -> None:
+        """Fit the text side, unless the weights came with one."""
+        for space in {self.network, self.inference_network}:
+            if not space.fitted:
+                space.fit_text()
+
+    def draw_texts(self, emotion: Tensor) -> Tensor:
+        """One prompt's code for each sample: emotion (B,) -> (B, D); any one for an unknown emotion."""
+        bank = self.network.bank
+        return bank[emotion.clamp(min=0), torch.randint(bank.shape[1], emotion.shape, device=emotion.device)]
+
+    def draw_units(self, batch: Batch) -> Tensor:
+        """A varied picture's coefficients for each sample: (B, 51)."""
+        single, coeffs = batch["single"], batch["coeffs"][..., : batch["single"].shape[-1]]
+        rested = torch.rand(len(single), 1, 1, device=single.device) < self.face.rested
+        frames = draw_frames(
+            torch.where(rested, coeffs, single), batch["mask"], batch["key_frame"], self.face.spread
+        )
+        return augment_face(frames, self.face)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The contrastive losses of a batch, by pair of modalities."""
+        space = self.network
+        emotion = gather_rows(batch["emotion"])
+        positives, known = positives_of(emotion), emotion >= 0
+        text = gather_rows(self.draw_texts(batch["emotion"]))[known]
+        audio = gather_rows(space.encode_audio(*augment_sound(batch["mel"], batch["mask"], self.sound)))
+        scale = space.scale
+        losses = {"audio_text": contrastive_loss(audio[known], text, positives[known][:, known], scale)}
+        if "single" in batch:
+            units = gather_rows(space.encode_units(self.draw_units(batch)))
+            losses["units_text"] = contrastive_loss(units[known], text, positives[known][:, known], scale)
+            losses["audio_units"] = contrastive_loss(audio, units, positives, scale)
+        if space.config.image == "open_clip":
+            image = gather_rows(space.encode_image(_pictures(batch)))
+            losses["image_text"] = contrastive_loss(image[known], text, positives[known][:, known], scale)
+        return losses
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Weighted sum of the contrastive losses."""
+        losses = self.losses(batch)
+        total = torch.stack([getattr(self.weights, name) * value for name, value in losses.items()]).sum()
+        self.log_losses({"loss": total, **losses, "scale": self.network.scale})
+        return total
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Encode whole clips and their key frames."""
+        space: EmotionSpace = self.inference_network
+        audio = space.encode_audio(batch["mel"], batch["mask"])
+        image = None
+        if space.config.image == "open_clip":
+            image = space.encode_image(_pictures(batch))
+        elif "key_single" in batch:
+            image = space.encode_units(batch["key_single"])
+        self.zero_shot.update(audio, image, batch["emotion"], space.emotion_codes())
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """As in validation."""
+        self.validation_step(batch, batch_idx)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the zero-shot figures."""
+        self._log_figures("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the zero-shot figures."""
+        self._log_figures("test")
+
+    def _log_figures(self, prefix: str) -> None:
+        figures = self.zero_shot.compute()
+        self.zero_shot.reset()
+        if not self.trainer.sanity_checking:
+            if self.held_out_words is None:
+                self.held_out_words = held_out_accuracy(self.inference_network)
+            figures["held_out_words"] = torch.tensor(self.held_out_words)
+        for name, value in figures.items():
+            self.log(f"{prefix}/{name}", value, prog_bar=name in ("audio_text", "image_text"))
+
+
+def held_out_accuracy(space: EmotionSpace) -> float:
+    """Share of the words outside every training prompt that land on their emotion, of all nine."""
+    words = held_out()
+    codes = space.encode_words([word for word, _ in words])
+    nearest = (codes @ space.emotion_codes().T).argmax(1).tolist()
+    return sum(found == emotion for found, (_, emotion) in zip(nearest, words, strict=True)) / len(words)
+
+
+def _pictures(batch: Batch) -> Tensor:
+    if "image" not in batch:
+        raise UserError(
+            "network.image is open_clip: set data.init_args.image_size, so that batches hold pictures"
+        )
+    return batch["image"]

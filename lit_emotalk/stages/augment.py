@@ -1,0 +1,135 @@
+"""Augmentation of log-mel spectrograms and of expression coefficients, on whole batches."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lit_emotalk.coefficients import ARKIT
+from lit_emotalk.models.audio_encoder import MEL_CENTRE
+from lit_emotalk.schema import MEL_PER_FRAME
+
+DECIBEL = math.log(10) / 20
+
+
+@dataclass(frozen=True)
+class SoundAugment:
+    """How speech is varied in training; 0 leaves a change out. Drawn per sample, `speed` per batch.
+
+    gain: standard deviation of the level in dB. noise: the highest noise level above silence that is mixed
+    in, in natural-log mel. bands: largest shift of the spectrum up or down, in mel bands (another voice).
+    speed: largest relative change of speed. crop: largest share of the frames that is cut off. masks: number
+    of time masks and of band masks (SpecAugment); mask_frames, mask_bands: their largest widths.
+    """
+
+    gain: float = 4.0
+    noise: float = 4.0
+    bands: float = 3.0
+    speed: float = 0.1
+    crop: float = 0.4
+    masks: int = 2
+    mask_frames: int = 6
+    mask_bands: int = 10
+
+
+def augment_sound(mel: Tensor, mask: Tensor, how: SoundAugment) -> tuple[Tensor, Tensor]:
+    """Varied speech: mel (B, 4T, 80), mask (B, T) -> mel (B, 4T', 80), mask (B, T')."""
+    batch, device = len(mel), mel.device
+    if how.speed:
+        mel, mask = _change_speed(mel, mask, 1 + how.speed * (2 * float(torch.rand(())) - 1))
+    if how.bands:
+        mel = _shift_bands(mel, how.bands * (2 * torch.rand(batch, device=device) - 1))
+    if how.gain:
+        mel = mel + how.gain * DECIBEL * torch.randn(batch, 1, 1, device=device)
+    if how.noise:
+        level = math.log(1e-5) + how.noise * torch.rand(batch, 1, 1, device=device)
+        mel = torch.logaddexp(mel, level + 0.5 * torch.randn_like(mel))
+    if how.crop:
+        mask = _crop(mask, how.crop)
+    for _ in range(how.masks):
+        mel = mel.masked_fill(
+            _band(mel.shape[1], MEL_PER_FRAME * how.mask_frames, mel)[..., None], MEL_CENTRE
+        )
+        mel = mel.masked_fill(_band(mel.shape[2], how.mask_bands, mel)[:, None], MEL_CENTRE)
+    return mel, mask
+
+
+def _change_speed(mel: Tensor, mask: Tensor, factor: float) -> tuple[Tensor, Tensor]:
+    frames = max(1, round(mask.shape[1] / factor))
+    stretched = F.interpolate(mel.transpose(1, 2), MEL_PER_FRAME * frames, mode="linear")
+    kept = F.interpolate(mask[:, None].to(mel.dtype), frames, mode="nearest")[:, 0] > 0.5
+    return stretched.transpose(1, 2), kept
+
+
+def _shift_bands(mel: Tensor, shift: Tensor) -> Tensor:
+    bands = mel.shape[2]
+    place = (torch.arange(bands, device=mel.device) + shift[:, None]).clamp(0, bands - 1)
+    low = place.floor().long().clamp(max=bands - 2)
+    share = (place - low)[:, None]
+    below = mel.gather(2, low[:, None].expand_as(mel))
+    above = mel.gather(2, low[:, None].expand_as(mel) + 1)
+    return below + share * (above - below)
+
+
+def _crop(mask: Tensor, most: float) -> Tensor:
+    length = mask.sum(1, keepdim=True).to(torch.float32)
+    cut = most * torch.rand_like(length) * length
+    start = torch.rand_like(length) * cut
+    frame = torch.arange(mask.shape[1], device=mask.device)
+    return mask & (frame >= start.floor()) & (frame < (length - cut + start).ceil())
+
+
+def _band(size: int, widest: int, like: Tensor) -> Tensor:
+    width = torch.rand(len(like), 1, device=like.device) * widest
+    start = torch.rand(len(like), 1, device=like.device) * (size - width).clamp(min=0)
+    place = torch.arange(size, device=like.device)
+    return (place >= start) & (place < start + width)
+
+
+@dataclass(frozen=True)
+class FaceAugment:
+    """How a single picture's coefficients are varied in training.
+
+    spread: standard deviation, in frames, of the distance from the key frame. rested: share of samples read
+    with the speaker's resting shape, as the EAC's output is. gain: largest relative change of all units.
+    noise: standard deviation added to each. mirror: whether sides are swapped in half of the samples.
+    """
+
+    spread: float = 8.0
+    rested: float = 0.3
+    gain: float = 0.25
+    noise: float = 0.04
+    mirror: bool = True
+
+
+def mirror_columns() -> list[int]:
+    """For each unit the one on the other side of the face: permutation of 51."""
+    swap = {"Left": "Right", "Right": "Left"}
+    names = list(ARKIT.names)
+
+    def other(name: str) -> str:
+        side = next((side for side in swap if name.endswith(side)), None)
+        return name if side is None else name.removesuffix(side) + swap[side]
+
+    return [names.index(other(name)) for name in names]
+
+
+def draw_frames(expression: Tensor, mask: Tensor, key_frame: Tensor, spread: float) -> Tensor:
+    """One frame of each clip, drawn around its key frame: (B, T, C), (B, T), (B,) -> (B, C)."""
+    last = mask.sum(1) - 1
+    near = key_frame + spread * torch.randn(len(last), device=last.device)
+    frame = near.round().long().clamp(min=0).minimum(last)
+    return expression[torch.arange(len(frame), device=frame.device), frame]
+
+
+def augment_face(expression: Tensor, how: FaceAugment) -> Tensor:
+    """Varied coefficients of single pictures: (B, 51) -> (B, 51) in [0, 1]."""
+    size = (len(expression), 1)
+    device = expression.device
+    if how.mirror:
+        swapped = expression[:, mirror_columns()]
+        expression = torch.where(torch.rand(size, device=device) < 0.5, swapped, expression)
+    gain = 1 + how.gain * (2 * torch.rand(size, device=device) - 1)
+    return (gain * expression + how.noise * torch.randn_like(expression)).clamp(0, 1)
