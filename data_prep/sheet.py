@@ -35,7 +35,7 @@ COLOURS = {
 
 
 def draw_sheet(directory: Path, path: Path) -> None:
-    """Write a png: a row per clip, spread over the shards, its frames evenly over time with landmarks; the key
+    """Write a png: a row per clip, clips spread over the shards, frames over time, with landmarks; the key
     frame is framed; the caption names the units that are strongest there.
 
     Raises UserError where the directory has no frames shards.

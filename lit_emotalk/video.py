@@ -104,7 +104,7 @@ def _in_time(path: Path, fps: float | None) -> Iterator[np.ndarray]:
                 yield _upright(frame)
             elif shown is not None and at > shown_at:
                 until = (shown_at + at) / 2 - start
-                repeats = max(0, _count_before(until, fps) - written)
+                repeats = max(0, _count_until(until, fps) - written)
                 yield from _repeated(shown, repeats)
                 written += repeats
             shown, shown_at = frame, at
@@ -120,9 +120,9 @@ def _in_time(path: Path, fps: float | None) -> Iterator[np.ndarray]:
                 yield from _repeated(shown, max(round(seconds * fps), 1) - written)
 
 
-def _count_before(seconds: float, fps: float) -> int:
-    """How many output times k / fps lie before `seconds`."""
-    return int(np.ceil(seconds * fps - 1e-6))
+def _count_until(seconds: float, fps: float) -> int:
+    """How many output times k / fps lie before or at `seconds`: of two equally near frames the earlier counts."""
+    return int(np.floor(seconds * fps + 1e-6)) + 1
 
 
 def _repeated(frame: av.VideoFrame, times: int) -> Iterator[np.ndarray]:
