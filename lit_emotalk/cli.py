@@ -1,0 +1,54 @@
+"""The `lit-emotalk` command: finds the subcommand's module and hands over; imports nothing heavy itself."""
+
+import importlib
+import sys
+from functools import partial
+
+import lit_emotalk
+from lit_emotalk.errors import exit_with, run_main
+
+PROGRAM = "lit-emotalk"
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "fit": ("lit_emotalk.training", "train a stage; continues its run if there is one"),
+    "validate": ("lit_emotalk.training", "validate a stage's last checkpoint"),
+    "test": ("lit_emotalk.training", "test a stage's last checkpoint"),
+    "animate": ("lit_emotalk.animate", "a portrait and speech to a video, with the emotion asked for"),
+    "evaluate": ("lit_emotalk.evaluate", "score models on a corpus"),
+    "tables": ("lit_emotalk.tables", "tables of evaluations beside the paper's numbers"),
+    "figures": ("lit_emotalk.figures", "figures"),
+    "weights": ("lit_emotalk.weights", "list and fetch third-party weights"),
+    "recipe": ("lit_emotalk.recipe", "run a list of steps; what has not changed is skipped"),
+}
+"""Subcommand -> (module with `main(argv)`, what it does)."""
+
+WITH_NAME = ("fit", "validate", "test")
+
+
+def usage() -> str:
+    """The text of `lit-emotalk --help`."""
+    lines = [f"usage: {PROGRAM} COMMAND ...", "", (lit_emotalk.__doc__ or "").strip(), "", "commands:"]
+    lines += [f"  {name:<10} {what}" for name, (_, what) in COMMANDS.items()]
+    return "\n".join(
+        [*lines, "", f"{PROGRAM} COMMAND --help tells more. {PROGRAM} --version prints the version."]
+    )
+
+
+def main() -> None:
+    """Entry point of `lit-emotalk`: wrong use ends with one line on stderr and exit status 2."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return
+    if arguments[0] == "--version":
+        print(lit_emotalk.__version__)
+        return
+    command, rest = arguments[0], arguments[1:]
+    if command not in COMMANDS:
+        exit_with(f"unknown command '{command}'; known: {', '.join(COMMANDS)}")
+    module = importlib.import_module(COMMANDS[command][0])
+    run_main(partial(module.main, arguments if command in WITH_NAME else rest), f"{PROGRAM} {command}")
+
+
+if __name__ == "__main__":
+    main()
