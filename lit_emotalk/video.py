@@ -121,7 +121,7 @@ def _in_time(path: Path, fps: float | None) -> Iterator[np.ndarray]:
 
 
 def _count_until(seconds: float, fps: float) -> int:
-    """How many output times k / fps lie before or at `seconds`: of two equally near frames the earlier counts."""
+    """How many output times k / fps lie up to `seconds`; of two equally near frames the earlier counts."""
     return int(np.floor(seconds * fps + 1e-6)) + 1
 
 
