@@ -11,10 +11,11 @@ import warnings
 from pathlib import Path
 from typing import Any, Literal
 
-from jsonargparse import ArgumentError
+from jsonargparse import ArgumentError, set_parsing_settings
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
+from omegaconf.errors import OmegaConfBaseException
 
 from lit_emotalk.data import ShardDataModule
 from lit_emotalk.errors import UserError
@@ -39,8 +40,20 @@ QUIET = (
     ".*isinstance.treespec, LeafSpec.*",
     ".*module.s. in eval mode at the start of training.*",
     ".*is smaller than the logging interval.*",
+    ".*Checkpoint directory .* exists and is not empty.*",
 )
 """Warnings about what is meant to be so."""
+
+EMPTY_WORDS = (
+    "Does not validate against any of the Union subtypes",
+    "Subtypes:",
+    "Errors:",
+    "Expected a <class 'NoneType'>",
+    "Given value",
+)
+"""Beginnings of lines of the parser's messages that tell a user nothing."""
+
+LONGEST_LINE = 400
 
 
 class TrainingCLI(LightningCLI):
@@ -160,18 +173,19 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def one_line(error: Exception) -> str:
-    """The part of a parser's message that says what is wrong: its last line that names something."""
-    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip(" -")]
-    telling = [line for line in lines if not line.startswith(("Hint", "hint", "Given value"))]
-    return "; ".join(dict.fromkeys([telling[0], *telling[-1:]])) if telling else type(error).__name__
+    """What a parser's message of many lines says: the key, and what is wrong with it."""
+    lines = [line.strip(" -") for line in str(error).splitlines()]
+    return " ".join(line for line in lines if line and not line.startswith(EMPTY_WORDS))[:LONGEST_LINE]
 
 
 def main(argv: list[str]) -> None:
-    """Run `fit`, `validate` or `test` with its arguments; raises UserError for a wrong configuration or data."""
+    """Run `fit`, `validate` or `test`; `argv` begins with that word. Raises UserError for wrong configuration
+    or data."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in QUIET:
         warnings.filterwarnings("ignore", message=message)
+    set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
     try:
         TrainingCLI(
             model_class=Stage,
@@ -183,8 +197,8 @@ def main(argv: list[str]) -> None:
             trainer_defaults=TRAINER_DEFAULTS,
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
-            parser_kwargs={"parser_mode": "omegaconf", "exit_on_error": False},
+            parser_kwargs={"parser_mode": "omegaconf+", "exit_on_error": False},
             args=argv,
         )
-    except ArgumentError as error:
+    except (ArgumentError, OmegaConfBaseException) as error:
         raise UserError(one_line(error)) from error

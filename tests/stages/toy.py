@@ -1,4 +1,4 @@
-"""A stage small enough to train in a test, with dropout and averaged weights so that every random state matters."""
+"""A stage small enough to train in a test; its dropout makes every random state matter."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
