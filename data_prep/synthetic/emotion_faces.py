@@ -9,10 +9,13 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from data_prep.synthetic.manner import Manner
-from data_prep.synthetic.prosody import COMPOUND_SHARE, STRENGTH
+from data_prep.synthetic.prosody import COMPOUND_SHARE
 from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.emotions import COMPOUNDS
 from lit_emotalk.schema import FPS
+
+STRENGTH: dict[int, float] = {1: 0.45, 2: 0.72, 3: 1.0}
+"""How much of an emotion's full face and bearing is shown at a level (our choice)."""
 
 FACES: dict[str, dict[str, float]] = {
     "neutral": {},

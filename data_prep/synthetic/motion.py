@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_prep.synthetic.emotion_faces import smooth_noise
+from data_prep.synthetic.emotion_faces import STRENGTH, smooth_noise
 from data_prep.synthetic.manner import Manner
-from data_prep.synthetic.prosody import STRENGTH
 from data_prep.synthetic.speech import Phoneme
 from lit_emotalk.emotions import COMPOUNDS
 from lit_emotalk.schema import FPS

@@ -42,9 +42,10 @@ WHEN_ROUND: dict[str, float] = {
 """Share of an emotion's mouth that is left in a fully rounded sound."""
 
 WHEN_CLOSED: dict[str, float] = {
-    "jawOpen": 0.12, "mouthLowerDown": 0.0, "mouthUpperUp": 0.0, "mouthFunnel": 0.0, "mouthRollLower": 0.5,
+    "jawOpen": 0.25, "mouthLowerDown": 0.0, "mouthUpperUp": 0.0, "mouthFunnel": 0.0, "mouthRollLower": 0.5,
     "mouthShrugLower": 0.5,
     "mouthStretch": 0.5, "mouthSmile": 0.7, "mouthPucker": 0.6, "noseSneer": 0.6, "mouthFrown": 0.7,
+    "jawForward": 0.25,
 }  # fmt: skip
 """Share of a unit that is left while the lips are closed for m, b, p."""
 

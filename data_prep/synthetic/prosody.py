@@ -12,8 +12,8 @@ from data_prep.synthetic.speech import Utterance, synthesise
 from data_prep.synthetic.voice import Voice, variant_pitch
 from lit_emotalk.emotions import COMPOUNDS
 
-STRENGTH: dict[int, float] = {1: 0.45, 2: 0.72, 3: 1.0}
-"""How much of an emotion's full voice and face is shown at a level (our choice)."""
+STRENGTH: dict[int, float] = {1: 0.6, 2: 0.8, 3: 1.0}
+"""How much of an emotion's full voice is heard at a level (our choice)."""
 
 COMPOUND_SHARE = 0.65
 NEUTRAL_RANGE = 38.0

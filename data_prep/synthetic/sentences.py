@@ -33,18 +33,23 @@ def load_sentences() -> tuple[str, ...]:
 
 
 @cache
-def sentence_pool(split: str, short: bool) -> tuple[str, ...]:
-    """The sentences of one split, short or long. The splits' pools are disjoint (7 : 1 : 2). ValueError: no
-    such split."""
+def sentence_pool(split: str, short_only: bool) -> tuple[str, ...]:
+    """The sentences of one split, only the short ones or all. The splits' pools are disjoint (7 : 1 : 2).
+
+    Raises ValueError for an unknown split.
+    """
     if split not in SPLITS:
         raise ValueError(f"unknown split '{split}'")
-    group = [s for s in load_sentences() if (len(s.split()) <= SHORT_WORDS) == short]
-    return tuple(s for i, s in enumerate(group) if _TURN[i % len(_TURN)] == split)
+    pool: list[str] = []
+    for short in (True, False)[: 1 if short_only else 2]:
+        group = [s for s in load_sentences() if (len(s.split()) <= SHORT_WORDS) == short]
+        pool += [s for i, s in enumerate(group) if _TURN[i % len(_TURN)] == split]
+    return tuple(pool)
 
 
-def choose_sentences(split: str, short: bool, count: int, rng: np.random.Generator) -> list[str]:
+def choose_sentences(split: str, short_only: bool, count: int, rng: np.random.Generator) -> list[str]:
     """`count` sentences from a split's pool, none repeated before the pool is used up."""
-    pool = sentence_pool(split, short)
+    pool = sentence_pool(split, short_only)
     chosen: list[str] = []
     while len(chosen) < count:
         chosen += [pool[i] for i in rng.permutation(len(pool))]

@@ -103,11 +103,11 @@ def synthesise(
     variant.
     """
     values = {
-        "rate": rate * tract,
+        "rate": rate / tract,
         "volume": _VOLUME,
         "pitch": float(np.clip(pitch, 0, 99)),
         "pitch_range": float(np.clip(pitch_range, 0, 99)),
-        "word_gap": word_gap / tract,
+        "word_gap": word_gap * tract,
     }
     raw, rate_hz, events = _call_library(text, variant, {key: round(value) for key, value in values.items()})
     samples = raw.astype(np.float32) / 32768.0

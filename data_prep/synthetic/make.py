@@ -1,0 +1,198 @@
+"""Making a planned corpus: clips in parallel, each whole or absent, so that it can be stopped and continued."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from data_prep.synthetic.corpus import ClipPlan, CorpusPlan, Parameters, clip_generator, scene_generator
+from data_prep.synthetic.identity import draw_identity
+from data_prep.synthetic.manner import draw_manner
+from data_prep.synthetic.performance import Performance, perform
+from data_prep.synthetic.scene import draw_scene
+from data_prep.synthetic.visemes import closure_track, viseme_track
+from data_prep.synthetic.voice import draw_voice
+from lit_emotalk.errors import UserError
+from lit_emotalk.files import atomic_path, sha256_file, write_text
+from lit_emotalk.progress import track
+from lit_emotalk.schema import FPS
+from lit_emotalk.video import write_video
+
+CORPUS_FILE, SPLITS_FILE = "corpus.json", "splits.json"
+CLIPS_PER_TASK = 8
+
+
+def make_corpus(plan: CorpusPlan, root: Path, workers: int, device: str) -> None:
+    """Make what is missing of a corpus in `root` with `workers` processes, then write the list of its files.
+
+    Raises UserError where `root` holds something else, cannot be written or the disk is full.
+    """
+    listed = _open_corpus(plan, root)
+    due = [clip for clip in plan.clips if not _is_whole(root, clip, listed)]
+    if not due and listed:
+        print(f"{root}: the corpus of {len(plan.clips)} clips is complete, nothing to do", file=sys.stderr)
+        return
+    if len(due) < len(plan.clips):
+        print(
+            f"{root}: {len(plan.clips) - len(due)} of {len(plan.clips)} clips are there already",
+            file=sys.stderr,
+        )
+    start = time.monotonic()
+    with joblib.parallel_config("loky", inner_max_num_threads=1):
+        lengths = joblib.Parallel(n_jobs=workers)(
+            joblib.delayed(_length)(plan.parameters.seed, clip) for clip in due
+        )
+        made = _frames_made(plan.parameters, due, root, workers, device)
+        frames = sum(1 for _ in track(made, "corpus", sum(lengths), "frames"))
+    if due:
+        rate = frames / (time.monotonic() - start)
+        print(f"made {len(due)} clips, {frames} frames, {rate:.1f} frames/s", file=sys.stderr, flush=True)
+    _close_corpus(plan, root)
+
+
+def _open_corpus(plan: CorpusPlan, root: Path) -> dict[str, str]:
+    """Claim `root` for this corpus, or check that it is already; returns the checksums of a finished one."""
+    path = root / CORPUS_FILE
+    parameters = plan.parameters.to_json()
+    if path.is_file():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            there, files = found["parameters"], found["files"]
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise UserError(f"{path} is damaged ({error}); delete it or use another folder") from error
+        if there != parameters:
+            other = ", ".join(
+                f"{k} {there.get(k)} not {v}" for k, v in parameters.items() if there.get(k) != v
+            )
+            raise UserError(f"{root} holds another corpus ({other}); use another folder or delete it")
+        for stale in root.rglob(".*.tmp.*"):
+            stale.unlink(missing_ok=True)
+        return files
+    if root.is_dir() and any(root.iterdir()):
+        raise UserError(f"{root} is not empty and holds no corpus; give a new folder")
+    write_text(
+        path, json.dumps({"corpus": "synthetic", "parameters": parameters, "files": {}}, indent=1) + "\n"
+    )
+    return {}
+
+
+def _close_corpus(plan: CorpusPlan, root: Path) -> None:
+    write_text(root / SPLITS_FILE, json.dumps(plan.splits, indent=1) + "\n")
+    names = [
+        str(Path(clip.path).with_suffix(suffix))
+        for clip in plan.clips
+        for suffix in (".mp4", ".npz", ".json")
+    ]
+    content = {
+        "corpus": "synthetic",
+        "parameters": plan.parameters.to_json(),
+        "clips": len(plan.clips),
+        "files": {name: sha256_file(root / name) for name in sorted([SPLITS_FILE, *names])},
+    }
+    write_text(root / CORPUS_FILE, json.dumps(content, indent=1) + "\n")
+
+
+def _is_whole(root: Path, clip: ClipPlan, listed: dict[str, str]) -> bool:
+    """Whether a clip's three files are there, with their checksums where they are listed. The json is written
+    last."""
+    for suffix in (".json", ".npz", ".mp4"):
+        name = str(Path(clip.path).with_suffix(suffix))
+        if not (root / name).is_file() or (name in listed and sha256_file(root / name) != listed[name]):
+            return False
+    return True
+
+
+def _frames_made(
+    parameters: Parameters, clips: list[ClipPlan], root: Path, workers: int, device: str
+) -> Iterator[None]:
+    """Make clips in worker processes; yields once for each frame."""
+    tasks: list[list[ClipPlan]] = []
+    for clip in clips:
+        last = tasks[-1][-1] if tasks else None
+        if (
+            last is None
+            or (last.index, last.scene) != (clip.index, clip.scene)
+            or len(tasks[-1]) >= CLIPS_PER_TASK
+        ):
+            tasks.append([])
+        tasks[-1].append(clip)
+    try:
+        parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
+        for frames in parallel(joblib.delayed(make_clips)(parameters, task, root, device) for task in tasks):
+            yield from (None for _ in range(frames))
+    except TerminatedWorkerError as error:
+        raise UserError(
+            "a worker process was killed, probably for lack of memory; try --workers 1"
+        ) from error
+
+
+def _length(seed: int, clip: ClipPlan) -> int:
+    return len(act(seed, clip).weights)
+
+
+def make_clips(parameters: Parameters, clips: list[ClipPlan], root: Path, device: str) -> int:
+    """Make clips of one speaker in one scene below `root`; returns how many frames."""
+    from data_prep.synthetic.render import Renderer
+
+    first = clips[0]
+    identity = draw_identity(parameters.seed, first.index)
+    scene = draw_scene(scene_generator(parameters.seed, first))
+    renderer = Renderer(identity, scene, size=parameters.size, device=device)
+    frames = 0
+    for clip in clips:
+        acted = act(parameters.seed, clip)
+        target = root / clip.path
+        poses = zip(acted.weights, acted.rotation, acted.translation, strict=True)
+        write_video(target, (renderer.frame(*pose) for pose in poses), fps=FPS, audio=acted.samples)
+        with atomic_path(target.with_suffix(".npz")) as temporary:
+            np.savez(temporary, **truth_arrays(acted))
+        record = clip_record(parameters.seed, clip, acted)
+        record |= {"size": parameters.size, "identity": identity.to_json(), "scene": scene.to_json()}
+        write_text(target.with_suffix(".json"), json.dumps(record) + "\n")
+        frames += len(acted.weights)
+    return frames
+
+
+def act(seed: int, clip: ClipPlan) -> Performance:
+    """The performance of a planned clip."""
+    woman = draw_identity(seed, clip.index).woman
+    voice, manner = draw_voice(seed, clip.index, man=not woman), draw_manner(seed, clip.index)
+    return perform(clip.text, clip.emotion, clip.level, voice, manner, clip_generator(seed, clip))
+
+
+def truth_arrays(acted: Performance) -> dict[str, np.ndarray]:
+    """The arrays of a sidecar: weights (T, 51), rotation (T, 3), translation (T, 2), closed (T,) bool: lips
+    closed."""
+    times = (np.arange(len(acted.weights)) + 0.5) / FPS
+    return {
+        "weights": acted.weights,
+        "rotation": acted.rotation,
+        "translation": acted.translation,
+        "closed": closure_track(acted.phonemes, times) >= 1.0,
+    }
+
+
+def clip_record(seed: int, clip: ClipPlan, acted: Performance) -> dict[str, Any]:
+    """The json of a sidecar, less what belongs to the picture."""
+    return {
+        "speaker": clip.speaker,
+        "split": clip.split,
+        "emotion": clip.emotion,
+        "level": clip.level,
+        "take": clip.take,
+        "text": clip.text,
+        "seed": seed,
+        "frames": len(acted.weights),
+        "fps": FPS,
+        "phonemes": [[p.name, round(p.start, 4), round(p.end, 4)] for p in acted.phonemes],
+        "visemes": [[name, round(a, 4), round(b, 4)] for name, a, b in viseme_track(acted.phonemes)],
+        "voice": asdict(draw_voice(seed, clip.index, man=not draw_identity(seed, clip.index).woman)),
+        "manner": asdict(draw_manner(seed, clip.index)),
+    }
