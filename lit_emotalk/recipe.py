@@ -128,8 +128,7 @@ class Runner:
         return [
             path
             for path in step.inputs
-            if not self.fingerprints.matches(path)
-            and not any(output == Path(path) or output in Path(path).parents for output in made)
+            if not self.fingerprints.matches(path) and not any(_overlap(Path(path), other) for other in made)
         ]
 
     def _save(self) -> None:
@@ -154,6 +153,10 @@ def _read_json(path: Path) -> dict[str, Any]:
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise UserError(f"{path} is damaged; remove it and run again") from error
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one == other or one in other.parents or other in one.parents
 
 
 @contextmanager
