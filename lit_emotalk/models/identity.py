@@ -112,14 +112,23 @@ def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.concatenate([turn, (goal - turn @ middle)[:, None]], 1)
 
 
-def load_identity(backbone: Backbone = "auto") -> Identity:
-    """The identity network of CSIM; `auto` is ArcFace where its weights are, else dlib's. UserError: neither
-    is here."""
+def chosen_backbone(backbone: Backbone = "auto") -> type[ArcFaceIdentity] | type[DlibIdentity]:
+    """The class that `backbone` means here: `auto` is ArcFace where its weights are, else dlib's."""
     if backbone == "arcface" or (
         backbone == "auto" and weights.available("arcface_r50") and _has("onnxruntime")
     ):
-        return ArcFaceIdentity()
-    return DlibIdentity()
+        return ArcFaceIdentity
+    return DlibIdentity
+
+
+def load_identity(backbone: Backbone = "auto") -> Identity:
+    """The identity network of CSIM; raises UserError where it is not here."""
+    return chosen_backbone(backbone)()
+
+
+def identity_name(backbone: Backbone = "auto") -> str:
+    """What a table's footnote calls the identity network."""
+    return chosen_backbone(backbone).name
 
 
 def _has(package: str) -> bool:

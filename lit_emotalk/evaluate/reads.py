@@ -1,0 +1,190 @@
+"""One look at a video for all metrics: landmarks of every frame, identity of every stride-th."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from scipy.signal import medfilt
+
+from lit_emotalk import weights
+from lit_emotalk.data.decode_frames import sync_crop
+from lit_emotalk.evaluate.settings import NO_SYNC, OFFICIAL_SYNC, Settings
+from lit_emotalk.export import load_export
+from lit_emotalk.face.landmarker import Landmarker
+from lit_emotalk.face.regions import LANDMARKS, box
+from lit_emotalk.face.tracker import Tracker
+from lit_emotalk.metrics.fid import inception_features, load_inception
+from lit_emotalk.metrics.lpips import load_lpips
+from lit_emotalk.metrics.sync import SyncScore, sync_score
+from lit_emotalk.models.identity import load_identity
+from lit_emotalk.models.syncnet import WINDOW_FRAMES, SyncNet, load_reference, windows_of
+from lit_emotalk.schema import FPS, SAMPLES_PER_FRAME
+
+REFERENCE_PAD = 110
+REFERENCE_SCALE = 0.4
+REFERENCE_MEDIAN = 13
+SYNC_BATCH_FRAMES = 64
+PICTURE_BATCH = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Reads:
+    """What was read off a video of T frames.
+
+    landmarks: (T, 478, 3) float32 pixels, NaN where no face was found. identity: (K, D) float32 embeddings of
+    the frames 0, stride, 2 stride ..., NaN likewise.
+    """
+
+    landmarks: np.ndarray
+    identity: np.ndarray
+
+    @property
+    def found(self) -> np.ndarray:
+        """(T,) bool: the frames with a face."""
+        return np.isfinite(self.landmarks[:, 0, 0])
+
+    def head(self, frames: int, stride: int) -> "Reads":
+        """The reads of the first `frames` frames."""
+        return Reads(self.landmarks[:frames], self.identity[: len(range(0, frames, stride))])
+
+
+class Reader:
+    """The networks that look at videos, loaded once per process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.tracker = Tracker.load()
+        self.identity = load_identity(settings.identity)
+        self.sync_network = load_sync(settings.sync, settings.device)
+        self.lpips = load_lpips(weights.path("lpips_alexnet")) if weights.available("lpips_alexnet") else None
+        self.inception = (
+            load_inception(weights.path("fid_inception")) if weights.available("fid_inception") else None
+        )
+        for network in (self.lpips, self.inception):
+            if network is not None:
+                network.to(settings.device)
+
+    def read(self, frames: np.ndarray) -> Reads:
+        """Look at a video: (T, H, W, 3) uint8. A frame equal to the one before has its reading."""
+        landmarks = np.full((len(frames), LANDMARKS, 3), np.nan, np.float32)
+        with Landmarker(video=True, max_faces=1) as landmarker:
+            for t, frame in enumerate(frames):
+                if t and np.array_equal(frame, frames[t - 1]):
+                    landmarks[t] = landmarks[t - 1]
+                elif faces := landmarker.track(frame, 1000 * t // FPS):
+                    landmarks[t] = faces[0].landmarks
+        return Reads(landmarks, self._identities(frames, landmarks))
+
+    def _identities(self, frames: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        rows: list[np.ndarray | None] = []
+        last = -1
+        for t in range(0, len(frames), self.settings.stride):
+            if rows and np.array_equal(frames[t], frames[last]):
+                rows.append(rows[-1])
+            else:
+                seen = np.isfinite(landmarks[t, 0, 0])
+                rows.append(self.identity.embed(frames[t], landmarks[t]) if seen else None)
+            last = t
+        size = next((len(row) for row in rows if row is not None), 1)
+        return np.stack([np.full(size, np.nan, np.float32) if row is None else row for row in rows])
+
+    def expression(self, reads: Reads, rest: np.ndarray) -> np.ndarray:
+        """(T, 51) coefficients relative to a resting shape (478, 3), NaN where there is no face."""
+        found = reads.found
+        values = np.full((len(found), 51), np.nan, np.float32)
+        if found.any():
+            values[found] = self.tracker.expression(reads.landmarks[found], rest)
+        return values
+
+    @torch.inference_mode()
+    def sync(self, frames: np.ndarray, reads: Reads, samples: np.ndarray) -> SyncScore | None:
+        """SyncNet's scores of a video and its sound; None without network, face, or with fewer than 6
+        frames."""
+        network, total = self.sync_network, min(len(frames), len(samples) // SAMPLES_PER_FRAME)
+        windows = windows_of(total)
+        if network is None or windows < 1 or not reads.found.any():
+            return None
+        crops = self._sync_crops(frames[:total], reads.landmarks[:total], network.config.crop)
+        pictures = torch.from_numpy(crops).permute(0, 3, 1, 2)
+        device = self.settings.device
+        runs = [
+            pictures[None, first : first + SYNC_BATCH_FRAMES + WINDOW_FRAMES - 1]
+            for first in range(0, windows, SYNC_BATCH_FRAMES)
+        ]
+        video = torch.cat([network.video_features(run.to(device).float()) for run in runs], 1)
+        sound = network.sound_features(
+            torch.from_numpy(samples[: total * SAMPLES_PER_FRAME])[None].to(device)
+        )
+        return sync_score(video[0, :windows].cpu(), sound[0, :windows].cpu())
+
+    def _sync_crops(self, frames: np.ndarray, landmarks: np.ndarray, size: int) -> np.ndarray:
+        if self.settings.sync == OFFICIAL_SYNC:
+            return reference_crops(frames, box(filled(landmarks)), size)
+        crop = sync_crop(landmarks[np.isfinite(landmarks[:, 0, 0])])
+        return np.stack([crop.cut(frame, size) for frame in frames])
+
+    @torch.inference_mode()
+    def inception_features(self, frames: np.ndarray) -> np.ndarray | None:
+        """(K, 2048) Inception features of every stride-th frame; None without the weights."""
+        if self.inception is None:
+            return None
+        pictures = torch.from_numpy(frames[:: self.settings.stride]).permute(0, 3, 1, 2)
+        batches = pictures.split(PICTURE_BATCH)
+        parts = [inception_features(self.inception, batch.to(self.settings.device)) for batch in batches]
+        return torch.cat(parts).cpu().numpy()
+
+
+def load_sync(sync: str, device: str) -> SyncNet | None:
+    """The sync network of the settings, or None."""
+    if sync == NO_SYNC:
+        return None
+    if sync == OFFICIAL_SYNC:
+        return load_reference(weights.path("syncnet")).to(device)
+    network = load_export(sync, "sync", device)
+    assert isinstance(network, SyncNet)
+    return network
+
+
+def filled(landmarks: np.ndarray) -> np.ndarray:
+    """(T, 478, 3) landmarks whose NaN frames are taken from the nearest frame with a face; at least one has
+    one."""
+    known = np.flatnonzero(np.isfinite(landmarks[:, 0, 0]))
+    nearest = known[np.abs(np.arange(len(landmarks))[:, None] - known[None]).argmin(1)]
+    return landmarks[nearest]
+
+
+def reference_crops(frames: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
+    """The reference's face crops: frames (T, H, W, 3) uint8, boxes (T, 4) x0, y0, x1, y1 -> (T, size, size,
+    3) uint8.
+
+    Half side b = half the box's larger side and the box's centre, median-filtered over 13 frames with zeros
+    beyond the ends; 1.4 b to both sides, b up, 1.8 b down; beyond the picture grey 110; bilinear. Source:
+    syncnet_python, run_pipeline.py. Boxes come from MediaPipe's mesh where the reference has S3FD's.
+    """
+    import cv2
+
+    half = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]) / 2
+    tracks = np.stack([half, (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2], 1)
+    if len(tracks) < REFERENCE_MEDIAN:
+        tracks = np.broadcast_to(np.median(tracks, 0), tracks.shape)
+    else:
+        tracks = np.stack([medfilt(track, REFERENCE_MEDIAN) for track in tracks.T], 1)
+    crops = []
+    for frame, (b, x, y) in zip(frames, tracks, strict=True):
+        pad = int(b * (1 + 2 * REFERENCE_SCALE))
+        padded = np.pad(frame, ((pad, pad), (pad, pad), (0, 0)), constant_values=REFERENCE_PAD)
+        rows = slice(int(y + pad - b), int(y + pad + b * (1 + 2 * REFERENCE_SCALE)))
+        columns = slice(int(x + pad - b * (1 + REFERENCE_SCALE)), int(x + pad + b * (1 + REFERENCE_SCALE)))
+        crops.append(cv2.resize(padded[rows, columns], (size, size)))
+    return np.stack(crops)
+
+
+@lru_cache(maxsize=1)
+def reader(settings: Settings) -> Reader:
+    """This process's reader."""
+    import cv2
+
+    torch.set_num_threads(settings.threads)
+    cv2.setNumThreads(settings.threads)
+    return Reader(settings)

@@ -1,0 +1,170 @@
+"""The numbers of one clip: a generated video against its reference."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lit_emotalk.evaluate.reads import Reader, Reads
+from lit_emotalk.face.regions import MOUTH_68, OUTER_EYE_CORNERS, POINTS_68, region_boxes
+from lit_emotalk.metrics.csim import csim
+from lit_emotalk.metrics.efd import efd
+from lit_emotalk.metrics.lmd import STANDARD_SIZE, lmd
+from lit_emotalk.metrics.lpips import lpips_distance
+from lit_emotalk.metrics.psnr import psnr
+from lit_emotalk.metrics.ssim import ssim
+from lit_emotalk.metrics.temporal import flow_difference, warping_error
+
+CHUNK = 16
+DIGITS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A true clip: frames (T, H, W, 3) uint8, their reads, sound (N,) at 16 kHz or None, the identity (D,)
+    of the source portrait (NaN where no face was found), and the resting shape (478, 3) or None without any
+    face."""
+
+    frames: np.ndarray
+    reads: Reads
+    samples: np.ndarray | None
+    source: np.ndarray
+    rest: np.ndarray | None
+
+
+@dataclass
+class Scores:
+    """A clip's `metrics` by column (see `columns`), `frames` counted by kind, `failures` counted by kind."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    frames: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+
+    def put(self, name: str, values: np.ndarray | Tensor) -> None:
+        """Set a column to the mean over the values that are numbers; nothing where there is none."""
+        array = np.asarray(values, np.float64)
+        array = array[np.isfinite(array)]
+        if len(array):
+            self.metrics[name] = float(f"{array.mean():.{DIGITS}g}")
+
+    def fail(self, kind: str, count: int) -> None:
+        """Count failures of a kind, if there are any."""
+        if count:
+            self.failures[kind] = count
+
+
+def reference_of(
+    frames: np.ndarray, samples: np.ndarray | None, source: np.ndarray | None, reader: Reader
+) -> Reference:
+    """Look at a true clip (T, H, W, 3) once; `source` (H, W, 3) is the portrait, the clip's first frame
+    where None."""
+    reads = reader.read(frames)
+    rest = reader.tracker.rest(reads.landmarks[reads.found]) if reads.found.any() else None
+    portrait = reads.identity[0] if source is None else reader.read(source[None]).identity[0]
+    return Reference(frames, reads, samples, portrait, rest)
+
+
+def score(
+    generated: np.ndarray,
+    reference: Reference,
+    reader: Reader,
+    samples: np.ndarray | None,
+    reads: Reads | None = None,
+) -> Scores:
+    """Every metric of a generated video (T, H, W, 3) uint8 of the reference's size.
+
+    Frame t is compared with frame t; the longer video's last frames are left out. `samples` is the generated
+    video's own sound (N,), the reference's where None. `reads` are its reads, where they are known.
+    """
+    total = min(len(generated), len(reference.frames))
+    scores = Scores()
+    scores.fail("frames_more_than_reference", max(len(generated) - len(reference.frames), 0))
+    scores.fail("frames_fewer_than_reference", max(len(reference.frames) - len(generated), 0))
+    own = (reads or reader.read(generated[:total])).head(total, reader.settings.stride)
+    true = reference.reads.head(total, reader.settings.stride)
+    scores.frames = {
+        "used": total,
+        "side": max(generated.shape[1:3]),
+        "strided": len(own.identity),
+        "with_faces": int((own.found & true.found).sum()),
+    }
+    scores.fail("no_face_in_generated", int((~own.found).sum()))
+    scores.fail("no_face_in_reference", int((~true.found).sum()))
+    made, real = generated[:total], reference.frames[:total]
+    score_pictures(scores, made, real, true, reader)
+    score_landmarks(scores, own, true, max(made.shape[1:3]))
+    if reference.rest is not None:
+        scores.put("efd", efd(*(torch.from_numpy(reader.expression(r, reference.rest)) for r in (own, true))))
+    if own.identity.shape[1] == len(reference.source):
+        scores.put("csim", csim(torch.from_numpy(own.identity), torch.from_numpy(reference.source)))
+    score_motion(scores, made, real, reader.settings.stride)
+    score_sync(scores, made, own, samples if samples is not None else reference.samples, reader)
+    return scores
+
+
+def score_pictures(scores: Scores, made: np.ndarray, real: np.ndarray, true: Reads, reader: Reader) -> None:
+    """PSNR and SSIM of picture and face box on every frame, LPIPS on every stride-th."""
+    seen = true.found
+    boxes = torch.from_numpy(region_boxes(np.nan_to_num(true.landmarks))["face"])
+
+    def all_chunks(function: Callable[..., Tensor], faces: bool) -> np.ndarray:
+        parts = [
+            function(a, b, boxes[span] if faces else None)
+            for a, b, span in _chunks(made, real, reader.settings.device)
+        ]
+        values = torch.cat(parts).cpu().numpy()
+        return np.where(seen, values, np.nan) if faces else values
+
+    for name, function in (("psnr", psnr), ("ssim", ssim)):
+        scores.put(name, all_chunks(function, faces=False))
+        scores.put(f"{name}_face", all_chunks(function, faces=True))
+    if reader.lpips is not None:
+        step = reader.settings.stride
+        pairs = _chunks(made[::step], real[::step], reader.settings.device)
+        scores.put("lpips", torch.cat([lpips_distance(reader.lpips, a, b) for a, b, _ in pairs]).cpu())
+
+
+def score_landmarks(scores: Scores, own: Reads, true: Reads, side: int) -> None:
+    """M-LMD and F-LMD in pixels of a picture whose larger side is 256, and in percent of the inter-ocular
+    distance."""
+    made, real = (torch.from_numpy(reads.landmarks[:, list(POINTS_68), :2]) for reads in (own, true))
+    right, left = (true.landmarks[:, corner, :2] for corner in OUTER_EYE_CORNERS)
+    eyes = np.linalg.norm(left - right, axis=-1)
+    for name, part in (("m_lmd", MOUTH_68), ("f_lmd", slice(0, 68))):
+        distance = lmd(made[:, part], real[:, part]).numpy()
+        scores.put(name, distance * STANDARD_SIZE / side)
+        scores.put(f"{name}_iod", 100 * distance / eyes)
+
+
+def score_motion(scores: Scores, made: np.ndarray, real: np.ndarray, stride: int) -> None:
+    """Warping error and tOF of every stride-th pair of neighbouring frames."""
+    pairs = np.arange(0, len(made) - 1, stride)
+    if len(pairs):
+        scores.put("warp", warping_error(made, pairs))
+        scores.put("tof", flow_difference(made, real, pairs))
+
+
+def score_sync(
+    scores: Scores, made: np.ndarray, own: Reads, samples: np.ndarray | None, reader: Reader
+) -> None:
+    """SyncNet's confidence, distance and absolute offset."""
+    if samples is None:
+        scores.fail("no_sound", 1)
+    elif (found := reader.sync(made, own, samples)) is not None:
+        scores.put("sync", np.array([found.confidence]))
+        scores.put("sync_distance", np.array([found.distance]))
+        scores.put("sync_offset", np.array([abs(found.offset)]))
+    elif reader.sync_network is not None:
+        scores.fail("too_short_or_faceless_for_sync", 1)
+
+
+def _chunks(made: np.ndarray, real: np.ndarray, device: str) -> Iterator[tuple[Tensor, Tensor, slice]]:
+    for start in range(0, len(made), CHUNK):
+        span = slice(start, start + CHUNK)
+        a, b = (
+            torch.from_numpy(np.ascontiguousarray(v[span])).to(device).permute(0, 3, 1, 2)
+            for v in (made, real)
+        )
+        yield a, b, span

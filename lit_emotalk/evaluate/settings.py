@@ -1,0 +1,81 @@
+"""What an evaluation does to every clip, and how the header of its results says so."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from lit_emotalk import weights
+from lit_emotalk.errors import UserError
+
+Condition = Literal["text", "image", "audio", "none"]
+Backbone = Literal["auto", "dlib", "arcface"]
+Baseline = Literal["ground_truth", "copy_source"]
+CONDITIONS: tuple[str, ...] = get_args(Condition)
+BASELINES: tuple[str, ...] = get_args(Baseline)
+
+OFFICIAL_SYNC = "official"
+NO_SYNC = "none"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options shared by all clips of an evaluation; hashable, so that a process builds its tools once.
+
+    `stride`: identity, LPIPS, FID and flow are looked at on every stride-th frame only. `sync`: "official",
+    "none" or the folder of an export of stage sync. `models`: folder of our exports where videos are
+    generated. `resize`: scale a generated video to its reference where sizes differ.
+    """
+
+    stride: int = 5
+    identity: Backbone = "auto"
+    sync: str = NO_SYNC
+    models: Path | None = None
+    device: str = "cpu"
+    threads: int = 1
+    resize: bool = False
+
+    def protocol(self) -> dict[str, Any]:
+        """What decides the numbers, for the results' header; results of another protocol are never mixed."""
+        from lit_emotalk.models.identity import identity_name
+
+        return {
+            "stride": self.stride,
+            "identity": identity_name(self.identity),
+            "sync": sync_name(self.sync),
+            "lpips": weights.available("lpips_alexnet"),
+            "fid": weights.available("fid_inception"),
+            "resize": self.resize,
+        }
+
+
+def choose_sync(asked: str, models: Path | None) -> str:
+    """The sync network for `asked`: "auto", "official", "none" or a folder; UserError where it is not there.
+
+    "auto" takes the official weights where they are, else the export `sync` below `models`, else none.
+    """
+    if asked == "auto":
+        if weights.available("syncnet"):
+            return OFFICIAL_SYNC
+        own = None if models is None else models / "sync"
+        return str(own) if own is not None and own.is_dir() else NO_SYNC
+    if asked == OFFICIAL_SYNC:
+        weights.path("syncnet")
+    elif asked != NO_SYNC and not Path(asked).is_dir():
+        raise UserError(f"--sync {asked} is no folder; give auto, official, none or the export of stage sync")
+    return asked
+
+
+def sync_name(sync: str) -> str:
+    """What a table's footnote calls the sync network."""
+    if sync == OFFICIAL_SYNC:
+        return "SyncNet, official syncnet_v2"
+    if sync == NO_SYNC:
+        return "none"
+    from lit_emotalk.export import read_card
+
+    card = read_card(sync, "sync")
+    config = card["config"]
+    return (
+        f"SyncNet of stage sync, trained on shards {str(card['manifest'])[:8]} (width {config['width']}, "
+        f"crop {config['crop']}); not comparable with published values"
+    )

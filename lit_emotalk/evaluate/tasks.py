@@ -1,0 +1,110 @@
+"""The work on one clip: load it, look at the truth once, make or take every method's video, score them."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lit_emotalk.errors import UserError
+from lit_emotalk.evaluate.folders import VideoPair, load_pair
+from lit_emotalk.evaluate.generate import generator
+from lit_emotalk.evaluate.reads import Reader, reader
+from lit_emotalk.evaluate.scoring import Reference, reference_of, score
+from lit_emotalk.evaluate.settings import Settings
+from lit_emotalk.evaluate.shards import ShardClip, load_clip
+from lit_emotalk.evaluate.store import Row
+
+EMBEDDING_DIGITS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One clip and the methods wanted of it, as label -> what makes it: a condition, a baseline, or
+    "video"."""
+
+    clip: VideoPair | ShardClip
+    methods: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A clip's rows, and its Inception features by method (with "reference" for the truth) where they were
+    computed."""
+
+    rows: list[Row]
+    features: dict[str, np.ndarray]
+
+
+def run(settings: Settings, task: Task) -> Outcome:
+    """Score one clip under every method of the task. What cannot be read becomes a row with an `error`."""
+    began = time.monotonic()
+    facts = {"key": task.clip.key, **task.clip.facts}
+    tools = reader(settings)
+    try:
+        reference, videos = _open(settings, tools, task)
+    except (UserError, OSError, ValueError) as error:
+        return Outcome([_failed(facts, method, error) for method in task.methods], {})
+    rows, features = [], _features(tools, "reference", reference.frames)
+    for method, kind in task.methods.items():
+        try:
+            made, samples = videos(kind)
+        except UserError as error:
+            rows.append(_failed(facts, method, error))
+            continue
+        same = made is reference.frames
+        scores = score(made, reference, tools, samples, reference.reads if same else None)
+        row = {"method": method, **facts, "frames": scores.frames, "failures": scores.failures}
+        row |= {"metrics": scores.metrics, "seconds": round(time.monotonic() - began, 2)}
+        if same:
+            row["identity"] = _mean_identity(reference)
+        rows.append(row)
+        features |= _features(tools, method, made[: scores.frames["used"]])
+        began = time.monotonic()
+    return Outcome(rows, features)
+
+
+Videos = Callable[[str], tuple[np.ndarray, np.ndarray | None]]
+
+
+def _open(settings: Settings, tools: Reader, task: Task) -> tuple[Reference, Videos]:
+    """The reference, and a function from a kind to its frames and own sound."""
+    clip = task.clip
+    if isinstance(clip, VideoPair):
+        pair = load_pair(clip, settings.resize)
+        reference = reference_of(pair.reference, pair.reference_sound, pair.source, tools)
+        return reference, lambda kind: (pair.generated, pair.generated_sound)
+    networks = None if settings.models is None else generator(settings.models, settings.device)
+    loaded = load_clip(clip, None if networks is None else networks.face.resolution)
+    reference = reference_of(loaded.frames, loaded.samples, None, tools)
+
+    def videos(kind: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        if kind == "ground_truth":
+            return loaded.frames, None
+        if kind == "copy_source":
+            return np.repeat(loaded.frames[:1], len(loaded.frames), 0), None
+        assert networks is not None
+        return networks.frames(clip, loaded, kind), None
+
+    return reference, videos
+
+
+def _features(tools: Reader, method: str, frames: np.ndarray) -> dict[str, np.ndarray]:
+    found = tools.inception_features(frames)
+    return {} if found is None else {method: found}
+
+
+def _mean_identity(reference: Reference) -> list[float]:
+    """The true clip's mean embedding of unit length: tables compare it between speakers."""
+    rows = reference.reads.identity
+    rows = rows[np.isfinite(rows[:, 0])]
+    if not len(rows):
+        return []
+    mean = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).mean(0)
+    return [round(float(value), EMBEDDING_DIGITS) for value in mean / np.linalg.norm(mean)]
+
+
+def _failed(facts: dict[str, Any], method: str, error: Exception) -> Row:
+    line = " ".join(str(error).split())
+    return {"method": method, **facts, "metrics": {}, "error": line}

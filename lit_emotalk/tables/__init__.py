@@ -1,0 +1,27 @@
+"""`lit-emotalk tables`: the paper's tables from results, beside the paper's own numbers.
+
+`spec` reads what a table holds, `statistics` the means and intervals, `build` the cells and notes, `write`
+the formats.
+"""
+
+import argparse
+from pathlib import Path
+
+
+def main(argv: list[str]) -> None:
+    """Run the command: print a table's Markdown and write it as Markdown, CSV, LaTeX and JSON; UserError for
+    wrong input."""
+    parser = argparse.ArgumentParser(
+        prog="lit-emotalk tables", description="Tables of results beside the paper's numbers."
+    )
+    parser.add_argument("--spec", type=Path, nargs="+", required=True, help="experiments/tables/*.yaml")
+    parser.add_argument("--results", type=Path, nargs="+", help="results.jsonl files instead of the spec's")
+    parser.add_argument("--output", type=Path, required=True, help="folder for NAME.md, .csv, .tex and .json")
+    args = parser.parse_args(argv)
+    from lit_emotalk.tables.build import build
+    from lit_emotalk.tables.spec import read_spec
+    from lit_emotalk.tables.write import write
+
+    for path in args.spec:
+        table = build(read_spec(path), args.results)
+        print(write(table, args.output / path.stem))

@@ -1,0 +1,80 @@
+"""Means with bootstrap intervals clustered by speaker, and which of several methods is best beyond doubt."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lit_emotalk.tables.spec import Bootstrap
+
+Values = dict[str, float]
+"""A method's number per clip."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over clips with the bounds of its interval, and how many clips and speakers it rests on."""
+
+    mean: float
+    low: float
+    high: float
+    clips: int
+    speakers: int
+
+
+def resample(speakers: list[str], bootstrap: Bootstrap) -> np.ndarray:
+    """Weights (samples, clips) of each clip in each resample; `speakers` names each clip's.
+
+    Speakers are drawn with replacement, then clips with replacement within each drawn speaker: clips of one
+    speaker are not independent. With one speaker only clips are drawn. Our choice (two-stage cluster
+    bootstrap).
+    """
+    generator = np.random.default_rng(bootstrap.seed)
+    names = sorted(set(speakers))
+    members = [np.array([i for i, speaker in enumerate(speakers) if speaker == name]) for name in names]
+    weights = np.zeros((bootstrap.samples, len(speakers)))
+    for row in weights:
+        for place in generator.integers(len(names), size=len(names)):
+            np.add.at(row, generator.choice(members[place], len(members[place])), 1)
+    return weights
+
+
+def estimate(values: Values, speakers: dict[str, str], bootstrap: Bootstrap) -> Estimate:
+    """Mean and interval of a method's values, clip -> number; `speakers` maps clips to speakers. At least
+    one clip."""
+    clips = sorted(values)
+    groups = [speakers[clip] for clip in clips]
+    numbers = np.array([values[clip] for clip in clips])
+    weights = resample(groups, bootstrap)
+    means = weights @ numbers / weights.sum(1)
+    low, high = np.quantile(means, _tails(bootstrap))
+    return Estimate(float(numbers.mean()), float(low), float(high), len(clips), len(set(groups)))
+
+
+def clear_winner(
+    methods: dict[str, Values], speakers: dict[str, str], lower: bool, bootstrap: Bootstrap
+) -> str | None:
+    """The method whose mean is better than every other's so that the interval of each difference leaves out
+    zero.
+
+    Differences are taken clip by clip, on the clips that all methods have. None where there is no such
+    method, or fewer than two methods.
+    """
+    if len(methods) < 2:
+        return None
+    clips = sorted(set.intersection(*(set(values) for values in methods.values())))
+    if not clips:
+        return None
+    weights = resample([speakers[clip] for clip in clips], bootstrap)
+    sign = -1.0 if lower else 1.0
+    numbers = {name: sign * np.array([values[clip] for clip in clips]) for name, values in methods.items()}
+    best = max(numbers, key=lambda name: float(numbers[name].mean()))
+    for name, other in numbers.items():
+        if name != best:
+            differences = weights @ (numbers[best] - other) / weights.sum(1)
+            if np.quantile(differences, _tails(bootstrap)[0]) <= 0:
+                return None
+    return best
+
+
+def _tails(bootstrap: Bootstrap) -> tuple[float, float]:
+    return (1 - bootstrap.level) / 2, (1 + bootstrap.level) / 2

@@ -1,0 +1,154 @@
+"""`lit-emotalk evaluate` on folders of videos: perfect truth, graded damage, broken files, resuming."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lit_emotalk.errors import UserError
+from lit_emotalk.evaluate import main
+from lit_emotalk.evaluate.folders import folder_pairs, listed_pairs, speaker_of
+from lit_emotalk.evaluate.store import read_results
+from tests.evaluate.conftest import blurred
+
+
+def evaluate(*arguments: object) -> dict[tuple[str, str], dict]:
+    """Run the command and give its rows by method and key."""
+    main([*map(str, arguments), "--workers", "1", "--stride", "4"])
+    output = Path(arguments[arguments.index("--output") + 1])
+    return {(row["method"], row["key"]): row for row in read_results(output)[1]}
+
+
+def test_truth_is_perfect_and_damage_moves_what_it_should(make_folder, moving_face, tmp_path):
+    reference = make_folder("true", {"M001_a": moving_face})
+    metrics = {}
+    variants = {
+        "same": moving_face,
+        "soft": blurred(moving_face, 1.0),
+        "softer": blurred(moving_face, 2.5),
+        "frozen": np.repeat(moving_face[:1], len(moving_face), 0),
+    }
+    for name, frames in variants.items():
+        made = make_folder(name, {"M001_a": frames})
+        rows = evaluate("--generated", made, "--reference", reference, "--output", tmp_path / "results.jsonl")
+        metrics[name] = rows[name, "M001_a"]["metrics"]
+    same, soft, softer, frozen = metrics.values()
+    assert same["psnr"] == 100 and same["ssim"] == pytest.approx(1)
+    assert same["m_lmd"] == same["f_lmd"] == same["efd"] == same["tof"] == 0
+    assert same["csim"] > 0.97
+    for name in ("psnr", "psnr_face", "ssim", "ssim_face"):
+        assert same[name] > soft[name] > softer[name] > frozen[name]
+    assert softer["m_lmd"] < 3 < frozen["tof"] + 3
+    assert frozen["tof"] > 3 * softer["tof"]
+    assert frozen["warp"] < 0.01 < same["warp"]
+    assert "sync" not in same
+
+
+def test_broken_videos_are_named_and_the_rest_is_scored(make_folder, moving_face, tmp_path, capsys):
+    short = moving_face[:6]
+    videos = {f"W002_{i}": short for i in range(4)}
+    reference, made = make_folder("true", videos), make_folder("made", videos)
+    (made / "W002_0.mp4").write_bytes(b"not a video")
+    (made / "W002_1.mp4").write_bytes((made / "W002_1.mp4").read_bytes()[:900])
+    (made / "W002_3.mp4").rename(made / "W002_other.mp4")
+    output = tmp_path / "results.jsonl"
+    rows = evaluate("--generated", made, "--reference", reference, "--output", output)
+    assert {key for (_, key), row in rows.items() if "error" in row} == {"W002_0", "W002_1"}
+    assert rows["made", "W002_2"]["metrics"]["psnr"] == 100
+    said = capsys.readouterr().err
+    for name in ("W002_0", "W002_1", "W002_3: not generated", "W002_other: no reference"):
+        assert name in said
+
+
+def test_lengths_and_faceless_frames_are_counted(make_folder, moving_face, tmp_path):
+    made = moving_face[:10].copy()
+    made[4:6] = 128
+    reference = make_folder("true", {"a": moving_face[:8]})
+    folder = make_folder("made", {"a": made})
+    row = evaluate("--generated", folder, "--reference", reference, "--output", tmp_path / "r.jsonl")[
+        "made", "a"
+    ]
+    assert row["frames"]["used"] == 8
+    assert row["failures"]["frames_more_than_reference"] == 2
+    assert row["failures"]["no_face_in_generated"] >= 1
+    assert row["frames"]["with_faces"] <= 7
+    assert np.isfinite(row["metrics"]["m_lmd"])
+
+
+def test_a_second_run_adds_only_what_is_missing(make_folder, moving_face, tmp_path, capsys):
+    short = moving_face[:6]
+    reference = make_folder("true", {"a": short, "b": short})
+    made = make_folder("made", {"a": short})
+    output = tmp_path / "results.jsonl"
+    arguments = ("--generated", made, "--reference", reference, "--output", output)
+    evaluate(*arguments)
+    with open(output, "a") as handle:
+        handle.write('{"method": "made", "key": "half of a li')
+    make_folder("made", {"b": short})
+    capsys.readouterr()
+    rows = evaluate(*arguments)
+    assert "1 rows added, 0 failed, 1 were there" in capsys.readouterr().out
+    assert len(rows) == 2
+    assert all(json.loads(line) for line in output.read_text().splitlines())
+    with pytest.raises(UserError, match="another protocol"):
+        main([*map(str, arguments), "--stride", "2"])
+    header = json.loads(output.read_text().splitlines()[0])
+    output.write_text(json.dumps(header | {"schema": 0}) + "\n")
+    with pytest.raises(UserError, match="schema version 0"):
+        evaluate(*arguments)
+
+
+def test_sizes_must_agree_or_be_scaled(make_folder, moving_face, tmp_path):
+    short = moving_face[:6]
+    reference = make_folder("true", {"a": short})
+    made = make_folder("made", {"a": short[:, ::2, ::2]})
+    arguments = ("--generated", made, "--reference", reference, "--output", tmp_path / "r.jsonl")
+    with pytest.raises(UserError, match="--resize"):
+        evaluate(*arguments)
+    arguments = (*arguments[:-1], tmp_path / "resized.jsonl", "--resize")
+    assert evaluate(*arguments)["made", "a"]["metrics"]["psnr"] > 20
+
+
+def test_pairs_of_a_list(tmp_path):
+    table = tmp_path / "pairs.csv"
+    table.write_text("generated,reference,speaker\nx/1.mp4,y/2.mp4,M003\nx/2.mp4,y/3.mp4,\n")
+    first, second = listed_pairs(table)
+    assert (first.key, first.facts["speaker"], first.reference) == ("1", "M003", tmp_path / "y/2.mp4")
+    assert second.source is None and second.facts["speaker"] == "2"
+    table.write_text("made,reference\n1,2\n")
+    with pytest.raises(UserError, match="generated"):
+        listed_pairs(table)
+
+
+def test_speakers_are_read_off_names():
+    assert speaker_of("M003_angry_3_001") == "M003"
+    assert speaker_of("deep/01-01-05-02-01-01-17") == "Actor_17"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], "give --generated"),
+        (["--generated", "here"], "both"),
+        (["--shards", "s"], "--condition"),
+        (["--shards", "s", "--condition", "text"], "--models"),
+        (["--shards", "s", "--baseline", "ground_truth"], "manifest"),
+        (["--generated", "a", "--reference", "b"], "no folder"),
+        (["--generated", "a", "--reference", "b", "--limit", "0"], "at least 1"),
+        (["--pairs", "none.csv"], "no such file"),
+    ],
+)
+def test_wrong_use_is_one_line(arguments, line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=line):
+        main([*arguments, "--output", "r.jsonl"])
+    assert not (tmp_path / "r.jsonl").exists()
+
+
+def test_folders_without_a_common_name(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{folder}.mp4").touch()
+    with pytest.raises(UserError, match="has the name of one"):
+        folder_pairs(tmp_path / "a", tmp_path / "b", None)
