@@ -55,8 +55,8 @@ def clip_crop(landmarks: np.ndarray, frame_size: tuple[int, int] | None = None) 
     """One crop for a clip, from the union of its faces' boxes, scaled and shifted up to the head.
 
     landmarks: (T, 478, 3) in pixels. `frame_size` (height, width): where given, a square that reaches beyond
-    the picture is made smaller, down to `SMALLEST_SCALE`, and moved inside, so that little of it is made up from
-    edge pixels (clips that come cut to the face, as VoxCeleb2's).
+    the picture is made smaller, down to `SMALLEST_SCALE`, and moved inside, so that little of it is made up
+    (clips that come cut to the face, as VoxCeleb2's).
     """
     boxes = box(landmarks)
     x0, y0 = (float(v) for v in boxes[:, :2].min(0))
