@@ -14,7 +14,15 @@ from lit_emotalk.tables.build import between_speakers
 from lit_emotalk.tables.spec import Bootstrap, read_spec
 from lit_emotalk.tables.statistics import clear_winner, estimate, resample
 
-PROTOCOL = {"stride": 5, "identity": "dlib", "sync": "none", "lpips": False, "fid": False, "resize": False}
+PROTOCOL = {
+    "stride": 5,
+    "identity": "dlib",
+    "sync": "none",
+    "lpips": False,
+    "fid": False,
+    "resize": False,
+    "data": None,
+}
 SPEC = """
 title: "A table"
 rows:

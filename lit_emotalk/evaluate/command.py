@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """Score videos against true ones, clip by clip: two folders (--generated, --reference), or our
 models on clips of shards (--models, --shards). An interrupted run is taken up where it stopped."""
+STAGES = ("align", "eac", "hef")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -42,6 +43,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--method", help="name of the rows' method (for our models: a prefix of the condition)"
     )
     parser.add_argument("--output", type=Path, required=True, help="results.jsonl to write or to continue")
+    parser.add_argument(
+        "--restart", action="store_true", help="begin anew if the output is of another protocol"
+    )
     parser.add_argument("--limit", type=int, help="number of clips, spread over speakers and emotions")
     parser.add_argument("--stride", type=int, default=5, help="identity, LPIPS, FID, flow: every n-th frame")
     parser.add_argument("--identity", choices=("auto", "dlib", "arcface"), default="auto")
@@ -54,6 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> None:
     """Run the command; raises UserError for wrong input, and where every clip failed."""
     args = build_parser().parse_args(argv)
+    from lit_emotalk.data.manifest import read_manifest
     from lit_emotalk.evaluate.loop import evaluate
     from lit_emotalk.evaluate.store import ResultsFile
 
@@ -68,8 +73,9 @@ def main(argv: list[str]) -> None:
         device=args.device,
         threads=max(1, (os.cpu_count() or 1) // workers),
         resize=args.resize,
+        data=read_manifest(args.shards).hash[:8] if args.shards else None,
     )
-    results = ResultsFile(args.output, settings.protocol())
+    results = ResultsFile(args.output, settings.protocol(), args.restart)
     try:
         evaluate(settings, tasks, results, workers)
     finally:
@@ -95,7 +101,17 @@ def make_tasks(args: argparse.Namespace) -> "list[Task]":
 
     prefix = f"{args.method} " if args.method else ""
     methods = {name: name for name in args.baseline} | {f"{prefix}{name}": name for name in args.condition}
-    return [Task(clip, methods) for clip in shard_clips(args.shards, args.split, args.limit)]
+    made_by = fingerprint(args.models) if args.condition else None
+    return [Task(clip, methods, made_by) for clip in shard_clips(args.shards, args.split, args.limit)]
+
+
+def fingerprint(models: Path) -> str:
+    """What tells these models from others: eight digits of their exports' checksums. UserError where one is
+    missing."""
+    from lit_emotalk.export import read_card
+    from lit_emotalk.files import sha256_text
+
+    return sha256_text(" ".join(read_card(models / stage, stage)["sha256"] for stage in STAGES))[:8]
 
 
 def _folder_tasks(args: argparse.Namespace) -> "list[Task]":
@@ -114,4 +130,4 @@ def _folder_tasks(args: argparse.Namespace) -> "list[Task]":
         raise UserError("give both --generated and --reference")
     print_lines("without a partner", notes)
     method = args.method or (args.generated.name if args.generated else "videos")
-    return [Task(pair, {method: "video"}) for pair in pairs[: args.limit]]
+    return [Task(pair, {method: "video"}, pair.fingerprint) for pair in pairs[: args.limit]]

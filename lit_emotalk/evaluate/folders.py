@@ -13,6 +13,7 @@ from lit_emotalk.audio import load_audio
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.crop import clip_crop
 from lit_emotalk.face.landmarker import Landmarker
+from lit_emotalk.files import sha256_text
 from lit_emotalk.schema import FPS
 from lit_emotalk.video import probe, read_frames, read_image
 
@@ -33,6 +34,14 @@ class VideoPair:
     reference: Path
     source: Path | None
     facts: dict[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight digits that change with the files' sizes or dates."""
+        files = [
+            path.stat() for path in (self.generated, self.reference, self.source) if path and path.is_file()
+        ]
+        return sha256_text(" ".join(f"{status.st_size} {status.st_mtime_ns}" for status in files))[:8]
 
 
 def folder_pairs(generated: Path, reference: Path, source: Path | None) -> tuple[list[VideoPair], list[str]]:

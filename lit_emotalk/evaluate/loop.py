@@ -22,11 +22,7 @@ LINES_SHOWN = 20
 def evaluate(settings: Settings, tasks: list[Task], results: ResultsFile, workers: int) -> None:
     """Score what `results` lacks; UserError where every clip failed."""
     began = time.monotonic()
-    todo = [
-        Task(task.clip, missing)
-        for task in tasks
-        if (missing := {m: k for m, k in task.methods.items() if not results.done(m, task.clip.key)})
-    ]
+    todo = [missing for task in tasks if (missing := task.without(results)).methods]
     rows: list[Row] = []
     frames = 0
     for outcome in track(outcomes(settings, todo, workers), "evaluating", len(todo), "clips"):

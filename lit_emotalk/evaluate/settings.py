@@ -23,7 +23,9 @@ class Settings:
 
     `stride`: identity, LPIPS, FID and flow are looked at on every stride-th frame only. `sync`: "official",
     "none" or the folder of an export of stage sync. `models`: folder of our exports where videos are
-    generated. `resize`: scale a generated video to its reference where sizes differ.
+    generated. `data` names the
+    shards, by eight digits of their manifest's hash. `resize`: scale a generated video to its reference
+    where sizes differ.
     """
 
     stride: int = 5
@@ -33,6 +35,7 @@ class Settings:
     device: str = "cpu"
     threads: int = 1
     resize: bool = False
+    data: str | None = None
 
     def protocol(self) -> dict[str, Any]:
         """What decides the numbers, for the results' header; results of another protocol are never mixed."""
@@ -45,6 +48,7 @@ class Settings:
             "lpips": weights.available("lpips_alexnet"),
             "fid": weights.available("fid_inception"),
             "resize": self.resize,
+            "data": self.data,
         }
 
 
@@ -75,7 +79,8 @@ def sync_name(sync: str) -> str:
 
     card = read_card(sync, "sync")
     config = card["config"]
+    digest, shards = str(card["sha256"])[:8], str(card["manifest"])[:8]
     return (
-        f"SyncNet of stage sync, trained on shards {str(card['manifest'])[:8]} (width {config['width']}, "
-        f"crop {config['crop']}); not comparable with published values"
+        f"SyncNet {digest} of stage sync, trained on shards {shards} (width {config['width']}, crop "
+        f"{config['crop']}); not comparable with published values"
     )

@@ -20,32 +20,41 @@ class ResultsFile:
     """`results.jsonl`: {"schema", "protocol"} first, then rows with at least `method` and `key`.
 
     Opening it reads what is there; half a last line (an interrupted write) is cut off. `append` adds a row
-    and flushes it. Raises UserError for a file of another schema version, of another protocol, or that is no
-    such file.
+    and flushes it. With `restart`, a file that cannot be continued is begun anew. Raises UserError for a
+    file of another schema version, of another protocol, or that is no such file.
     """
 
-    def __init__(self, path: Path, protocol: dict[str, Any]) -> None:
+    def __init__(self, path: Path, protocol: dict[str, Any], restart: bool = False) -> None:
         self.path = path
         self.rows: dict[tuple[str, str], Row] = {}
-        if path.exists():
-            header, rows, whole = read_results(path)
-            if header["protocol"] != protocol:
-                changed = sorted(k for k in protocol if header["protocol"].get(k) != protocol[k])
-                raise UserError(
-                    f"{path} was made with another protocol ({', '.join(changed)} differ); give another "
-                    "--output, or remove it"
-                )
-            self.rows = {(row["method"], row["key"]): row for row in rows}
-            if whole < path.stat().st_size:
-                os.truncate(path, whole)
-        else:
+        try:
+            self._take_up(protocol)
+        except UserError:
+            if not restart:
+                raise
+            path.unlink()
+        if not path.exists():
             write_text(path, json.dumps({"schema": SCHEMA, "protocol": protocol}) + "\n")
         self._handle = open(path, "a", encoding="utf-8")  # noqa: SIM115
 
-    def done(self, method: str, key: str) -> bool:
-        """Whether this clip has been scored; a clip that failed is tried again."""
+    def _take_up(self, protocol: dict[str, Any]) -> None:
+        if not self.path.exists():
+            return
+        header, rows, whole = read_results(self.path)
+        changed = sorted(key for key in protocol if header["protocol"].get(key) != protocol[key])
+        if changed:
+            raise UserError(
+                f"{self.path} was made with another protocol ({', '.join(changed)} differ); give another "
+                "--output, or --restart to begin anew"
+            )
+        if whole < self.path.stat().st_size:
+            os.truncate(self.path, whole)
+        self.rows = {(row["method"], row["key"]): row for row in rows}
+
+    def done(self, method: str, key: str, made_by: str | None) -> bool:
+        """Whether this clip has been scored as made by these models; a clip that failed is tried again."""
         row = self.rows.get((method, key))
-        return row is not None and "error" not in row
+        return row is not None and "error" not in row and row.get("made_by") == made_by
 
     def append(self, row: Row) -> None:
         """Add a row; it replaces an earlier one of the same method and clip."""

@@ -12,20 +12,33 @@ from lit_emotalk.evaluate.folders import VideoPair, load_pair
 from lit_emotalk.evaluate.generate import generator
 from lit_emotalk.evaluate.reads import Reader, reader
 from lit_emotalk.evaluate.scoring import Reference, reference_of, score
-from lit_emotalk.evaluate.settings import Settings
+from lit_emotalk.evaluate.settings import BASELINES, Settings
 from lit_emotalk.evaluate.shards import ShardClip, load_clip
-from lit_emotalk.evaluate.store import Row
+from lit_emotalk.evaluate.store import ResultsFile, Row
 
 EMBEDDING_DIGITS = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One clip and the methods wanted of it, as label -> what makes it: a condition, a baseline, or
-    "video"."""
+    """One clip and the methods wanted of it, as label -> what makes it: a condition, a baseline, or "video".
+
+    `fingerprint` tells apart the models or files that make the videos; it is kept in their rows.
+    """
 
     clip: VideoPair | ShardClip
     methods: dict[str, str]
+    fingerprint: str | None = None
+
+    def made_by(self, kind: str) -> str | None:
+        """The models or files that make a video of this kind, None for the baselines."""
+        return None if kind in BASELINES else self.fingerprint
+
+    def without(self, results: ResultsFile) -> "Task":
+        """The task without the methods that have been scored."""
+        key = self.clip.key
+        missing = {m: k for m, k in self.methods.items() if not results.done(m, key, self.made_by(k))}
+        return Task(self.clip, missing, self.fingerprint)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +69,8 @@ def run(settings: Settings, task: Task) -> Outcome:
         same = made is reference.frames
         scores = score(made, reference, tools, samples, reference.reads if same else None)
         row = {"method": method, **facts, "frames": scores.frames, "failures": scores.failures}
+        if (made_by := task.made_by(kind)) is not None:
+            row["made_by"] = made_by
         row |= {"metrics": scores.metrics, "seconds": round(time.monotonic() - began, 2)}
         if same:
             row["identity"] = _mean_identity(reference)

@@ -39,7 +39,7 @@ def test_truth_is_perfect_and_damage_moves_what_it_should(make_folder, moving_fa
     assert same["csim"] > 0.97
     for name in ("psnr", "psnr_face", "ssim", "ssim_face"):
         assert same[name] > soft[name] > softer[name] > frozen[name]
-    assert softer["m_lmd"] < 3 < frozen["tof"] + 3
+    assert soft["m_lmd"] < softer["m_lmd"] < 6
     assert frozen["tof"] > 3 * softer["tof"]
     assert frozen["warp"] < 0.01 < same["warp"]
     assert "sync" not in same
@@ -91,7 +91,7 @@ def test_a_second_run_adds_only_what_is_missing(make_folder, moving_face, tmp_pa
     assert "1 rows added, 0 failed, 1 were there" in capsys.readouterr().out
     assert len(rows) == 2
     assert all(json.loads(line) for line in output.read_text().splitlines())
-    with pytest.raises(UserError, match="another protocol"):
+    with pytest.raises(UserError, match="another protocol .stride"):
         main([*map(str, arguments), "--stride", "2"])
     header = json.loads(output.read_text().splitlines()[0])
     output.write_text(json.dumps(header | {"schema": 0}) + "\n")

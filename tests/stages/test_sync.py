@@ -1,0 +1,75 @@
+"""Stage sync: its losses by hand, and that it learns which sound belongs to which drawn lips."""
+
+import math
+
+import lightning as L
+import pytest
+import torch
+
+from lit_emotalk.data import SyncDataModule
+from lit_emotalk.errors import UserError
+from lit_emotalk.models.syncnet import SyncNetConfig
+from lit_emotalk.stages import SyncStage
+
+SMALL = SyncNetConfig(width=0.125, crop=64, embedding=32)
+
+
+def test_losses_by_hand():
+    stage = SyncStage(SMALL, scale=2.0)
+    video = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
+    sound = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(1))
+    losses = stage.losses(video, sound)
+
+    def cross_entropy(distances: list[float], true: int) -> float:
+        return 2 * distances[true] + math.log(sum(math.exp(-2 * d) for d in distances))
+
+    own, everyone = [], []
+    lips, voices = video.flatten(0, 1), sound.flatten(0, 1)
+    for i in range(6):
+        to_voices = [float((lips[i] - v).norm()) for v in voices]
+        to_lips = [float((v - voices[i]).norm()) for v in lips]
+        clip = slice(i // 3 * 3, i // 3 * 3 + 3)
+        everyone += [cross_entropy(to_voices, i), cross_entropy(to_lips, i)]
+        own += [cross_entropy(to_voices[clip], i % 3), cross_entropy(to_lips[clip], i % 3)]
+    assert losses["all"].item() == pytest.approx(sum(everyone) / 12, rel=1e-4)
+    assert losses["own"].item() == pytest.approx(sum(own) / 12, rel=1e-4)
+    assert losses["loss"].item() == pytest.approx((sum(own) + sum(everyone)) / 24, rel=1e-4)
+
+
+def test_matching_features_cost_least():
+    stage = SyncStage(SMALL)
+    features = 5 * torch.randn(2, 6, 16, generator=torch.Generator().manual_seed(0))
+    assert stage.losses(features, features)["loss"] < 0.01
+    assert stage.losses(features, features.roll(1, 1))["own"] > 2
+
+
+def test_wrong_options_are_one_line():
+    with pytest.raises(UserError, match="scale"):
+        SyncStage(SMALL, scale=0)
+
+
+def test_it_learns_on_drawn_faces(tiny_shards):
+    L.seed_everything(0)
+    data = SyncDataModule(
+        tiny_shards,
+        batch_size=3,
+        steps_per_epoch=30,
+        resolution=64,
+        frames=25,
+        samples=16000,
+        windows=1,
+        num_workers=0,
+    )
+    stage = SyncStage(SMALL, warmup=5, learning_rate=2e-3)
+    trainer = L.Trainer(
+        max_epochs=3, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, num_sanity_val_steps=0,
+    )  # fmt: skip
+    before = trainer.validate(stage, data, verbose=False)[0]
+    trainer.fit(stage, data)
+    after = trainer.validate(stage, data, verbose=False)[0]
+    assert after["val/own"] < math.log(20) - 0.25
+    assert after["val/own"] < before["val/own"] - 0.25
+    assert after["val/offset_rank"] <= 3
+    assert set(after) >= {"val/loss", "val/all", "val/offset_accuracy"}
+    assert stage.exported().config == SMALL
