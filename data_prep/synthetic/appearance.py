@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from scipy.ndimage import zoom
 from scipy.interpolate import LinearNDInterpolator, PchipInterpolator
 
 from data_prep.synthetic.identity import Identity
@@ -21,7 +22,7 @@ GROUPS = (
 )  # fmt: skip
 HAIRLINE = PchipInterpolator(
     [0, 22, 38, 50, 60, 70, 79, 84, 98, 112, 130, 180],
-    [8.03, 8.03, 7.98, 7.72, 7.46, 7.14, 7.10, 7.42, 7.42, 7.0, 6.7, 6.62],
+    [7.91, 7.91, 7.87, 7.66, 7.46, 7.14, 7.10, 7.42, 7.42, 7.0, 6.7, 6.62],
 )
 
 
@@ -58,7 +59,7 @@ def places() -> np.ndarray:
     heights = HIGH - (np.arange(0, ROWS, 2) + 1) / ROWS * (HIGH - LOW)
     coarse = np.nan_to_num(field(*np.meshgrid(columns, heights)), nan=0.0)
     coarse[heights > points[:, 1].max() - 0.02, :, :] = np.array([0.0, 8.45, 0.3])
-    return np.repeat(np.repeat(coarse, 2, 0), 2, 1).astype(np.float32)
+    return zoom(coarse, (2, 2, 1), order=1, mode="nearest", grid_mode=True).astype(np.float32)
 
 
 def band_noise(rng: np.random.Generator, cycles: float, stretch: float = 1.0) -> np.ndarray:
@@ -92,7 +93,7 @@ def hairline_distance(place: np.ndarray, identity: Identity) -> np.ndarray:
     line = HAIRLINE(np.clip(angle, 0, 180)) + hair.line * step(70, 40, angle)
     line = line + hair.recession * np.exp(-(((angle - 34) / 14) ** 2))
     if hair.style in ("receding", "bald"):
-        line = line + (0.28 if hair.style == "receding" else 1.2) * step(80, 35, angle)
+        line = line + (0.16 if hair.style == "receding" else 1.2) * step(80, 35, angle)
     if hair.style == "bald":
         crown = step(0.0, 0.25, place[..., 1] - 7.75)
         return place[..., 1] - line - 2.0 * crown
@@ -140,12 +141,12 @@ def bake(identity: Identity) -> Textures:
     skin = skin * (1 - aged[..., None] * np.array([0.18, 0.28, 0.32]))
     for _ in range(int(rng.integers(0, 4))):
         mole = np.hypot(x - rng.uniform(-0.6, 0.6), y - rng.uniform(6.3, 7.9)) + np.where(z > 0.8, 0, 9)
-        skin = _mix(skin, linear((0.20, 0.11, 0.08)), step(0.018, 0.009, mole) * 0.85)
+        skin = _mix(skin, linear((0.20, 0.11, 0.08)), step(0.012, 0.006, mole) * 0.8)
     skin = skin * (1 + identity.pores * 0.03 * pores[..., None])
 
     inside = hairline_distance(place, identity)
     strand = band_noise(rng, 26.0, stretch=0.35)
-    roots = step(-0.03, 0.07, inside + 0.02 * strand) * (
+    roots = step(0.0, 0.13, inside + 0.02 * strand) * (
         0.55 if identity.hair.style in ("bald", "receding") else 0.92
     )
     if identity.hair.style == "bald":
@@ -157,10 +158,10 @@ def bake(identity: Identity) -> Textures:
     skin = _mix(skin, hair_tone * 0.8, beard)
 
     gloss = (
-        0.5 + 0.35 * blob(place, 0, 7.8, 0.4, 0.25) + 0.45 * blob(place, 0, 7.0, 0.13, 0.3) + 0.08 * medium
+        0.42 + 0.3 * blob(place, 0, 7.8, 0.4, 0.25) + 0.45 * blob(place, 0, 7.0, 0.13, 0.3) + 0.08 * medium
     )
     gloss = np.clip(gloss * (0.95 - 0.3 * identity.age), 0.15, 1.1) * (1 - 0.8 * np.clip(beard + roots, 0, 1))
-    height = identity.pores * (0.0011 * pores + 0.0016 * fine) + 0.0035 * depth * band_noise(rng, 24.0, 0.5)
+    height = identity.pores * (0.0008 * pores + 0.0007 * fine) + 0.0016 * depth * band_noise(rng, 30.0)
     height = height - identity.wrinkles * _age_lines(place, rng)
     slope_v, slope_u = _slopes(height)
     blank = np.zeros((ROWS, COLUMNS), np.float32)
@@ -233,8 +234,11 @@ def _brows(identity: Identity, place: np.ndarray, rng: np.random.Generator) -> n
         * step(0.60, 0.52, x)
         * step(0.6, 0.9, place[..., 2])
     )
-    hairs = band_noise(rng, 30.0) + 0.8 * band_noise(rng, 22.0, stretch=2.5)
-    return np.clip(body * identity.brow_density * (0.88 + 0.22 * hairs), 0, 0.97)
+    strokes = band_noise(rng, 26.0, stretch=0.3) + 0.5 * band_noise(rng, 40.0)
+    rows, columns = np.indices(strokes.shape)
+    lean = np.where(columns < COLUMNS // 2, 1, -1) * (0.9 + 0.8 * np.clip((x - 0.1) / 0.4, 0, 1)) * rows
+    hairs = strokes[rows, (columns + lean.astype(int)) % COLUMNS]
+    return np.clip(body * identity.brow_density * (0.84 + 0.2 * hairs), 0, 0.95)
 
 
 def _beard(identity: Identity, place: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -292,7 +296,7 @@ def _line(
     return np.exp(-((nearest / width) ** 2)) * step(0.55, 0.8, place[..., 2])
 
 
-NASOLABIAL = [(0.19, 6.93), (0.27, 6.83), (0.345, 6.72), (0.385, 6.62), (0.39, 6.55)]
+NASOLABIAL = [(0.19, 6.93), (0.27, 6.83), (0.345, 6.73), (0.375, 6.66)]
 MARIONETTE = [(0.31, 6.58), (0.33, 6.48), (0.33, 6.38)]
 
 
@@ -304,7 +308,7 @@ def _age_lines(place: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     depth = (
         depth + 0.004 * _forehead(place, 0.02) + 0.003 * _line(place, [(0.07, 7.44), (0.075, 7.56)], 0.015)
     )
-    return depth + 0.0015 * fine * (eyes + 0.3 * step(6.0, 7.0, place[..., 2] * 5))
+    return depth + 0.0007 * fine * (eyes + 0.3 * step(6.0, 7.0, place[..., 2] * 5))
 
 
 def _forehead(place: np.ndarray, width: float) -> np.ndarray:
@@ -337,7 +341,7 @@ def _wrinkles(place: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         "undereye": (_line(place, [(0.16, 7.16), (0.30, 7.105), (0.46, 7.15)], 0.020), 0.014),
         "chin": (pits, 0.010),
         "pucker": (lips, 0.008),
-        "dimple": (_line(place, [(0.375, 6.68), (0.39, 6.60), (0.375, 6.53)], 0.02), 0.018),
+        "dimple": (_line(place, [(0.42, 6.66), (0.435, 6.59), (0.42, 6.53)], 0.02), 0.018),
         "marionette": (_line(place, MARIONETTE, 0.024), 0.018),
     }
     best = np.zeros((ROWS, COLUMNS), np.float32)
@@ -355,13 +359,22 @@ def _strands(identity: Identity, rng: np.random.Generator) -> np.ndarray:
     """Tileable strand noise (256, 512) in [0, 1]: columns across the strands, rows along them; curls bend them."""
     spectrum_down = np.fft.fftfreq(256)[:, None] * 256
     spectrum_across = np.fft.rfftfreq(512)[None] * 512
-    total = np.zeros((256, 512), np.float32)
-    for waves, weight in ((24.0, 0.8), (70.0, 1.0), (130.0, 0.7)):
+    straight = np.zeros((256, 512), np.float32)
+    for waves, weight in ((24.0, 0.8), (70.0, 1.0), (130.0, 0.5)):
         band = np.exp(-(((spectrum_across - waves) / (0.5 * waves)) ** 2) - (spectrum_down / 3.5) ** 2)
-        layer = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((256, 512))) * band, s=(256, 512))
-        total += (weight * layer / layer.std()).astype(np.float32)
+        straight += weight * _filtered(rng, band)
     rows, columns = np.meshgrid(np.arange(256), np.arange(512), indexing="ij")
     curl = identity.hair.curl
-    bend = curl * (26 * np.sin(rows * 2 * np.pi / 32 + 1.3 * np.sin(columns * 2 * np.pi / 64)))
-    total = total[rows, (columns + bend.astype(int)) % 512]
+    wave = 14 * np.sin(rows * 2 * np.pi / 64 + 1.3 * np.sin(columns * 2 * np.pi / 128))
+    straight = straight[rows, (columns + (curl * wave).astype(int)) % 512]
+    ring = np.hypot(spectrum_across / 75.0, spectrum_down / 26.0)
+    curly = _filtered(rng, np.exp(-(((ring - 1) / 0.45) ** 2)))
+    blend = step(0.45, 0.85, np.asarray(curl))
+    total = straight / straight.std() * (1 - blend) + curly * blend
     return np.clip(0.5 + 0.2 * total / total.std(), 0, 1).astype(np.float32)
+
+
+def _filtered(rng: np.random.Generator, band: np.ndarray) -> np.ndarray:
+    """Tileable noise (256, 512) of deviation 1 with the given spectrum."""
+    layer = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((256, 512))) * band, s=(256, 512))
+    return (layer / layer.std()).astype(np.float32)

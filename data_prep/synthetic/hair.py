@@ -1,7 +1,7 @@
 """Hair as geometry: a cap over the scalp with the style's thickness, and a curtain for hair that falls.
 
-Positions are in the identity's resting shape; texture coordinates run around the head (u) and along the strands (v),
-where v above 0.8 is cut into ragged tips by the renderer.
+Positions are in the identity's resting shape; texture coordinates run around the head, along the strands,
+and from solid (0) to gone (1): the renderer cuts that part into ragged tips.
 """
 
 from dataclasses import dataclass
@@ -21,12 +21,13 @@ THICKNESS = {
     "buzz": 0.025, "bald": 0.012, "receding": 0.05, "short": 0.10, "crop": 0.14, "swept": 0.17, "curly": 0.24,
     "medium": 0.20, "long": 0.13, "bob": 0.16, "bun": 0.07, "waves": 0.18, "fringe": 0.15, "afro": 0.42,
 }  # fmt: skip
-FALL = {"long": 5.2, "bob": 6.25, "waves": 5.55, "fringe": 5.75, "medium": 6.75}
+RAMP = {"long": 0.4, "bob": 0.4, "waves": 0.4, "bun": 0.3, "fringe": 0.3, "medium": 0.3, "short": 0.25}
+FALL = {"long": 5.2, "bob": 6.25, "waves": 5.55, "fringe": 5.75}
 
 
 @dataclass(frozen=True)
 class HairMesh:
-    """`vertices` (N, 3), `triangles` (F, 3), `parts` (F,), `uv` (N, 2), `neck` (N, 2), `occlusion` (N,)."""
+    """`vertices` (N, 3), `triangles` (F, 3), `parts` (F,), `uv` (N, 3), `neck` (N, 2), `occlusion` (N,)."""
 
     vertices: np.ndarray
     triangles: np.ndarray
@@ -111,10 +112,10 @@ def _filled(values: np.ndarray, good: np.ndarray, shape: tuple[int, ...]) -> np.
     return grid
 
 
-def _grid_triangles(rows: int, columns: int, wrap: bool) -> np.ndarray:
-    """Triangles of a grid whose vertex (r, c) has number r * columns + c; `wrap` joins the last row to the first."""
-    r, c = np.meshgrid(np.arange(rows if wrap else rows - 1), np.arange(columns - 1), indexing="ij")
-    a, b = r * columns + c, ((r + 1) % rows) * columns + c
+def _grid_triangles(rows: int, columns: int) -> np.ndarray:
+    """Triangles of a grid whose vertex (r, c) has number r * columns + c."""
+    r, c = np.meshgrid(np.arange(rows - 1), np.arange(columns - 1), indexing="ij")
+    a, b = r * columns + c, (r + 1) * columns + c
     return np.concatenate(
         [np.stack([a, a + 1, b], -1).reshape(-1, 3), np.stack([a + 1, b + 1, b], -1).reshape(-1, 3)]
     )
@@ -124,7 +125,7 @@ def _cap(head: Head) -> HairMesh:
     identity = head.identity
     hair = identity.hair
     azimuth, polar = np.meshgrid(
-        np.arange(AROUND) / AROUND * 2 * np.pi, np.linspace(0.02, 2.45, ALONG), indexing="ij"
+        np.linspace(0, 2 * np.pi, AROUND), np.linspace(0.02, 2.45, ALONG), indexing="ij"
     )
     side = np.array([1.0, 0.0, 0.0])
     front = np.cross(side, POLE)
@@ -134,7 +135,7 @@ def _cap(head: Head) -> HairMesh:
     rest, place = _on_scalp(head, directions)
     inside = hairline_distance(place, identity)
     rng = np.random.default_rng([identity.noise, 2])
-    lumps = _lumps(rng, azimuth, polar, 3 + 9 * hair.curl)
+    lumps = _lumps(rng, azimuth, polar, 3 + 4 * hair.curl)
     thick = THICKNESS[hair.style] * (0.7 + 0.6 * hair.volume)
     top = step(0.2, 0.9, directions[..., 1])
     if hair.style in ("short", "crop", "swept", "medium"):
@@ -145,18 +146,17 @@ def _cap(head: Head) -> HairMesh:
     if hair.style in ("long", "bob", "waves", "bun", "fringe"):
         parting = np.exp(-(((place[..., 0] - 0.18 * hair.side) / 0.05) ** 2)) * step(0.0, 0.6, place[..., 2])
         thick = thick * (1 - (0.0 if hair.style in ("bun", "fringe") else 0.6) * parting)
-    rough = 0.12 + 0.5 * hair.curl * (hair.style in ("curly", "afro", "waves", "medium", "crop"))
+    rough = 0.10 + 0.35 * hair.curl * (hair.style in ("curly", "afro", "waves", "medium", "crop"))
     thick = thick * (1 + rough * lumps)
-    reach = step(-0.02, 0.16, inside)
+    reach = step(-0.02, RAMP.get(hair.style, 0.16), inside)
     height = thick * reach - 0.04 * (1 - reach)
     points = rest + directions * height[..., None]
-    v = np.where(inside < 0.16, 0.8 + 0.2 * step(0.10, -0.02, inside), 0.75 * polar / polar.max())
-    uv = np.stack([np.broadcast_to(azimuth / (2 * np.pi), v.shape), v], -1)
+    uv = np.stack([azimuth / (2 * np.pi), polar / 2.45, 0.95 * step(0.13, -0.02, inside)], -1)
     count = AROUND * ALONG
-    keep = _grid_triangles(AROUND, ALONG, wrap=True)
+    keep = _grid_triangles(AROUND, ALONG)
     keep = keep[(inside.reshape(-1)[keep] > -0.05).any(1)]
     return HairMesh(
-        points.reshape(count, 3), keep, np.full(len(keep), CAP), uv.reshape(count, 2), np.ones((count, 2)),
+        points.reshape(count, 3), keep, np.full(len(keep), CAP), uv.reshape(count, 3), np.ones((count, 2)),
         np.clip(0.55 + 0.45 * reach + 0.25 * lumps * rough, 0.3, 1).reshape(count),
     )  # fmt: skip
 
@@ -180,7 +180,7 @@ def _curtain(head: Head) -> HairMesh:
     hair = identity.hair
     rng = np.random.default_rng([identity.noise, 3])
     rows, columns = 72, 26
-    open_angle = 0.98
+    open_angle = 0.90
     azimuth = np.linspace(open_angle, 2 * np.pi - open_angle, rows)[:, None] * np.ones((1, columns))
     down = np.linspace(0, 1, columns)[None] * np.ones((rows, 1))
     shift = head.eye_centres[:, 1].mean() - EYE_HEIGHT
@@ -206,34 +206,32 @@ def _curtain(head: Head) -> HairMesh:
     template_place[..., 1] = height
     neck = neck_shares(template_place.reshape(-1, 3))
     neck = np.maximum(neck, 0.45)
-    keep = _grid_triangles(rows, columns, wrap=False)
-    ragged = 0.75 * down * (down < 0.85) + (down >= 0.85) * (0.8 + 0.2 * (down - 0.85) / 0.15)
-    uv = np.stack([azimuth / (2 * np.pi) * 2.0, ragged], -1)
+    keep = _grid_triangles(rows, columns)
+    ragged = 0.9 * step(0.84, 1.0, down + 0.04 * np.sin(21 * azimuth))
+    uv = np.stack([azimuth / np.pi, down, ragged], -1)
     shade = 0.95 - 0.25 * down
     return HairMesh(
-        points.reshape(-1, 3), keep, np.full(len(keep), CURTAIN), uv.reshape(-1, 2), neck, shade.reshape(-1)
+        points.reshape(-1, 3), keep, np.full(len(keep), CURTAIN), uv.reshape(-1, 3), neck, shade.reshape(-1)
     )
 
 
 def _bun(head: Head) -> HairMesh:
     identity = head.identity
     rows, columns = 40, 20
-    azimuth, polar = np.meshgrid(
-        np.arange(rows) / rows * 2 * np.pi, np.linspace(0.05, np.pi - 0.05, columns), indexing="ij"
-    )
+    azimuth, polar = np.meshgrid(np.linspace(0, 2 * np.pi, rows), np.linspace(0.05, np.pi - 0.05, columns), indexing="ij")
     normal = np.stack([np.sin(polar) * np.sin(azimuth), np.cos(polar), np.sin(polar) * np.cos(azimuth)], -1)
     top = head.rest[:, 1].max()
     size = 0.30 + 0.12 * identity.hair.volume
     radius = size * (1 + 0.06 * np.sin(5 * azimuth + 6 * polar))
     points = np.array([0.0, top + 0.12, -0.05]) + radius[..., None] * normal
-    keep = _grid_triangles(rows, columns, wrap=True)
-    uv = np.stack([azimuth / (2 * np.pi) + 0.3 * polar, 0.7 * polar / np.pi], -1)
+    keep = _grid_triangles(rows, columns)
+    uv = np.stack([azimuth / (2 * np.pi) + 0.3 * polar, 0.7 * polar / np.pi, np.zeros_like(polar)], -1)
     count = rows * columns
     return HairMesh(
         points.reshape(count, 3),
         keep,
         np.full(len(keep), CAP),
-        uv.reshape(count, 2),
+        uv.reshape(count, 3),
         np.ones((count, 2)),
         np.full(count, 0.9),
     )

@@ -18,6 +18,7 @@ from data_prep.synthetic.template import (
     MUSCLE,
     ORIGINS,
     SKIN,
+    TONGUE,
     WEIGHT,
     Template,
     load_template,
@@ -56,6 +57,7 @@ class Head:
         self.identity = identity
         self.template = template
         self.rest = rest_shape(template, identity)
+        self.rest[template.part_vertices(TONGUE)] += np.array([0.0, -0.09, -0.08], np.float32)
         self.triangles = template.triangles
         self.parts = template.parts
         self.basis = template.units.copy()

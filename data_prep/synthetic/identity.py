@@ -11,7 +11,7 @@ from lit_emotalk.errors import UserError
 HAIR_MEN = ("short", "buzz", "swept", "curly", "receding", "medium", "bald", "crop")
 HAIR_WOMEN = ("long", "bob", "bun", "curly", "waves", "crop", "fringe", "afro")
 BEARDS = ("none", "stubble", "none", "full", "moustache", "none", "goatee", "stubble")
-SKIN_TONES = {"african": (0.40, 0.255, 0.18), "asian": (0.80, 0.60, 0.455), "caucasian": (0.84, 0.635, 0.53)}
+SKIN_TONES = {"african": (0.40, 0.255, 0.18), "asian": (0.775, 0.585, 0.455), "caucasian": (0.80, 0.605, 0.515)}
 HAIR_COLOURS = {
     "black": (0.045, 0.038, 0.036),
     "dark brown": (0.115, 0.075, 0.055),
@@ -110,14 +110,14 @@ SLIDERS: tuple[tuple[str, str, str, float], ...] = (
     ("eyebrows-angle", "down", "up", 0.4),
     ("eyebrows-trans", "down", "up", 0.3),
     ("eyebrows-trans", "backward", "forward", 0.4),
-    ("forehead-scale-vert", "decr", "incr", 0.35),
+    ("forehead-scale-vert", "decr", "incr", 0.25),
     ("forehead-temple", "decr", "incr", 0.45),
     ("forehead-nubian", "decr", "incr", 0.3),
     ("forehead-trans", "backward", "forward", 0.35),
     ("head-fat", "decr", "incr", 0.45),
     ("head-scale-depth", "decr", "incr", 0.3),
     ("head-scale-horiz", "decr", "incr", 0.3),
-    ("head-scale-vert", "decr", "incr", 0.3),
+    ("head-scale-vert", "decr", "incr", 0.2),
     ("mouth-cupidsbow", "decr", "incr", 0.5),
     ("mouth-cupidsbow-width", "decr", "incr", 0.4),
     ("mouth-lowerlip-height", "decr", "incr", 0.4),
@@ -162,7 +162,7 @@ SIDED_SLIDERS: tuple[tuple[str, str, str, float], ...] = (
     ("eye-epicanthus", "in", "out", 0.25),
     ("eye-eyefold", "down", "up", 0.4),
     ("eye-height2", "decr", "incr", 0.3),
-    ("eye-scale", "decr", "incr", 0.35),
+    ("eye-scale", "decr", "incr", 0.3),
     ("eye-trans", "in", "out", 0.35),
     ("eye-trans", "down", "up", 0.3),
 )
@@ -200,8 +200,8 @@ def draw_identity(seed: int, index: int) -> Identity:
         curl=float(np.clip(0.75 * origin[0] + rng.uniform(0, 0.45), 0, 1)),
         grey=grey,
         gloss=float(rng.uniform(0.25, 0.9)),
-        line=float(rng.uniform(-0.06, 0.12)),
-        recession=float(rng.uniform(0.0, 0.12) if woman else rng.uniform(0.0, 0.25) + 0.15 * age),
+        line=float(rng.uniform(-0.05, 0.08)),
+        recession=float(rng.uniform(0.0, 0.08) if woman else rng.uniform(0.0, 0.16) + 0.12 * age),
         side=float(rng.choice([-1.0, 1.0])),
     )
     return Identity(
@@ -279,26 +279,28 @@ def _iris(dark: float, rng: np.random.Generator) -> Colour:
 
 
 def _lips(skin: Colour, makeup: float, rng: np.random.Generator) -> Colour:
-    natural = np.array(skin) * np.array([0.93, 0.68, 0.70]) + rng.normal(0, 0.015, 3)
-    stick = np.array([[0.60, 0.13, 0.16], [0.72, 0.32, 0.36], [0.55, 0.22, 0.25], [0.70, 0.38, 0.33]])[
+    natural = np.array(skin) * np.array([0.90, 0.74, 0.76]) + rng.normal(0, 0.012, 3)
+    stick = np.array([[0.56, 0.17, 0.19], [0.66, 0.34, 0.36], [0.50, 0.23, 0.25], [0.64, 0.38, 0.33]])[
         rng.integers(4)
     ]
-    return _colour(natural + (stick - natural) * np.clip((makeup - 0.3) * 1.1, 0, 0.75))
+    return _colour(natural + (stick - natural) * np.clip((makeup - 0.35) * 1.0, 0, 0.6))
 
 
 def _local(rng: np.random.Generator, woman: bool) -> dict[str, float]:
     values: dict[str, float] = {}
     for stem, negative, positive, spread in SLIDERS:
-        amount = float(np.clip(rng.normal(0, spread), -0.9, 0.9))
+        amount = float(np.clip(rng.normal(0, 0.8 * spread), -0.8, 0.8))
         values[f"{stem}-{positive if amount > 0 else negative}"] = abs(amount)
     for stem, negative, positive, spread in SIDED_SLIDERS:
-        amount = float(np.clip(rng.normal(0, spread), -0.9, 0.9))
+        amount = float(np.clip(rng.normal(0, 0.8 * spread), -0.8, 0.8))
+        if stem == "eye-scale":
+            amount += 0.25
         for side in "lr":
             own = amount + float(rng.normal(0, 0.06))
             values[f"{side}-{stem}-{positive if own > 0 else negative}"] = abs(own)
     first, second = rng.choice(len(HEAD_SHAPES), 2, replace=False)
-    values[f"head-{HEAD_SHAPES[first]}"] = float(rng.uniform(0.2, 0.75))
-    values[f"head-{HEAD_SHAPES[second]}"] = float(rng.uniform(0.0, 0.35))
+    values[f"head-{HEAD_SHAPES[first]}"] = float(rng.uniform(0.1, 0.45))
+    values[f"head-{HEAD_SHAPES[second]}"] = float(rng.uniform(0.0, 0.2))
     if not woman:
         values["chin-bones-incr"] = values.get("chin-bones-incr", 0.0) + 0.15
     return values

@@ -149,18 +149,24 @@ def light_view(
 
 
 @wp.func
-def covered(part: int, uv: wp.vec2, strands: wp.array2d(dtype=float)) -> bool:
-    """Whether a lash or a strand of hair is there: `uv` are texture coordinates of the lashes, or of the hair,
-    where 0 <= v <= 1 along the strand and beyond 1 is the ragged tip."""
+def covered(part: int, uv: wp.vec3, strands: wp.array2d(dtype=float)) -> bool:
+    """Whether a lash or a strand of hair is there: `uv` is the place on the lashes, or on the hair: around
+    the head, along the strand, and how ragged it is (0 solid, 1 gone)."""
     result = bool(True)
     if part == PART_LASH:
-        comb = uv[0] * 260.0
-        result = (comb - wp.floor(comb)) < 0.62
+        lower = wp.floor(uv[0])
+        comb = uv[0] * 640.0
+        hair = wp.floor(comb)
+        luck = wp.sin(hair * 12.9898) * 43758.547
+        luck = luck - wp.floor(luck)
+        length = 0.8 + 0.4 * luck - 0.3 * lower
+        width = (0.9 - 0.45 * lower) * (1.0 - 0.55 * uv[1])
+        result = wp.abs(comb - hair - 0.5) < 0.5 * width and uv[1] < length
     if part >= PART_CAP:
-        if uv[1] > 0.8:
-            column = int(uv[0] * 512.0) % 512
-            row = int(uv[1] * 96.0) % 256
-            result = strands[row, column] > (uv[1] - 0.8) * 5.0
+        if uv[2] > 0.0:
+            column = int(uv[0] * 512.0) & 511
+            row = int(uv[1] * 96.0) & 255
+            result = strands[row, column] > uv[2]
     return result
 
 
@@ -175,7 +181,7 @@ def draw(
     screen: wp.array(dtype=wp.vec3),
     triangles: wp.array2d(dtype=int),
     parts: wp.array(dtype=int),
-    uv: wp.array(dtype=wp.vec2),
+    uv: wp.array(dtype=wp.vec3),
     strands: wp.array2d(dtype=float),
     side: int,
     resolution: float,

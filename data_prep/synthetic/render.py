@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from data_prep.synthetic.device import get_device, wp
 
-from data_prep.synthetic.appearance import bake, fold_weights, linear
+from data_prep.synthetic.appearance import bake, fold_weights, linear, step
 from data_prep.synthetic.backdrop import paint_backdrop
 from data_prep.synthetic.hair import build_hair
 from data_prep.synthetic.head import Head, gaze_rotation, rotation_matrices, rotation_matrix, to_template_axes
@@ -174,7 +174,7 @@ class Renderer:
         surface.masks = self._array(
             np.concatenate([template.masks, np.zeros((extra, 4), np.float32)]), wp.vec4
         )
-        surface.uv = self._array(np.concatenate([template.lash, hair.uv]), wp.vec2)
+        surface.uv = self._array(np.concatenate([np.pad(template.lash, ((0, 0), (0, 1))), hair.uv]), wp.vec3)
         surface.shadow_map, surface.shadow_side = self._shadow, SHADOW_SIDE
         self._surface = surface
 
@@ -182,14 +182,15 @@ class Renderer:
         """Push the skin below the neckline out by the cloth's thickness."""
         place = self.head.template.vertices
         line, dip, width, back = NECKLINES[self.scene.neckline]
-        edge = np.where(
-            place[:, 2] < 0.2, line + back, line - dip * np.maximum(0, 1 - np.abs(place[:, 0]) / width)
-        )
-        inside = np.clip((edge - place[:, 1]) / 0.06, 0, 1)[:, None]
+        outward = np.maximum(np.hypot(place[:, 0], place[:, 2] - 0.2) - 0.5, 0)
+        front = step(0.25, 0.6, place[:, 2])
+        dip = dip * np.maximum(0, 1 - np.abs(place[:, 0]) / width) * front
+        edge = line + 0.75 * outward * (1 - 0.8 * front) - dip + back * (1 - front)
+        inside = np.clip((edge + 0.03 - place[:, 1]) / 0.2, 0, 1)[:, None]
         flat = np.stack([place[:, 0], 0.2 * (place[:, 1] - 5.2), place[:, 2] - 0.2], 1)
-        outward = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
+        away = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
         dressed = rest.copy()
-        dressed[:own] += (inside * 0.07 * outward + inside * np.array([0, 0.03, 0])).astype(np.float32)
+        dressed[:own] += (inside * 0.05 * away + inside * np.array([0, 0.02, 0])).astype(np.float32)
         return dressed
 
     def _load_looks(self) -> None:
@@ -285,7 +286,7 @@ class Renderer:
 
         look = Look()
         look.up = wp.vec3(*whole[:, 1].tolist())
-        look.lips, look.lip_gloss = wp.vec3(*linear(identity.lips).tolist()), 0.6 + 0.5 * identity.makeup
+        look.lips, look.lip_gloss = wp.vec3(*linear(identity.lips).tolist()), 0.35 + 0.5 * identity.makeup
         look.teeth, look.iris = (
             wp.vec3(*linear(identity.teeth).tolist()),
             wp.vec3(*linear(identity.iris).tolist()),

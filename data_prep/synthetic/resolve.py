@@ -31,7 +31,7 @@ class Surface:
     place: wp.array(dtype=wp.vec3)
     occlusion: wp.array(dtype=float)
     masks: wp.array(dtype=wp.vec4)
-    uv: wp.array(dtype=wp.vec2)
+    uv: wp.array(dtype=wp.vec3)
     skin: wp.array2d(dtype=wp.vec4)
     relief: wp.array2d(dtype=wp.vec4)
     wrinkle: wp.array2d(dtype=wp.vec4)

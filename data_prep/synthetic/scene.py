@@ -52,8 +52,8 @@ def draw_scene(rng: np.random.Generator) -> Scene:
     side = rng.choice([-1.0, 1.0])
     azimuth = side * rng.uniform(0.15, 1.05)
     warmth = rng.normal(0, 0.5)
-    key = rng.uniform(1.5, 2.4)
-    ambient = rng.uniform(0.28, 0.55)
+    key = rng.uniform(1.25, 1.9)
+    ambient = rng.uniform(0.25, 0.45)
     hue = rng.random(3)
     return Scene(
         key_direction=_direction(azimuth, rng.uniform(0.2, 0.85)),

