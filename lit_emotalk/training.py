@@ -15,6 +15,7 @@ from jsonargparse import ArgumentError, set_parsing_settings
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf.errors import OmegaConfBaseException
 
 from lit_emotalk.data import ShardDataModule
@@ -40,6 +41,8 @@ QUIET = (
     ".*isinstance.treespec, LeafSpec.*",
     ".*module.s. in eval mode at the start of training.*",
     ".*is smaller than the logging interval.*",
+    ".*was deprecated in v4.*",
+    ".*JsonargparseDeprecationWarning.*",
     ".*Checkpoint directory .* exists and is not empty.*",
 )
 """Warnings about what is meant to be so."""
@@ -54,6 +57,9 @@ EMPTY_WORDS = (
 """Beginnings of lines of the parser's messages that tell a user nothing."""
 
 LONGEST_LINE = 400
+SIGTERM_STATUS = 143
+LIGHTNING_INTERRUPTED = 1
+"""Exit status with which Lightning ends a training after Ctrl-C."""
 
 
 class TrainingCLI(LightningCLI):
@@ -63,7 +69,7 @@ class TrainingCLI(LightningCLI):
     datamodule: ShardDataModule
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """The run's own arguments; the seed has one home, `seed_everything`."""
+        """The run's own arguments."""
         parser.add_argument("--name", type=str, default="default", help="name of the run")
         parser.add_argument("--runs", type=str, default="runs", help="directory of all runs")
         parser.add_argument(
@@ -78,7 +84,6 @@ class TrainingCLI(LightningCLI):
             default="never",
             help="begin an existing run anew: never (then a changed one is an error), if changed, or always",
         )
-        parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -86,19 +91,13 @@ class TrainingCLI(LightningCLI):
         kept = LightningCLI.subcommands()
         return {name: kept[name] for name in ("fit", "validate", "test")}
 
-    def instantiate_classes(self) -> None:
-        """Build data and model, look at what the run's directory holds, then build the trainer."""
-        self.config_init = self.parser.instantiate_classes(self.config)
-        self.datamodule = self._get(self.config_init, "data")
-        self.model = self._get(self.config_init, "model")
+    def instantiate_trainer(self, **kwargs: Any) -> Any:
+        """Look at what the run's directory holds; then build the trainer with the run's callbacks and loggers
+        beside those of the YAML."""
         self._dump_config()
         name, runs = self._get(self.config, "name"), self._get(self.config, "runs")
         self.directory = RunDirectory(Path(runs) / self.model.stage / name)
         self.fresh = self.subcommand == "fit" and self._begin()
-        self.trainer = self.instantiate_trainer()
-
-    def instantiate_trainer(self, **kwargs: Any) -> Any:
-        """The trainer with the run's callbacks and loggers beside those of the YAML."""
         config = self._get(self.config_init, "trainer")
         trial = bool(config.get("fast_dev_run"))
         kwargs["default_root_dir"] = str(self.directory.path)
@@ -200,5 +199,20 @@ def main(argv: list[str]) -> None:
             parser_kwargs={"parser_mode": "omegaconf+", "exit_on_error": False},
             args=argv,
         )
+    except SIGTERMException:
+        print(
+            f"lit-emotalk {argv[0]}: stopped by SIGTERM; run the same command again to continue from the last "
+            "whole epoch",
+            file=sys.stderr,
+        )
+        raise SystemExit(SIGTERM_STATUS) from None
+    except SystemExit as stop:
+        if stop.code == LIGHTNING_INTERRUPTED:
+            raise KeyboardInterrupt from None
+        raise
     except (ArgumentError, OmegaConfBaseException) as error:
         raise UserError(one_line(error)) from error
+    except ValueError as error:
+        if isinstance(error.__cause__, UserError):  # raised by a constructor, wrapped by the parser
+            raise error.__cause__ from None
+        raise

@@ -11,7 +11,7 @@ from lit_emotalk.data.decode import SignalsDecoder
 from lit_emotalk.data.decode_frames import PairsDecoder, SyncDecoder
 from lit_emotalk.data.index import Clip, index_split
 from lit_emotalk.data.manifest import Kind, Manifest, read_manifest
-from lit_emotalk.data.order import Order
+from lit_emotalk.data.order import Order, global_seed
 from lit_emotalk.data.pipeline import Clips, Decoder, Loader
 from lit_emotalk.errors import UserError
 
@@ -30,7 +30,7 @@ class ShardDataModule(L.LightningDataModule):
         batch_size: samples of a batch on one rank.
         steps_per_epoch: batches of a training epoch on one rank.
         num_workers: loader processes of each loader; 0 loads in the training process.
-        seed: of the data order; `lit-emotalk fit` links it to `seed_everything`.
+        seed: of the data order; null takes the run's `seed_everything`.
         balance: groups that take turns in training, so that each is seen equally often: clips of one emotion,
             or of one
             speaker; None draws all clips equally often.
@@ -49,7 +49,7 @@ class ShardDataModule(L.LightningDataModule):
         batch_size: int = 16,
         steps_per_epoch: int = 100,
         num_workers: int = 1,
-        seed: int = 0,
+        seed: int | None = None,
         balance: Balance | None = "emotion",
         bad_limit: int = 20,
         verify: bool = False,
@@ -103,7 +103,7 @@ class ShardDataModule(L.LightningDataModule):
     def dataset(self, split: str, rank: int = 0, world: int = 1) -> Clips:
         """The batches of `split` that `rank` of `world` sees; `train` is one epoch, the others are finite."""
         clips = self.clips(self.kind, split)
-        order = Order([self._group(clip) for clip in clips], self.seed) if split == "train" else None
+        order = Order([self._group(clip) for clip in clips], self._seed()) if split == "train" else None
         return Clips(
             clips=clips,
             decoder=self.decoder(split),
@@ -142,6 +142,9 @@ class ShardDataModule(L.LightningDataModule):
             raise UserError(f"{self.shards} is a corpus of sound only: it has no faces")
         return get_layout(self.manifest.layout)
 
+    def _seed(self) -> int:
+        return global_seed() if self.seed is None else self.seed
+
     def _group(self, clip: Clip) -> Hashable:
         return clip.record.get(self.balance) if self.balance else None
 
@@ -176,7 +179,7 @@ class SignalsDataModule(ShardDataModule):
         frames: int | None = None,
         image_size: int | None = None,
         num_workers: int = 1,
-        seed: int = 0,
+        seed: int | None = None,
         balance: Balance | None = "emotion",
         bad_limit: int = 20,
         verify: bool = False,
@@ -221,7 +224,7 @@ class FramesDataModule(ShardDataModule):
         mouth_weight: float = 4.0,
         eye_weight: float = 3.0,
         num_workers: int = 1,
-        seed: int = 0,
+        seed: int | None = None,
         balance: Balance | None = "emotion",
         bad_limit: int = 20,
         verify: bool = False,
@@ -278,7 +281,7 @@ class SyncDataModule(ShardDataModule):
         samples: int = 3440,
         windows: int = 2,
         num_workers: int = 1,
-        seed: int = 0,
+        seed: int | None = None,
         balance: Balance | None = "emotion",
         bad_limit: int = 20,
         verify: bool = False,

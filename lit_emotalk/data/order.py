@@ -9,6 +9,7 @@ so that the ranks' batches are disjoint, two ranks with half the batch see toget
 the whole, and a run resumed at an epoch's start needs no state.
 """
 
+import os
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
 
@@ -20,6 +21,11 @@ _GROUP_ORDER, _CLIP_ORDER, _CHOICES = range(3)
 @lru_cache(maxsize=1024)
 def _permutation(size: int, *words: int) -> np.ndarray:
     return np.random.default_rng(words).permutation(size)
+
+
+def global_seed() -> int:
+    """The run's seed, set by `seed_everything` in the YAML (0 where none was set)."""
+    return int(os.environ.get("PL_GLOBAL_SEED", "0"))
 
 
 class Order:

@@ -1,7 +1,6 @@
 """What every stage's LightningModule shares: seeding, schedule, averaged weights, logging and export."""
 
 import math
-import os
 import random
 from collections.abc import Iterable
 from copy import deepcopy
@@ -13,14 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lit_emotalk.data.order import global_seed
 from lit_emotalk.export import load_weights
 
 Batch = dict[str, Any]
-
-
-def global_seed() -> int:
-    """The run's seed, set by `seed_everything` in the YAML (0 where none was set)."""
-    return int(os.environ.get("PL_GLOBAL_SEED", "0"))
 
 
 def reseed(*numbers: int) -> None:

@@ -1,13 +1,16 @@
 """A stage small enough to train in a test; its dropout makes every random state matter."""
 
+import os
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from lit_emotalk import export
 from lit_emotalk.stages.base import Stage
+
+DIE_AT, DIE_BY = "TOY_DIE_AT", "TOY_DIE_BY"
+"""Environment variables: the batch at which the process sends itself a signal, and its number."""
 
 export.NETWORKS.setdefault("toy", "tests.stages.toy:Toy")
 
@@ -57,7 +60,9 @@ class ToyStage(Stage):
         return error[batch["mask"]].mean()
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        loss = self.loss(self.network, batch) + 0.0 * torch.rand(())
+        if os.environ.get(DIE_AT) == str(self.batches_done):
+            os.kill(os.getpid(), int(os.environ[DIE_BY]))
+        loss = self.loss(self.network, batch)
         if self.batches_done == self.poison_batch:
             loss = loss * float("nan")
         self.log_losses({"loss": loss})

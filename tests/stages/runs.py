@@ -1,0 +1,65 @@
+"""Starts real trainings of the toy stage, in this process or in another."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from lit_emotalk import training
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def config(shards: Path, runs: Path, **changes: Any) -> dict[str, Any]:
+    """The toy stage's configuration; `changes` replaces init_args of model, data or trainer keys by name."""
+    content: dict[str, Any] = {
+        "seed_everything": 3,
+        "runs": str(runs),
+        "model": {
+            "class_path": "tests.stages.toy.ToyStage",
+            "init_args": {"network": {"width": 16}, "warmup": 4, "ema_decay": 0.99, "learning_rate": 0.01},
+        },
+        "data": {
+            "class_path": "lit_emotalk.data.SignalsDataModule",
+            "init_args": {
+                "shards": str(shards),
+                "batch_size": 4,
+                "steps_per_epoch": 5,
+                "frames": 10,
+                "num_workers": 0,
+            },
+        },
+        "trainer": {"max_epochs": 3, "accelerator": "cpu"},
+    }
+    for part, values in changes.items():
+        target = content[part] if part == "trainer" else content[part]["init_args"]
+        target.update(values)
+    return content
+
+
+def write_config(path: Path, content: dict[str, Any]) -> Path:
+    """Write a configuration for --config."""
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def fit(path: Path, *arguments: str) -> None:
+    """`lit-emotalk fit` in this process."""
+    training.main(["fit", "--config", str(path), *arguments])
+
+
+def start(path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`lit-emotalk fit` in a process of its own."""
+    command = [sys.executable, "-m", "lit_emotalk.cli", "fit", "--config", str(path), *arguments]
+    settings = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment}
+    return subprocess.run(command, env=settings, capture_output=True, text=True, timeout=120)
+
+
+def exported(directory: Path) -> dict[str, torch.Tensor]:
+    """The weights of an export."""
+    return load_file(directory / "export" / "model.safetensors")
