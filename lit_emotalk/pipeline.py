@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from lit_emotalk.schema import MEL_PER_FRAME
 from lit_emotalk.video import read_image
 
 RENDER_BATCH = 8
+CLIP_CROP = 224
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ class TalkingFace:
     """
 
     def __init__(self, space: EmotionSpace, eac: EAC, hef: HEF, device: str = "cpu") -> None:
-        self.space, self.eac, self.hef = (module.to(device).eval() for module in (space, eac, hef))
+        self.space = space.to(device).eval()
+        self.eac = eac.to(device).eval()
+        self.hef = hef.to(device).eval()
         self.device = torch.device(device)
         self.resolution = hef.config.resolution
         self.tracker = Tracker.load()
@@ -77,8 +81,8 @@ class TalkingFace:
             raise UserError(
                 f"no models at {models}; train them first (make demo) or name their folder with --models"
             )
-        networks = (load_export(models / stage, stage, device) for stage in ("align", "eac", "hef"))
-        return cls(*networks, device=device)
+        align, eac, hef = (load_export(models / stage, stage, device) for stage in ("align", "eac", "hef"))
+        return cls(cast(EmotionSpace, align), cast(EAC, eac), cast(HEF, hef), device)
 
     def read_portrait(self, picture: Path | str | np.ndarray, face: int | None = None) -> Portrait:
         """Find the face of a picture (path or uint8 (H, W, 3)), crop it and read its coefficients.
@@ -102,6 +106,7 @@ class TalkingFace:
         elif emotion.audio is not None:
             codes = self._encode_audio(log_mel(load_audio(emotion.audio)))
         else:
+            assert emotion.image is not None
             codes = self._encode_picture(emotion.image)
         return codes[0]
 
@@ -113,6 +118,9 @@ class TalkingFace:
     def _encode_picture(self, path: Path | str) -> torch.Tensor:
         image = read_image(path)
         found = detect_face(image, str(path))
+        if self.space.config.image == "open_clip":
+            cut = clip_crop(found.landmarks[None]).cut(image, CLIP_CROP)
+            return self.space.encode_image(to_tensor(cut, self.device))
         expression = self.tracker.expression(found.landmarks[None])
         return self.space.encode_units(torch.from_numpy(expression).to(self.device))
 
@@ -126,15 +134,12 @@ class TalkingFace:
     @torch.inference_mode()
     def render(self, portrait: Portrait, coefficients: np.ndarray) -> Iterator[np.ndarray]:
         """Frames (S, S, 3) uint8 of the portrait moved by coefficients (T, 57); one source encoding."""
-        source = torch.from_numpy(portrait.image).to(self.device).permute(2, 0, 1)[None].float() / 127.5 - 1
-        pyramid = self.hef.encode_source(source)
+        pyramid = self.hef.encode_source(to_tensor(portrait.image, self.device))
         own = torch.from_numpy(portrait.coefficients).float().to(self.device)[None]
         windows = driving_windows(coefficients, self.hef.config.window)
         for start in range(0, len(windows), RENDER_BATCH):
             driving = torch.from_numpy(windows[start : start + RENDER_BATCH]).float().to(self.device)
-            size = len(driving)
-            levels = [level.expand(size, *level.shape[1:]) for level in pyramid]
-            image = self.hef(levels, own.expand(size, -1), driving).image
+            image = self.hef(pyramid, own, driving).image
             pixels = ((image.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
             yield from pixels.permute(0, 2, 3, 1).cpu().numpy()
 
@@ -144,6 +149,11 @@ class TalkingFace:
         """Frames (S, S, 3) uint8 of `portrait` saying `mel` (4T, 80) with a code (D,) in poses (T, 6)."""
         expression = self.expression(mel, code, intensity)
         yield from self.render(portrait, np.concatenate([expression, pose], 1))
+
+
+def to_tensor(image: np.ndarray, device: torch.device) -> torch.Tensor:
+    """One picture (H, W, 3) uint8 -> (1, 3, H, W) float32 in [-1, 1]."""
+    return torch.from_numpy(image).to(device).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
 def driving_windows(coefficients: np.ndarray, window: int) -> np.ndarray:

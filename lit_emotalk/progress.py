@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 from rich.progress import (
@@ -24,7 +24,7 @@ def track(items: Iterable[Item], label: str, total: int | None = None, unit: str
 
     `total` is taken from `len(items)` where it is not given.
     """
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     if sys.stderr.isatty():
         yield from _track_terminal(items, label, total, unit)

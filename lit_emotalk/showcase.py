@@ -16,7 +16,8 @@ from PIL import Image
 
 from lit_emotalk.audio import load_audio, log_mel
 from lit_emotalk.coefficients import ARKIT
-from lit_emotalk.data.manifest import Manifest
+from lit_emotalk.data.index import index_split
+from lit_emotalk.data.manifest import read_manifest
 from lit_emotalk.errors import UserError, run_main
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.figures import contact_sheet
@@ -47,7 +48,7 @@ def pick_clips(shards: Path, split: str = "test") -> tuple[dict, dict]:
 
     Neutral clips are preferred, so that the emotion comes from the prompt alone.
     """
-    records = Manifest.load(shards).records(split)
+    records = [clip.record for clip in index_split(read_manifest(shards), "signals", split)]
     if not records:
         raise UserError(
             f"{shards} has no clips in the split '{split}'; prepare a corpus with held-out speakers"
