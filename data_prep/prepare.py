@@ -186,8 +186,9 @@ def _read_rests(job: Job, fit: list[Source], states: dict[str, dict[str, Any]]) 
             *[states[source.key]["options"] + states[source.key]["content"] for source in chosen],
         ]
         made_of[speaker] = sha256_text(json.dumps(parts))
-        mark = _rest_path(job.output, speaker).with_suffix(".txt")
-        if not mark.is_file() or mark.read_text() != made_of[speaker]:
+        rest = _rest_path(job.output, speaker)
+        mark = rest.with_suffix(".txt")
+        if not rest.is_file() or not mark.is_file() or mark.read_text() != made_of[speaker]:
             due.append((speaker, chosen))
     for speaker, chosen in track(due, "resting shapes", unit="speakers") if due else ():
         landmarks = np.concatenate([load_landmarks(_kept(job.output, source)) for source in chosen])

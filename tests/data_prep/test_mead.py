@@ -1,0 +1,344 @@
+"""A folder in MEAD's layout to shards: finding clips, following faces, gates, resuming."""
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from data_prep import mead
+from data_prep.clip import find_apex
+from data_prep.synthetic.identity import draw_identity
+from data_prep.synthetic.render import Renderer
+from data_prep.synthetic.scene import draw_scene
+from data_prep.track import fill_gaps, link_faces, track_video
+from data_prep.verify import read_samples, verify
+from lit_emotalk.coefficients import ARKIT
+from lit_emotalk.errors import UserError
+from lit_emotalk.face.landmarker import Face
+from lit_emotalk.files import sha256_file
+from lit_emotalk.video import write_video
+
+FRAMES = 20
+SIZE = 192
+REAL_CLIPS = Path(__file__).parents[3] / "shared" / "data" / "real_clips"
+
+
+def hum(frames: int) -> np.ndarray:
+    time = np.arange(frames * 640) / 16000
+    return (0.2 * np.sin(2 * np.pi * 150 * time) * (1 + np.sin(2 * np.pi * 3 * time))).astype(np.float32)
+
+
+def render_clip(renderer: Renderer, count: int, **units: float) -> list[np.ndarray]:
+    """Frames of a head that opens and closes its mouth with constant weights of `units` and a slow turn."""
+    frames = []
+    for index in range(count):
+        weights = np.zeros(ARKIT.expression_size, np.float32)
+        weights[ARKIT.columns("jawOpen")] = 0.3 + 0.3 * np.sin(index * 0.8)
+        for prefix, value in units.items():
+            weights[ARKIT.columns(prefix)] = value
+        turn = np.array([0.05, 0.15 * np.sin(index * 0.2), 0.0], np.float32)
+        frames.append(renderer.frame(weights, turn, np.zeros(2, np.float32)))
+    return frames
+
+
+@pytest.fixture(scope="module")
+def renderers() -> list[Renderer]:
+    """Two rendered people."""
+    scenes = np.random.default_rng(3)
+    return [Renderer(draw_identity(0, index), draw_scene(scenes), size=SIZE) for index in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def tree(renderers: list[Renderer], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MEAD's layout with good, odd and bad clips of two rendered people."""
+    root = tmp_path_factory.mktemp("mead")
+    first, second = renderers
+
+    def place(name: str) -> Path:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    smile = render_clip(first, FRAMES, mouthSmile=0.9, cheekSquint=0.5)
+    neutral = render_clip(first, FRAMES + 4)
+    write_video(place("M001/video/front/neutral/level_1/001.mp4"), neutral, audio=hum(FRAMES + 4))
+    write_video(place("M001/video/front/happy/level_3/001.mp4"), smile, audio=hum(FRAMES))
+    truth = {"text": "mamma", "phonemes": [["m", 0.0, 0.2], ["a", 0.2, 0.8]]}
+    place("M001/video/front/happy/level_3/001.json").write_text(json.dumps(truth))
+    write_video(place("M001/video/front/happy/level_3/004.mp4"), smile)
+    soundfile.write(place("M001/audio/happy/level_3/004.wav"), hum(FRAMES), 16000)
+    fast = render_clip(second, 30, browDown=0.9)
+    write_video(place("W002/video/front/angry/level_2/001.mp4"), fast, fps=30000 / 1001, audio=hum(25))
+    both = [
+        np.concatenate([large, np.pad(small[32:160, 32:160], ((64, 0), (0, 0), (0, 0)))], 1)
+        for large, small in zip(smile, fast[:FRAMES], strict=True)
+    ]
+    write_video(place("W002/video/front/sad/level_1/001.mp4"), both, audio=hum(FRAMES))
+    tall = [np.pad(frame, ((90, 90), (0, 0), (0, 0)), mode="edge") for frame in fast[:FRAMES]]
+    write_video(place("W002/video/front/neutral/level_1/001.mp4"), tall, audio=hum(FRAMES))
+
+    noise = np.random.default_rng(0).integers(0, 255, (FRAMES, SIZE, SIZE, 3), np.uint8)
+    write_video(place("M001/video/front/sad/level_1/001.mp4"), noise, audio=hum(FRAMES))
+    write_video(place("M001/video/front/sad/level_1/002.mp4"), smile)
+    write_video(place("M001/video/front/sad/level_1/003.mp4"), smile, audio=0 * hum(FRAMES))
+    write_video(place("M001/video/front/sad/level_1/004.mp4"), smile, audio=hum(5))
+    whole = (root / "M001/video/front/happy/level_3/001.mp4").read_bytes()
+    place("M001/video/front/sad/level_1/005.mp4").write_bytes(whole[: len(whole) // 2])
+    place("M001/video/front/sad/level_1/006.mp4").write_text("no video")
+    place("M001/video/front/sad/level_1/007.mp4").touch()
+    place("M001/video/front/sad/level_1/take two.mp4").write_bytes(whole)
+    place("M001/video/front/jolly/level_1/001.mp4").write_bytes(whole)
+    (root / "splits.json").write_text(json.dumps({"val": ["W002"]}))
+    (root / "corpus.json").write_text(json.dumps({"corpus": "synthetic"}))
+    return root
+
+
+def run(monkeypatch: pytest.MonkeyPatch, root: Path, output: Path, *options: str) -> None:
+    """The command in this process."""
+    arguments = [
+        "mead",
+        "--root",
+        str(root),
+        "--output",
+        str(output),
+        "--workers",
+        "1",
+        "--frame-size",
+        "128",
+    ]
+    monkeypatch.setattr(sys, "argv", [*arguments, *options])
+    mead.main()
+
+
+@pytest.fixture(scope="module")
+def prepared(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shards of the tree."""
+    output = tmp_path_factory.mktemp("prepared")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        run(monkeypatch, tree, output)
+    return output
+
+
+def checksums(directory: Path) -> dict[str, str]:
+    return {path.name: sha256_file(path) for path in sorted(directory.glob("*.tar"))}
+
+
+def samples_of(directory: Path) -> dict[str, dict[str, bytes]]:
+    return {key: s for path in sorted(directory.glob("signals*.tar")) for key, s in read_samples(path)}
+
+
+def test_good_clips_are_there_and_verified(prepared: Path) -> None:
+    faults, records = verify(prepared)
+    assert faults == []
+    assert {record["key"] for record in records["train"]} == {
+        "M001_neutral_1_001", "M001_happy_3_001", "M001_happy_3_004"
+    }  # fmt: skip
+    by_key = {record["key"]: record for split in records.values() for record in split}
+    assert set(by_key) - {r["key"] for r in records["train"]} == {
+        "W002_angry_2_001", "W002_sad_1_001", "W002_neutral_1_001"
+    }  # fmt: skip
+    happy = by_key["M001_happy_3_001"]
+    assert happy["frames"] == FRAMES and happy["corpus"] == "synthetic" and happy["text"] == "mamma"
+    assert happy["phonemes"] == [["m", 0.0, 0.2], ["a", 0.2, 0.8]]
+    assert by_key["W002_angry_2_001"]["frames"] == 25
+    assert all(record["lost_frames"] == 0 for record in by_key.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("sad/level_1/001.mp4", "no face"),
+        ("sad/level_1/002.mp4", "no audio track"),
+        ("sad/level_1/003.mp4", "silent"),
+        ("sad/level_1/004.mp4", "shorter than the video"),
+        ("sad/level_1/005.mp4", "breaks off"),
+        ("sad/level_1/006.mp4", "cannot read"),
+        ("sad/level_1/007.mp4", "empty"),
+        ("sad/level_1/take two.mp4", "does not parse"),
+        ("jolly/level_1/001.mp4", "unknown emotion label 'jolly'"),
+    ],
+)
+def test_bad_clips_are_listed_with_their_reason(prepared: Path, name: str, reason: str) -> None:
+    with open(prepared / "rejected.csv", newline="") as handle:
+        rejected = {row["source"]: row["reason"] for row in csv.DictReader(handle)}
+    assert reason in rejected[f"M001/video/front/{name}"]
+    assert len(rejected) == 9
+
+
+def test_holes_are_listed(prepared: Path) -> None:
+    rows = (prepared / "holes.csv").read_text().splitlines()
+    assert "M001/video/front/happy/level_3,002 003" in rows
+    assert "W002/video/front/happy/level_3,the folder" in rows
+
+
+def test_several_faces_are_reported_and_the_largest_followed(prepared: Path) -> None:
+    with open(prepared / "report.csv", newline="") as handle:
+        faces = {row["key"]: int(row["faces"]) for row in csv.DictReader(handle)}
+    assert faces["W002_sad_1_001"] == 2 and faces["M001_happy_3_001"] == 1
+    record = json.loads(samples_of(prepared)["W002_sad_1_001"]["json"])
+    assert record["crop"][0] < SIZE
+
+
+def test_expression_shows_in_the_coefficients(prepared: Path) -> None:
+    smile = {}
+    for key, sample in samples_of(prepared).items():
+        coeffs = np.load(io.BytesIO(sample["coeffs.npy"]))
+        smile[key] = float(ARKIT.mean_of(coeffs, "mouthSmile").mean())
+    assert smile["M001_happy_3_001"] > smile["M001_neutral_1_001"] + 0.3
+    assert smile["M001_happy_3_001"] > smile["W002_angry_2_001"] + 0.3
+
+
+def test_landmarks_lie_on_the_crops(prepared: Path, renderers: list[Renderer]) -> None:
+    sample = samples_of(prepared)["M001_happy_3_001"]
+    record = json.loads(sample["json"])
+    landmarks = np.load(io.BytesIO(sample["landmarks.npy"])).astype(float)
+    x, y, half = record["crop"]
+    picture = Image.open(io.BytesIO(sample["jpg"]))
+    frame = render_clip(renderers[0], FRAMES, mouthSmile=0.9, cheekSquint=0.5)[record["key_frame"]]
+    inner = (x - half / 2, y - half / 2, x + half / 2, y + half / 2)
+    part = Image.fromarray(frame).crop(tuple(map(round, inner)))
+    middle = np.asarray(picture.crop((32, 32, 96, 96)), float)
+    assert np.abs(middle - np.asarray(part.resize((64, 64)), float)).mean() < 8
+    assert landmarks[..., :2].min() > 0.15 and landmarks[..., :2].max() < 0.95
+
+
+def test_second_run_has_nothing_to_do(
+    tree: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in prepared.rglob("*") if path.is_file()}
+    run(monkeypatch, tree, prepared)
+    assert "nothing to do" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in prepared.rglob("*") if path.is_file()} == before
+
+
+def test_continuing_gives_the_same_shards(
+    tree: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, manifest = checksums(prepared), (prepared / "manifest.json").read_bytes()
+    (prepared / "manifest.json").unlink()
+    (prepared / "frames-000000.tar").unlink()
+    (prepared / ".work/M001/M001_happy_3_001.json").unlink()
+    (prepared / ".work/W002/W002_angry_2_001.npz").unlink()
+    (prepared / ".work/M001/rest.npy").unlink()
+    run(monkeypatch, tree, prepared)
+    assert checksums(prepared) == before and (prepared / "manifest.json").read_bytes() == manifest
+
+
+def test_a_touched_source_is_not_done_again(
+    tree: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tree / "W002/video/front/angry/level_2/001.mp4"
+    source.write_bytes(source.read_bytes())
+    run(monkeypatch, tree, prepared)
+    captured = capsys.readouterr()
+    assert "nothing to do" in captured.out and "preparing" not in captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--root", "/nowhere"], "no such folder"),
+        (["--workers", "0"], "--workers must be at least 1"),
+        (["--frame-size", "100"], "multiple of 16"),
+        (["--splits", "/nowhere.json"], "cannot read the splits"),
+    ],
+)
+def test_wrong_use(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        run(monkeypatch, tree, tmp_path, *arguments)
+    assert not list(tmp_path.glob("*.tar"))
+
+
+def test_another_folder_says_what_was_expected_and_found(tmp_path: Path) -> None:
+    (tmp_path / "holiday.jpg").touch()
+    with pytest.raises(UserError, match=r"expected SPEAKER/video/front.*found only holiday\.jpg"):
+        mead.find_clips(tmp_path, "mead")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "not JSON"),
+        ("[]", "must be"),
+        ('{"val": "M001"}', "must be"),
+        ('{"val": ["a"], "test": ["a"]}', "a into"),
+    ],
+)
+def test_bad_splits(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "splits.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=words):
+        mead.read_splits(tmp_path, path)
+
+
+def test_unfinished_corpus_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "corpus.json").write_text('{"corpus": "synthetic"}')
+    with pytest.raises(UserError, match="not finished"):
+        mead.read_splits(tmp_path, None)
+
+
+def test_default_splits_keep_the_usual_test_speakers(tmp_path: Path) -> None:
+    assert mead.read_splits(tmp_path, None)["test"] == ["M003", "M030", "W009", "W015"]
+
+
+def points(x: float, size: float = 40.0) -> Face:
+    """A face-like cloud of points around (x, 50)."""
+    cloud = np.random.default_rng(0).uniform(-size / 2, size / 2, (478, 3)).astype(np.float32)
+    return Face(cloud + np.array([x, 50, 0], np.float32), np.zeros(51, np.float32))
+
+
+def test_faces_are_linked_by_place() -> None:
+    found = [
+        [points(50 + k), points(200 - k)] if k % 2 else [points(200 - k), points(50 + k)] for k in range(10)
+    ]
+    found[4] = []
+    people = link_faces(found)
+    assert len(people) == 2
+    for person in people:
+        places = [face.landmarks[:, 0].mean() for face in person.values()]
+        assert np.ptp(places) < 12 and len(person) == 9
+
+
+def test_gaps_are_filled_on_a_line_and_long_ones_refused() -> None:
+    line = np.arange(60, dtype=np.float32)[:, None, None] * np.ones((60, 478, 3), np.float32)
+    broken = line.copy()
+    broken[[0, 20, 21, 22]] = np.nan
+    filled = fill_gaps(broken, Path("clip.mp4"))
+    np.testing.assert_allclose(filled[1:], line[1:], rtol=1e-5)
+    np.testing.assert_array_equal(filled[0], line[1])
+    for lost in (range(20, 31), range(0, 60, 8)):
+        broken = line.copy()
+        broken[list(lost)] = np.nan
+        with pytest.raises(UserError, match="lost in"):
+            fill_gaps(broken, Path("clip.mp4"))
+
+
+def test_apex_ignores_blinks_jaw_and_lost_frames() -> None:
+    expression = np.zeros((40, 51), np.float32)
+    expression[:, ARKIT.columns("mouthSmile")] = np.hanning(40)[:, None]
+    expression[3:6, ARKIT.columns("jawOpen")] = 1
+    lost = np.zeros(40, bool)
+    assert abs(find_apex(expression, lost, "happy") - 19.5) <= 1
+    assert find_apex(expression, lost, "neutral") in (0, 39)
+    expression[18:22, ARKIT.columns("eyeBlink")] = 1
+    lost[17] = True
+    assert find_apex(expression, lost, "happy") in (16, 22)
+
+
+@pytest.mark.slow
+@pytest.mark.shared_data
+@pytest.mark.skipif(not REAL_CLIPS.is_dir(), reason=f"no real clips at {REAL_CLIPS}")
+@pytest.mark.parametrize("path", sorted(REAL_CLIPS.rglob("*.mp4")), ids=lambda path: path.stem)
+def test_real_clips_are_tracked(path: Path) -> None:
+    tracked = track_video(path, 128)
+    assert tracked.lost.mean() < 0.07
+    inside = tracked.landmarks[~tracked.lost][..., :2]
+    assert inside.min() > 0 and inside.max() < 1
