@@ -10,9 +10,6 @@ from data_prep.synthetic.sentences import choose_sentences
 from lit_emotalk.emotions import COMPOUNDS, EMOTIONS, LEVELS, MEAD_EMOTIONS
 from lit_emotalk.errors import UserError
 
-VERSION = 1
-"""Raised whenever the same parameters would give another corpus."""
-
 MAX_SPEAKERS, MIN_SIZE, MAX_SIZE = 999, 64, 2048
 TEST_SHARE, VAL_SHARE = 0.2, 1 / 15
 
@@ -63,7 +60,7 @@ class Parameters:
 
     def to_json(self) -> dict[str, Any]:
         """As a plain dict."""
-        return {"version": VERSION, **asdict(self)}
+        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Making a planned corpus: clips in parallel, each whole or absent, so that it can be stopped and continued."""
+"""Making a planned corpus: clips in parallel, each whole or absent, so that it can be stopped and resumed."""
 
 import json
 import sys
@@ -13,6 +13,7 @@ import numpy as np
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from data_prep.synthetic.corpus import ClipPlan, CorpusPlan, Parameters, clip_generator, scene_generator
+from data_prep.synthetic.fingerprint import content_fingerprint
 from data_prep.synthetic.identity import draw_identity
 from data_prep.synthetic.manner import draw_manner
 from data_prep.synthetic.performance import Performance, perform
@@ -26,6 +27,7 @@ from lit_emotalk.schema import FPS
 from lit_emotalk.video import write_video
 
 CORPUS_FILE, SPLITS_FILE = "corpus.json", "splits.json"
+SUFFIXES = (".mp4", ".npz", ".json")
 CLIPS_PER_TASK = 8
 
 
@@ -60,49 +62,63 @@ def make_corpus(plan: CorpusPlan, root: Path, workers: int, device: str) -> None
 def _open_corpus(plan: CorpusPlan, root: Path) -> dict[str, str]:
     """Claim `root` for this corpus, or check that it is already; returns the checksums of a finished one."""
     path = root / CORPUS_FILE
-    parameters = plan.parameters.to_json()
     if path.is_file():
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            there, files = found["parameters"], found["files"]
-        except (ValueError, KeyError, TypeError, OSError) as error:
-            raise UserError(f"{path} is damaged ({error}); delete it or use another folder") from error
-        if there != parameters:
-            other = ", ".join(
-                f"{k} {there.get(k)} not {v}" for k, v in parameters.items() if there.get(k) != v
-            )
-            raise UserError(f"{root} holds another corpus ({other}); use another folder or delete it")
+        files, code = _read_corpus(path, plan.parameters.to_json())
         for stale in root.rglob(".*.tmp.*"):
             stale.unlink(missing_ok=True)
-        return files
-    if root.is_dir() and any(root.iterdir()):
-        raise UserError(f"{root} is not empty and holds no corpus; give a new folder")
-    write_text(
-        path, json.dumps({"corpus": "synthetic", "parameters": parameters, "files": {}}, indent=1) + "\n"
-    )
+        if code == content_fingerprint():
+            return files
+        print(f"{root}: the code that makes clips has changed, all are made again", file=sys.stderr)
+        for clip in plan.clips:
+            (root / clip.path).with_suffix(".json").unlink(missing_ok=True)
+    else:
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot write {root}: {error.strerror}; choose another --output") from error
+        if any(root.iterdir()):
+            raise UserError(f"{root} is not empty and holds no corpus; give a new folder")
+    _write_corpus(plan, root, {})
     return {}
+
+
+def _read_corpus(path: Path, parameters: dict[str, Any]) -> tuple[dict[str, str], str]:
+    """The checksums of a corpus file and the fingerprint of its code.
+
+    Raises UserError where it is another corpus' or damaged.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        there, files, code = found["parameters"], found["files"], found["code"]
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise UserError(f"{path} is damaged ({error}); delete the folder or use another one") from error
+    if there != parameters:
+        other = ", ".join(f"{k} {there.get(k)} not {v}" for k, v in parameters.items() if there.get(k) != v)
+        raise UserError(f"{path.parent} holds another corpus ({other}); use another folder or delete it")
+    return files, code
+
+
+def _write_corpus(plan: CorpusPlan, root: Path, files: dict[str, str]) -> None:
+    content = {
+        "corpus": "synthetic",
+        "parameters": plan.parameters.to_json(),
+        "code": content_fingerprint(),
+        "clips": len(plan.clips),
+        "files": files,
+    }
+    write_text(root / CORPUS_FILE, json.dumps(content, indent=1) + "\n")
 
 
 def _close_corpus(plan: CorpusPlan, root: Path) -> None:
     write_text(root / SPLITS_FILE, json.dumps(plan.splits, indent=1) + "\n")
-    names = [
-        str(Path(clip.path).with_suffix(suffix))
-        for clip in plan.clips
-        for suffix in (".mp4", ".npz", ".json")
-    ]
-    content = {
-        "corpus": "synthetic",
-        "parameters": plan.parameters.to_json(),
-        "clips": len(plan.clips),
-        "files": {name: sha256_file(root / name) for name in sorted([SPLITS_FILE, *names])},
-    }
-    write_text(root / CORPUS_FILE, json.dumps(content, indent=1) + "\n")
+    names = [str(Path(clip.path).with_suffix(suffix)) for clip in plan.clips for suffix in SUFFIXES]
+    _write_corpus(plan, root, {name: sha256_file(root / name) for name in sorted([SPLITS_FILE, *names])})
 
 
 def _is_whole(root: Path, clip: ClipPlan, listed: dict[str, str]) -> bool:
     """Whether a clip's three files are there, with their checksums where they are listed. The json is written
     last."""
-    for suffix in (".json", ".npz", ".mp4"):
+    for suffix in SUFFIXES:
         name = str(Path(clip.path).with_suffix(suffix))
         if not (root / name).is_file() or (name in listed and sha256_file(root / name) != listed[name]):
             return False
@@ -152,7 +168,7 @@ def make_clips(parameters: Parameters, clips: list[ClipPlan], root: Path, device
         poses = zip(acted.weights, acted.rotation, acted.translation, strict=True)
         write_video(target, (renderer.frame(*pose) for pose in poses), fps=FPS, audio=acted.samples)
         with atomic_path(target.with_suffix(".npz")) as temporary:
-            np.savez(temporary, **truth_arrays(acted))
+            np.savez(temporary, allow_pickle=False, **truth_arrays(acted))
         record = clip_record(parameters.seed, clip, acted)
         record |= {"size": parameters.size, "identity": identity.to_json(), "scene": scene.to_json()}
         write_text(target.with_suffix(".json"), json.dumps(record) + "\n")

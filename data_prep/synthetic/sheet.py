@@ -67,7 +67,7 @@ def draw_sheet(corpus: Path, speakers: int, cell: int) -> Image.Image:
 
 
 def _apex(clip: Path) -> np.ndarray:
-    """The frame of a clip in which the emotion's units are highest and the eyes open, by the truth beside it."""
+    """The frame of a clip, by its truth, in which the emotion's units are highest and the eyes open."""
     with np.load(clip.with_suffix(".npz")) as truth:
         weights = truth["weights"]
     shown = weights[:, _COLUMNS].sum(1) - 3 * weights[:, _BLINK].mean(1)
