@@ -1,6 +1,6 @@
 """The numbers of one clip: a generated video against its reference."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,8 +13,8 @@ from lit_emotalk.metrics.csim import csim
 from lit_emotalk.metrics.efd import efd
 from lit_emotalk.metrics.lmd import STANDARD_SIZE, lmd
 from lit_emotalk.metrics.lpips import lpips_distance
-from lit_emotalk.metrics.psnr import psnr
-from lit_emotalk.metrics.ssim import ssim
+from lit_emotalk.metrics.psnr import decibels, squared_errors
+from lit_emotalk.metrics.ssim import mean_ssim, ssim_maps
 from lit_emotalk.metrics.temporal import flow_difference, warping_error
 
 CHUNK = 16
@@ -106,20 +106,17 @@ def score(
 
 def score_pictures(scores: Scores, made: np.ndarray, real: np.ndarray, true: Reads, reader: Reader) -> None:
     """PSNR and SSIM of picture and face box on every frame, LPIPS on every stride-th."""
-    seen = true.found
+    seen = torch.from_numpy(true.found)
     boxes = torch.from_numpy(region_boxes(np.nan_to_num(true.landmarks))["face"])
-
-    def all_chunks(function: Callable[..., Tensor], faces: bool) -> np.ndarray:
-        parts = [
-            function(a, b, boxes[span] if faces else None)
-            for a, b, span in _chunks(made, real, reader.settings.device)
-        ]
-        values = torch.cat(parts).cpu().numpy()
-        return np.where(seen, values, np.nan) if faces else values
-
-    for name, function in (("psnr", psnr), ("ssim", ssim)):
-        scores.put(name, all_chunks(function, faces=False))
-        scores.put(f"{name}_face", all_chunks(function, faces=True))
+    values: dict[str, list[Tensor]] = {}
+    for a, b, span in _chunks(made, real, reader.settings.device):
+        box = boxes[span].to(a.device)
+        for name, maps, mean in (("psnr", squared_errors, decibels), ("ssim", ssim_maps, mean_ssim)):
+            found = maps(a, b)
+            values.setdefault(name, []).append(mean(found).cpu())
+            values.setdefault(f"{name}_face", []).append(mean(found, box).cpu().where(seen[span], torch.nan))
+    for name, parts in values.items():
+        scores.put(name, torch.cat(parts))
     if reader.lpips is not None:
         step = reader.settings.stride
         pairs = _chunks(made[::step], real[::step], reader.settings.device)

@@ -9,19 +9,30 @@ CAP_DB = 100.0
 """Equal pictures have no finite ratio; it is cut here so that means exist (our choice)."""
 
 
+def squared_errors(generated: Tensor, reference: Tensor) -> Tensor:
+    """Squared error of every pixel: (N, 3, H, W) pictures in [0, 255] twice -> (N, H, W), the mean over
+    RGB."""
+    return (generated.float() - reference.float()).square().mean(1)
+
+
+def decibels(errors: Tensor, boxes: Tensor | None = None) -> Tensor:
+    """PSNR of each picture from its squared errors (N, H, W) -> (N,) dB, at most `CAP_DB`; `boxes` as in
+    `psnr`."""
+    if boxes is None:
+        means = errors.double().mean((1, 2))
+    else:
+        inside = box_mask(boxes, errors.shape[-2], errors.shape[-1])
+        means = (errors * inside).double().sum((1, 2)) / inside.sum((1, 2))
+    return (10 * torch.log10(255.0**2 / means)).clamp(max=CAP_DB)
+
+
 def psnr(generated: Tensor, reference: Tensor, boxes: Tensor | None = None) -> Tensor:
     """PSNR in dB of each picture: (N, 3, H, W) pictures in [0, 255] twice -> (N,), at most `CAP_DB`.
 
     `boxes` (N, 4): x0, y0, x1, y1 in pixels, restricts each picture to its box (rounded, clipped to the
     picture). The mean is taken over pictures' ratios, never over their squared errors.
     """
-    error = (generated.double() - reference.double()).square().mean(1)
-    if boxes is not None:
-        inside = box_mask(boxes, error.shape[-2], error.shape[-1])
-        means = (error * inside).sum((1, 2)) / inside.sum((1, 2))
-    else:
-        means = error.mean((1, 2))
-    return (10 * torch.log10(255.0**2 / means)).clamp(max=CAP_DB)
+    return decibels(squared_errors(generated, reference), boxes)
 
 
 def box_corners(boxes: Tensor, height: int, width: int, smallest: int = 1) -> Tensor:
