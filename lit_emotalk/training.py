@@ -201,8 +201,8 @@ def main(argv: list[str]) -> None:
         )
     except SIGTERMException:
         print(
-            f"lit-emotalk {argv[0]}: stopped by SIGTERM; run the same command again to continue from the last "
-            "whole epoch",
+            f"lit-emotalk {argv[0]}: stopped by SIGTERM; "
+            "run the same command again to continue from the last whole epoch",
             file=sys.stderr,
         )
         raise SystemExit(SIGTERM_STATUS) from None
