@@ -8,17 +8,17 @@ ROTARY_BASE = 10_000.0
 MLP_RATIO = 4
 
 
-def rotary_angles(positions: int, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of rotary position embeddings: two (positions, size / 2) tensors (Su et al. 2021)."""
+def rotary_turns(positions: int, size: int, device: torch.device) -> Tensor:
+    """Unit complex numbers of rotary position embeddings: (positions, size / 2) (Su et al. 2021)."""
     rates = ROTARY_BASE ** (-torch.arange(0, size, 2, device=device) / size)
     angles = torch.arange(positions, device=device)[:, None] * rates
-    return angles.cos(), angles.sin()
+    return torch.polar(torch.ones_like(angles), turns)
 
 
-def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Turn the pairs (first half, second half) of (B, heads, N, size) by each position's angles."""
-    first, second = x.float().chunk(2, -1)
-    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], -1).to(x.dtype)
+def rotate(x: Tensor, turns: Tensor) -> Tensor:
+    """Turn neighbouring pairs of (..., N, size) by each position's angles: one complex product."""
+    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * turns).flatten(-2).to(x.dtype)
 
 
 class Attention(nn.Module):
@@ -30,18 +30,19 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def _project(self, x: Tensor, angles: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        query, key, value = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        return rotate(query, *angles), rotate(key, *angles), value
+    def _project(self, x: Tensor, turns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mixed = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        query, key = rotate(mixed[:2], turns)
+        return query, key, mixed[2]
 
-    def forward(self, x: Tensor, angles: tuple[Tensor, Tensor], keep: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, turns: Tensor, keep: Tensor | None) -> Tensor:
         """x (B, N, width), keep (B, 1, 1, N) bool or None -> (B, N, width)."""
-        mixed = F.scaled_dot_product_attention(*self._project(x, angles), attn_mask=keep)
+        mixed = F.scaled_dot_product_attention(*self._project(x, turns), attn_mask=keep)
         return self.out(mixed.transpose(1, 2).flatten(2))
 
-    def weights(self, x: Tensor, angles: tuple[Tensor, Tensor], keep: Tensor | None) -> Tensor:
+    def weights(self, x: Tensor, turns: Tensor, keep: Tensor | None) -> Tensor:
         """Attention weights averaged over heads: (B, N, N), rows sum to one."""
-        query, key, _ = self._project(x, angles)
+        query, key, _ = self._project(x, turns)
         scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
         if keep is not None:
             scores = scores.masked_fill(~keep, -torch.inf)
@@ -61,13 +62,13 @@ class Layer(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def attention_map(self, x: Tensor, angles: tuple[Tensor, Tensor], keep: Tensor | None) -> Tensor:
+    def attention_map(self, x: Tensor, turns: Tensor, keep: Tensor | None) -> Tensor:
         """Where this layer looks: (B, N, N), averaged over heads."""
-        return self.attention.weights(self.attention_norm(x), angles, keep)
+        return self.attention.weights(self.attention_norm(x), turns, keep)
 
-    def forward(self, x: Tensor, angles: tuple[Tensor, Tensor], keep: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, turns: Tensor, keep: Tensor | None) -> Tensor:
         """x (B, N, width) -> (B, N, width)."""
-        x = x + self.dropout(self.attention(self.attention_norm(x), angles, keep))
+        x = x + self.dropout(self.attention(self.attention_norm(x), turns, keep))
         return x + self.dropout(self.mlp(self.mlp_norm(x)))
 
 
@@ -84,23 +85,23 @@ class TransformerEncoder(nn.Module):
         self.layers = nn.ModuleList([Layer(width, heads, dropout) for _ in range(layers)])
         self.norm = nn.LayerNorm(width)
 
-    def _shared(self, x: Tensor, keep: Tensor | None) -> tuple[tuple[Tensor, Tensor], Tensor | None]:
-        angles = rotary_angles(x.shape[1], self.head_size, x.device)
-        return angles, None if keep is None else keep[:, None, None]
+    def _shared(self, x: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        turns = rotary_turns(x.shape[1], self.head_size, x.device)
+        return turns, None if keep is None else keep[:, None, None]
 
     def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
         """x (B, N, width), keep (B, N) bool, False where padded -> (B, N, width)."""
-        angles, keys = self._shared(x, keep)
+        turns, keys = self._shared(x, keep)
         for layer in self.layers:
-            x = layer(x, angles, keys)
+            x = layer(x, turns, keys)
         return self.norm(x)
 
     def attention_maps(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
         """Every layer's attention averaged over heads: (layers, B, N, N), as in the supplement's Fig. 4."""
-        angles, keys = self._shared(x, keep)
+        turns, keys = self._shared(x, keep)
         maps = []
         for layer in self.layers:
             assert isinstance(layer, Layer)
-            maps.append(layer.attention_map(x, angles, keys))
-            x = layer(x, angles, keys)
+            maps.append(layer.attention_map(x, turns, keys))
+            x = layer(x, turns, keys)
         return torch.stack(maps)
