@@ -12,7 +12,7 @@ def rotary_turns(positions: int, size: int, device: torch.device) -> Tensor:
     """Unit complex numbers of rotary position embeddings: (positions, size / 2) (Su et al. 2021)."""
     rates = ROTARY_BASE ** (-torch.arange(0, size, 2, device=device) / size)
     angles = torch.arange(positions, device=device)[:, None] * rates
-    return torch.polar(torch.ones_like(angles), turns)
+    return torch.polar(torch.ones_like(angles), angles)
 
 
 def rotate(x: Tensor, turns: Tensor) -> Tensor:
