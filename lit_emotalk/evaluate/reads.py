@@ -55,7 +55,7 @@ class Reader:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.tracker = Tracker.load()
-        self.identity = load_identity(settings.identity)
+        self.identity = load_identity(settings.identity, settings.device)
         self.sync_network = load_sync(settings.sync, settings.device)
         self.lpips = load_lpips(weights.path("lpips_alexnet")) if weights.available("lpips_alexnet") else None
         self.inception = (
@@ -77,17 +77,21 @@ class Reader:
         return Reads(landmarks, self._identities(frames, landmarks))
 
     def _identities(self, frames: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-        rows: list[np.ndarray | None] = []
-        last = -1
-        for t in range(0, len(frames), self.settings.stride):
-            if rows and np.array_equal(frames[t], frames[last]):
-                rows.append(rows[-1])
-            else:
-                seen = np.isfinite(landmarks[t, 0, 0])
-                rows.append(self.identity.embed(frames[t], landmarks[t]) if seen else None)
-            last = t
-        size = next((len(row) for row in rows if row is not None), 1)
-        return np.stack([np.full(size, np.nan, np.float32) if row is None else row for row in rows])
+        places = np.arange(0, len(frames), self.settings.stride)
+        fresh = np.array(
+            [
+                not k or not np.array_equal(frames[places[k]], frames[places[k - 1]])
+                for k in range(len(places))
+            ]
+        )
+        source = np.maximum.accumulate(np.where(fresh, np.arange(len(places)), 0))
+        wanted = np.flatnonzero(fresh & np.isfinite(landmarks[places, 0, 0]))
+        if not len(wanted):
+            return np.full((len(places), 1), np.nan, np.float32)
+        embeddings = self.identity.embed(frames[places[wanted]], landmarks[places[wanted]])
+        rows = np.full((len(places), embeddings.shape[1]), np.nan, np.float32)
+        rows[wanted] = embeddings
+        return rows[source]
 
     def expression(self, reads: Reads, rest: np.ndarray) -> np.ndarray:
         """(T, 51) coefficients relative to a resting shape (478, 3), NaN where there is no face."""

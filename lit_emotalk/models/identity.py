@@ -8,10 +8,12 @@ import importlib.util
 from typing import Any, Literal, Protocol
 
 import numpy as np
+import torch
 
 from lit_emotalk import weights
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.regions import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE, box
+from lit_emotalk.models.dlib_resnet import CHIP, load_face_resnet
 
 Backbone = Literal["auto", "dlib", "arcface"]
 
@@ -19,6 +21,8 @@ DLIB_SIDE = 0.84
 """Side of dlib's detection box per larger side of the mesh's box; both end at the chin (measured on real
 clips: the cosine of the embeddings with this box and with dlib's own detection is 0.999)."""
 
+CHIP_PADDING = 0.25
+BATCH = 16
 NOSE_TIP = 4
 ARCFACE_SIDE = 112
 ARCFACE_TEMPLATE = np.array(
@@ -33,36 +37,47 @@ class Identity(Protocol):
 
     name: str
 
-    def embed(self, frame: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-        """(H, W, 3) uint8 RGB and the face's (478, 3) landmarks in pixels -> (D,) float32."""
+    def embed(self, frames: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        """(K, H, W, 3) uint8 RGB and each face's landmarks (K, 478, 3) in pixels -> (K, D) float32; K >=
+        1."""
         ...
 
 
 class DlibIdentity:
     """dlib's face recognition ResNet v1 (128 numbers) on its own 5-point aligner; both are CC0.
 
-    Raises UserError where dlib or its weights are not installed.
+    The aligner is dlib's, the network is read into PyTorch (`dlib_resnet`). Raises UserError where dlib or
+    its weights are not installed.
     """
 
     name = "dlib ResNet v1, 5-point aligner"
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
         if not _has("dlib"):
             raise UserError("CSIM's dlib backbone needs dlib: run 'pip install lit-emotalk[identity]'")
         import dlib
 
         self._dlib: Any = dlib
         self._aligner = dlib.shape_predictor(str(weights.path("dlib_5_landmarks")))
-        self._network = dlib.face_recognition_model_v1(str(weights.path("dlib_face_recognition")))
+        self._network = load_face_resnet(weights.path("dlib_face_recognition")).to(device)
+        self._device = device
 
-    def embed(self, frame: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-        """(H, W, 3) uint8 RGB and the face's (478, 3) landmarks in pixels -> (128,) float32."""
+    def embed(self, frames: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        """(K, H, W, 3) uint8 RGB and each face's landmarks (K, 478, 3) in pixels -> (K, 128) float32; K >=
+        1."""
+        chips = np.stack([self.chip(frame, points) for frame, points in zip(frames, landmarks, strict=True)])
+        with torch.inference_mode():
+            pictures = torch.from_numpy(chips).permute(0, 3, 1, 2).to(self._device)
+            return torch.cat([self._network(part) for part in pictures.split(BATCH)]).cpu().numpy()
+
+    def chip(self, frame: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        """The aligned face (150, 150, 3) uint8 of a frame (H, W, 3), landmarks (478, 3) in pixels."""
         x0, y0, x1, y1 = box(landmarks).tolist()
         half = DLIB_SIDE * max(x1 - x0, y1 - y0) / 2
         centre = (x0 + x1) / 2
         area = self._dlib.rectangle(int(centre - half), int(y1 - 2 * half), int(centre + half), int(y1))
         frame = np.ascontiguousarray(frame)
-        return np.array(self._network.compute_face_descriptor(frame, self._aligner(frame, area)), np.float32)
+        return np.asarray(self._dlib.get_face_chip(frame, self._aligner(frame, area), CHIP, CHIP_PADDING))
 
 
 class ArcFaceIdentity:
@@ -74,19 +89,22 @@ class ArcFaceIdentity:
 
     name = "ArcFace w600k_r50, 5-point similarity to 112x112"
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
         if not _has("onnxruntime"):
             raise UserError("CSIM's ArcFace backbone needs onnxruntime: run 'pip install onnxruntime'")
         import onnxruntime
 
-        path = weights.path("arcface_r50")
-        self._session: Any = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        path = str(weights.path("arcface_r50"))
+        first = ["CUDAExecutionProvider"] if device != "cpu" else []
+        self._session: Any = onnxruntime.InferenceSession(path, providers=[*first, "CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
 
-    def embed(self, frame: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-        """(H, W, 3) uint8 RGB and the face's (478, 3) landmarks in pixels -> (512,) float32."""
-        picture = (arcface_picture(frame, landmarks).astype(np.float32) - 127.5) / 127.5
-        return self._session.run(None, {self._input: picture.transpose(2, 0, 1)[None]})[0][0]
+    def embed(self, frames: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        """(K, H, W, 3) uint8 RGB and each face's landmarks (K, 478, 3) in pixels -> (K, 512) float32; K >=
+        1."""
+        pictures = [arcface_picture(frame, points) for frame, points in zip(frames, landmarks, strict=True)]
+        batch = (np.stack(pictures).astype(np.float32) - 127.5) / 127.5
+        return self._session.run(None, {self._input: batch.transpose(0, 3, 1, 2)})[0]
 
 
 def arcface_picture(frame: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
@@ -121,9 +139,9 @@ def chosen_backbone(backbone: Backbone = "auto") -> type[ArcFaceIdentity] | type
     return DlibIdentity
 
 
-def load_identity(backbone: Backbone = "auto") -> Identity:
-    """The identity network of CSIM; raises UserError where it is not here."""
-    return chosen_backbone(backbone)()
+def load_identity(backbone: Backbone = "auto", device: str = "cpu") -> Identity:
+    """The identity network of CSIM on `device`; raises UserError where it is not here."""
+    return chosen_backbone(backbone)(device)
 
 
 def identity_name(backbone: Backbone = "auto") -> str:

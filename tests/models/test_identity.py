@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import skimage.data
+import torch
 
 from lit_emotalk import weights
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.regions import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
+from lit_emotalk.models.dlib_resnet import load_face_resnet
 from lit_emotalk.models.identity import (
     ARCFACE_TEMPLATE,
     NOSE_TIP,
@@ -47,10 +50,29 @@ def test_dlib_embeds_the_place_that_the_landmarks_show():
     frame = rng.integers(0, 255, (30, 60, 3), np.uint8).repeat(8, 0).repeat(8, 1)
     landmarks = np.zeros((478, 3), np.float32)
     landmarks[:, :2] = rng.uniform((40, 40), (200, 200), (478, 2))
-    here = network.embed(frame, landmarks)
+    places = np.stack([landmarks, landmarks, landmarks + np.array([240, 0, 0])])
+    here, again, there = network.embed(np.stack([frame] * 3), places)
     assert here.shape == (128,) and here.dtype == np.float32
-    assert np.array_equal(here, network.embed(frame, landmarks))
-    assert np.linalg.norm(here - network.embed(frame, landmarks + np.array([240, 0, 0]))) > 0.05
+    assert np.allclose(here, again, atol=1e-6)
+    assert np.linalg.norm(here - there) > 0.05
+
+
+def test_the_network_read_into_torch_equals_dlibs():
+    dlib = pytest.importorskip("dlib")
+    path = weights.path("dlib_face_recognition")
+    theirs, ours = dlib.face_recognition_model_v1(str(path)), load_face_resnet(path)
+    rng = np.random.default_rng(0)
+    chips = [rng.integers(0, 255, (150, 150, 3), np.uint8), skimage.data.astronaut()[30:180, 150:300].copy()]
+    with torch.inference_mode():
+        found = ours(torch.from_numpy(np.stack(chips)).permute(0, 3, 1, 2)).numpy()
+    for chip, embedding in zip(chips, found, strict=True):
+        assert np.abs(np.array(theirs.compute_face_descriptor(chip)) - embedding).max() < 1e-5
+
+
+def test_another_file_is_refused(tmp_path):
+    (tmp_path / "other.dat").write_bytes(bytes(range(256)) * 50)
+    with pytest.raises(UserError, match="not dlib's"):
+        load_face_resnet(tmp_path / "other.dat")
 
 
 def test_absent_arcface_is_named(monkeypatch, tmp_path):
