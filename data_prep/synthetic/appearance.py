@@ -1,25 +1,25 @@
-"""Paint and relief of a person's skin, baked once into textures that wrap around the head.
-
-Column: the angle around a vertical axis through (0, AXIS_Z); row: the height on the template. Painting by place on
-the template follows every face shape and expression by itself.
-"""
+"""Paint and relief of a person's skin and the grain of the hair, baked once into textures."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-from scipy.ndimage import zoom
-from scipy.interpolate import LinearNDInterpolator, PchipInterpolator
+from scipy.interpolate import PchipInterpolator
 
 from data_prep.synthetic.identity import Identity
-from data_prep.synthetic.template import SKIN, load_template
+from data_prep.synthetic.texture import (
+    AXIS_Z,
+    COLUMNS,
+    ROWS,
+    band_noise,
+    blob,
+    linear,
+    pack,
+    places,
+    slopes,
+    step,
+)
+from data_prep.synthetic.wrinkles import age_lines, paint_wrinkles
 
-AXIS_Z, LOW, HIGH = 0.35, 5.2, 8.8
-COLUMNS, ROWS = 1024, 640
-GROUPS = (
-    "none", "forehead", "frown", "crow", "nasolabial", "bunny", "undereye", "chin", "pucker", "dimple", "marionette",
-    "neck",
-)  # fmt: skip
 HAIRLINE = PchipInterpolator(
     [0, 22, 38, 50, 60, 70, 79, 84, 98, 112, 130, 180],
     [7.91, 7.91, 7.87, 7.66, 7.46, 7.14, 7.10, 7.42, 7.42, 7.0, 6.7, 6.62],
@@ -28,62 +28,15 @@ HAIRLINE = PchipInterpolator(
 
 @dataclass(frozen=True)
 class Textures:
-    """Baked textures, float32 (ROWS, COLUMNS, 4): `skin` linear RGB and gloss; `relief` slopes (u, v) of pores and
-    lines; `wrinkle` slopes, cavity and group number of expression wrinkles; `strands` (256, 512) hair noise."""
+    """Baked textures, float32 (ROWS, COLUMNS, 4): `skin` linear RGB and gloss; `relief` slopes (u, v) of
+    pores and lines; `wrinkle` slopes, cavity and group number of expression wrinkles; `strands` (256, 512)
+    hair noise.
+    """
 
     skin: np.ndarray
     relief: np.ndarray
     wrinkle: np.ndarray
     strands: np.ndarray
-
-
-def linear(colour: np.ndarray | tuple[float, ...]) -> np.ndarray:
-    """sRGB to linear light (gamma 2.2)."""
-    return np.power(np.asarray(colour, np.float32), 2.2)
-
-
-@lru_cache(maxsize=1)
-def places() -> np.ndarray:
-    """Place (ROWS, COLUMNS, 3) on the template under every texel."""
-    template = load_template()
-    skin = template.part_vertices(SKIN)
-    skin = skin[(template.mask("inside-mouth")[skin] < 0.3) & (template.vertices[skin, 1] > LOW - 0.4)]
-    points = template.vertices[skin].astype(np.float64)
-    around = np.arctan2(points[:, 0], points[:, 2] - AXIS_Z)
-    known = np.concatenate(
-        [np.stack([around + turn, points[:, 1]], 1) for turn in (-2 * np.pi, 0, 2 * np.pi)]
-    )
-    near = np.abs(known[:, 0]) < np.pi + 0.6
-    field = LinearNDInterpolator(known[near], np.tile(points, (3, 1))[near])
-    columns = ((np.arange(0, COLUMNS, 2) + 1) / COLUMNS - 0.5) * 2 * np.pi
-    heights = HIGH - (np.arange(0, ROWS, 2) + 1) / ROWS * (HIGH - LOW)
-    coarse = np.nan_to_num(field(*np.meshgrid(columns, heights)), nan=0.0)
-    coarse[heights > points[:, 1].max() - 0.02, :, :] = np.array([0.0, 8.45, 0.3])
-    return zoom(coarse, (2, 2, 1), order=1, mode="nearest", grid_mode=True).astype(np.float32)
-
-
-def band_noise(rng: np.random.Generator, cycles: float, stretch: float = 1.0) -> np.ndarray:
-    """Smooth noise (ROWS, COLUMNS), mean 0, deviation 1, of about `cycles` waves a decimetre; `stretch` > 1 draws
-    it out along the rows' direction (down)."""
-    per_dm = COLUMNS / (2 * np.pi * 0.95)
-    down = np.fft.fftfreq(ROWS)[:, None] * ROWS / (HIGH - LOW) * stretch
-    across = np.fft.rfftfreq(COLUMNS)[None] * per_dm
-    band = np.exp(-(((np.hypot(down, across) - cycles) / (0.5 * cycles)) ** 2)).astype(np.float32)
-    spectrum = np.fft.rfft2(rng.standard_normal((ROWS, COLUMNS), dtype=np.float32)) * band
-    noise = np.fft.irfft2(spectrum, s=(ROWS, COLUMNS)).astype(np.float32)
-    return noise / noise.std()
-
-
-def step(low: float, high: float, value: np.ndarray) -> np.ndarray:
-    """Hermite step from 0 at `low` to 1 at `high`."""
-    t = np.clip((value - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
-
-
-def blob(place: np.ndarray, x: float, y: float, rx: float, ry: float) -> np.ndarray:
-    """Soft spot on both sides of the front of the face, 1 at (+-x, y), falling with radii rx, ry."""
-    fall = ((np.abs(place[..., 0]) - x) / rx) ** 2 + ((place[..., 1] - y) / ry) ** 2
-    return np.exp(-fall) * step(0.4, 0.8, place[..., 2])
 
 
 def hairline_distance(place: np.ndarray, identity: Identity) -> np.ndarray:
@@ -162,59 +115,19 @@ def bake(identity: Identity) -> Textures:
     )
     gloss = np.clip(gloss * (0.95 - 0.3 * identity.age), 0.15, 1.1) * (1 - 0.8 * np.clip(beard + roots, 0, 1))
     height = identity.pores * (0.0008 * pores + 0.0007 * fine) + 0.0016 * depth * band_noise(rng, 30.0)
-    height = height - identity.wrinkles * _age_lines(place, rng)
-    slope_v, slope_u = _slopes(height)
+    height = height - identity.wrinkles * age_lines(place, rng)
+    slope_v, slope_u = slopes(height)
     blank = np.zeros((ROWS, COLUMNS), np.float32)
     return Textures(
-        skin=_pack(skin[..., 0], skin[..., 1], skin[..., 2], gloss),
-        relief=_pack(slope_u, slope_v, blank, blank),
-        wrinkle=_wrinkles(place, rng),
+        skin=pack(skin[..., 0], skin[..., 1], skin[..., 2], gloss),
+        relief=pack(slope_u, slope_v, blank, blank),
+        wrinkle=paint_wrinkles(),
         strands=_strands(identity, rng),
     )
 
 
-def fold_weights(weights: dict[str, float], wrinkles: float) -> np.ndarray:
-    """Depth of every wrinkle group (2 x 12: the person's left, right) for unit weights by name."""
-    folds = np.zeros((2, len(GROUPS)), np.float32)
-    w = weights
-    for i, side in enumerate(("Left", "Right")):
-        smile, sneer, squint = w[f"mouthSmile{side}"], w[f"noseSneer{side}"], w[f"cheekSquint{side}"]
-        frown = w[f"mouthFrown{side}"]
-        folds[i, GROUPS.index("forehead")] = 0.75 * w["browInnerUp"] + 0.75 * w[f"browOuterUp{side}"]
-        folds[i, GROUPS.index("frown")] = w[f"browDown{side}"] + 0.3 * sneer + 0.25 * w["browInnerUp"]
-        folds[i, GROUPS.index("crow")] = 0.5 * smile + 0.6 * squint + 0.5 * w[f"eyeSquint{side}"]
-        folds[i, GROUPS.index("nasolabial")] = (
-            0.85 * smile
-            + 0.7 * sneer
-            + 0.5 * w[f"mouthUpperUp{side}"]
-            + 0.35 * squint
-            + 0.2 * w[f"mouthStretch{side}"]
-        )
-        folds[i, GROUPS.index("bunny")] = sneer
-        folds[i, GROUPS.index("undereye")] = 0.6 * w[f"eyeSquint{side}"] + 0.5 * squint + 0.2 * smile
-        folds[i, GROUPS.index("chin")] = w["mouthShrugLower"] + 0.35 * frown + 0.4 * w[f"mouthPress{side}"]
-        folds[i, GROUPS.index("pucker")] = w["mouthPucker"] + 0.4 * w["mouthFunnel"]
-        folds[i, GROUPS.index("dimple")] = (
-            w[f"mouthDimple{side}"] + 0.35 * smile + 0.4 * w[f"mouthPress{side}"]
-        )
-        folds[i, GROUPS.index("marionette")] = (
-            frown + 0.5 * w[f"mouthStretch{side}"] + 0.3 * w[f"mouthLowerDown{side}"]
-        )
-    return np.clip(folds, 0, 1.3) * (0.65 + 0.6 * wrinkles)
-
-
 def _mix(base: np.ndarray, tone: np.ndarray, amount: np.ndarray) -> np.ndarray:
     return base + (np.asarray(tone) - base) * np.clip(amount, 0, 1)[..., None]
-
-
-def _pack(*channels: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(np.stack(channels, -1), dtype=np.float32)
-
-
-def _slopes(height: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes of a height field in dm: (up the face, around the face)."""
-    down, across = np.gradient(height)
-    return -down * ROWS / (HIGH - LOW), across * COLUMNS / (2 * np.pi * 0.95)
 
 
 def _brows(identity: Identity, place: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -252,14 +165,14 @@ def _beard(identity: Identity, place: np.ndarray, rng: np.random.Generator) -> t
     )
     jaw = (
         step(0.03, -0.09, y - cheek)
-        * step(5.95, 6.15, y + 0.25 * np.maximum(z - 0.9, 0))
+        * step(-0.06, 0.02, y - 6.17 - 0.33 * np.clip((1.35 - z) / 0.8, 0, 1))
         * step(0.28, 0.5, z)
     )
     lip_gap = 1 - np.exp(-(((x / 0.30) ** 4) + ((y - 6.585) / 0.115) ** 4))
     moustache = (
         np.exp(-(((y - 6.765 + 0.25 * x * x) / 0.055) ** 2)) * step(0.36, 0.26, x) * step(1.2, 1.35, z)
     )
-    goatee = np.exp(-((x / 0.2) ** 4)) * step(6.5, 6.42, y) * step(6.02, 6.15, y) * step(0.9, 1.1, z)
+    goatee = np.exp(-((x / 0.2) ** 4)) * step(6.5, 6.42, y) * step(6.08, 6.17, y) * step(1.0, 1.25, z)
     sides = (
         np.exp(-(((x - 0.31 - 0.1 * (6.6 - y)) / 0.06) ** 2))
         * step(6.3, 6.45, y)
@@ -283,80 +196,10 @@ def _beard(identity: Identity, place: np.ndarray, rng: np.random.Generator) -> t
     return np.clip(area * strength * hairs, 0, 0.97), relief
 
 
-def _line(
-    place: np.ndarray, points: list[tuple[float, float]], width: float, sided: bool = True
-) -> np.ndarray:
-    """A groove along a polyline through template points (x, y) on the front, 1 on the line."""
-    x = np.abs(place[..., 0]) if sided else place[..., 0]
-    nearest = np.full(x.shape, 9.0, np.float32)
-    for (x0, y0), (x1, y1) in zip(points[:-1], points[1:], strict=True):
-        dx, dy = x1 - x0, y1 - y0
-        t = np.clip(((x - x0) * dx + (place[..., 1] - y0) * dy) / (dx * dx + dy * dy), 0, 1)
-        nearest = np.minimum(nearest, np.hypot(x - x0 - t * dx, place[..., 1] - y0 - t * dy))
-    return np.exp(-((nearest / width) ** 2)) * step(0.55, 0.8, place[..., 2])
-
-
-NASOLABIAL = [(0.19, 6.93), (0.27, 6.83), (0.345, 6.73), (0.375, 6.66)]
-MARIONETTE = [(0.31, 6.58), (0.33, 6.48), (0.33, 6.38)]
-
-
-def _age_lines(place: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Permanent lines of an old face, as a depth in dm."""
-    fine = band_noise(rng, 16.0, stretch=0.6)
-    eyes = blob(place, 0.6, 7.22, 0.14, 0.14) + blob(place, 0.3, 7.12, 0.2, 0.07)
-    depth = 0.010 * _line(place, NASOLABIAL, 0.03) + 0.006 * _line(place, MARIONETTE, 0.025)
-    depth = (
-        depth + 0.004 * _forehead(place, 0.02) + 0.003 * _line(place, [(0.07, 7.44), (0.075, 7.56)], 0.015)
-    )
-    return depth + 0.0007 * fine * (eyes + 0.3 * step(6.0, 7.0, place[..., 2] * 5))
-
-
-def _forehead(place: np.ndarray, width: float) -> np.ndarray:
-    """Horizontal lines across the forehead, a little wavy."""
-    x, y = place[..., 0], place[..., 1]
-    total = np.zeros(x.shape, np.float32)
-    for row, height in enumerate((7.66, 7.755, 7.85)):
-        wave = height + 0.018 * np.sin(7 * x + 1.7 * row) - 0.05 * x * x
-        total += np.exp(-(((y - wave) / width) ** 2)) * (1 - 0.2 * row)
-    return total * step(0.62, 0.40, np.abs(x)) * step(0.6, 0.9, place[..., 2])
-
-
-def _wrinkles(place: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The texture of expression wrinkles: slopes, cavity and, where a group has lines, its number."""
-    x, y = place[..., 0], place[..., 1]
-    ax = np.abs(x)
-    crow = sum(
-        _line(place, [(0.555, 7.30 + 0.035 * k), (0.70, 7.30 + 0.085 * k)], 0.014) for k in (-1.6, -0.5, 0.6)
-    )
-    bars = np.sin(ax * 95.0 + 2.0 * np.sin(y * 9)) * 0.5 + 0.5
-    lips = (blob(place, 0.0, 6.74, 0.24, 0.05) + blob(place, 0.0, 6.44, 0.2, 0.04)) * bars
-    pits = np.clip(band_noise(rng, 13.0), 0, 2) * blob(place, 0.0, 6.30, 0.17, 0.10)
-    bunny = sum(_line(place, [(0.03, 7.20 + 0.05 * k), (0.13, 7.23 + 0.07 * k)], 0.013) for k in (-1, 0, 1))
-    grooves: dict[str, tuple[np.ndarray, float]] = {
-        "forehead": (_forehead(place, 0.021), 0.016),
-        "frown": (_line(place, [(0.065, 7.42), (0.055, 7.50), (0.075, 7.60)], 0.018), 0.020),
-        "crow": (crow, 0.010),
-        "nasolabial": (_line(place, NASOLABIAL, 0.034), 0.026),
-        "bunny": (bunny, 0.012),
-        "undereye": (_line(place, [(0.16, 7.16), (0.30, 7.105), (0.46, 7.15)], 0.020), 0.014),
-        "chin": (pits, 0.010),
-        "pucker": (lips, 0.008),
-        "dimple": (_line(place, [(0.42, 6.66), (0.435, 6.59), (0.42, 6.53)], 0.02), 0.018),
-        "marionette": (_line(place, MARIONETTE, 0.024), 0.018),
-    }
-    best = np.zeros((ROWS, COLUMNS), np.float32)
-    height, group = best.copy(), best.copy()
-    for name, (groove, depth) in grooves.items():
-        reach = groove > np.maximum(best, 0.01)
-        height = height - depth * groove
-        group = np.where(reach, float(GROUPS.index(name)), group)
-        best = np.maximum(best, groove)
-    slope_v, slope_u = _slopes(height)
-    return _pack(slope_u, slope_v, np.clip(best, 0, 1), group)
-
-
 def _strands(identity: Identity, rng: np.random.Generator) -> np.ndarray:
-    """Tileable strand noise (256, 512) in [0, 1]: columns across the strands, rows along them; curls bend them."""
+    """Tileable strand noise (256, 512) in [0, 1]: columns across the strands, rows along them; curls bend
+    them.
+    """
     spectrum_down = np.fft.fftfreq(256)[:, None] * 256
     spectrum_across = np.fft.rfftfreq(512)[None] * 512
     straight = np.zeros((256, 512), np.float32)

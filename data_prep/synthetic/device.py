@@ -6,7 +6,7 @@ import warp as wp
 
 from lit_emotalk.errors import UserError
 
-wp.config.quiet = True
+vars(wp.config).update(quiet=True, log_level=40)  # `quiet` before Warp 1.19, `log_level` (errors only) since
 
 __all__ = ["get_device", "wp"]
 

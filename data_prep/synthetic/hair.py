@@ -5,12 +5,15 @@ and from solid (0) to gone (1): the renderer cuts that part into ragged tips.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from data_prep.synthetic.device import wp
 
-from data_prep.synthetic.appearance import AXIS_Z, hairline_distance, step
+from data_prep.synthetic.appearance import hairline_distance
+from data_prep.synthetic.device import wp
 from data_prep.synthetic.head import Head, neck_shares
+from data_prep.synthetic.raycast import cast
+from data_prep.synthetic.texture import AXIS_Z, step
 
 CAP, CURTAIN = 7, 8
 POLE = np.array([0.0, 0.9, -0.42]) / np.hypot(0.9, 0.42)
@@ -35,24 +38,6 @@ class HairMesh:
     uv: np.ndarray
     neck: np.ndarray
     occlusion: np.ndarray
-
-
-@wp.kernel(enable_backward=False)
-def cast(
-    mesh: wp.uint64,
-    origin: wp.vec3,
-    directions: wp.array(dtype=wp.vec3),
-    face: wp.array(dtype=int),
-    bary: wp.array(dtype=wp.vec2),
-):
-    """First triangle that each ray from outside towards `origin` meets (-1: none), and where on it."""
-    i = wp.tid()
-    start = origin + directions[i] * 4.0
-    query = wp.mesh_query_ray(mesh, start, -directions[i], 4.0)
-    face[i] = -1
-    if query.result:
-        face[i] = query.face
-        bary[i] = wp.vec2(query.u, query.v)
 
 
 def build_hair(head: Head) -> HairMesh:
@@ -89,7 +74,7 @@ def _on_scalp(head: Head, directions: np.ndarray) -> tuple[np.ndarray, np.ndarra
     flat = directions.reshape(-1, 3)
     face = wp.zeros(len(flat), dtype=int, device="cpu")
     bary = wp.zeros(len(flat), dtype=wp.vec2, device="cpu")
-    rays = wp.array(flat.astype(np.float32), dtype=wp.vec3, device="cpu")
+    rays: Any = wp.array(flat.astype(np.float32), dtype=wp.vec3, device="cpu")
     wp.launch(cast, len(flat), [mesh.id, wp.vec3(*CENTRE), rays, face, bary], device="cpu")
     hit, uv = face.numpy(), bary.numpy()
     weights = np.stack([uv[:, 0], uv[:, 1], 1 - uv.sum(1)], 1)
@@ -136,9 +121,9 @@ def _cap(head: Head) -> HairMesh:
     inside = hairline_distance(place, identity)
     rng = np.random.default_rng([identity.noise, 2])
     lumps = _lumps(rng, azimuth, polar, 3 + 4 * hair.curl)
-    thick = THICKNESS[hair.style] * (0.7 + 0.6 * hair.volume)
+    thick: Any = THICKNESS[hair.style] * (0.7 + 0.6 * hair.volume)
     top = step(0.2, 0.9, directions[..., 1])
-    if hair.style in ("short", "crop", "swept", "medium"):
+    if not head.identity.woman and hair.style != "afro":
         thick = thick * (0.35 + 0.65 * top)
     if hair.style == "swept":
         quiff = np.exp(-(((place[..., 1] - 8.2) / 0.25) ** 2)) * step(0.6, 1.0, place[..., 2])
@@ -218,7 +203,9 @@ def _curtain(head: Head) -> HairMesh:
 def _bun(head: Head) -> HairMesh:
     identity = head.identity
     rows, columns = 40, 20
-    azimuth, polar = np.meshgrid(np.linspace(0, 2 * np.pi, rows), np.linspace(0.05, np.pi - 0.05, columns), indexing="ij")
+    azimuth, polar = np.meshgrid(
+        np.linspace(0, 2 * np.pi, rows), np.linspace(0.05, np.pi - 0.05, columns), indexing="ij"
+    )
     normal = np.stack([np.sin(polar) * np.sin(azimuth), np.cos(polar), np.sin(polar) * np.cos(azimuth)], -1)
     top = head.rest[:, 1].max()
     size = 0.30 + 0.12 * identity.hair.volume

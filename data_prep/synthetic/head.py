@@ -1,12 +1,13 @@
-"""A person's head as a mesh that is linear in the 51 expression units, with lips that do not pass through each other,
-eyeballs that turn with the gaze units and a head that turns on the neck.
+"""A person's head as a mesh that is linear in the 51 expression units, with lips that do not pass through
+each other, eyeballs that turn with the gaze units and a head that turns on the neck.
 
-Coordinates are the template's (decimetres, x to the person's left, y up, z towards the viewer). Rotations are vectors
-in image axes: x right, y down, z away from the camera; so (0.2, 0, 0) lowers the chin, (0, 0.2, 0) turns the nose
-towards the left of the image.
+Coordinates are the template's (decimetres, x to the person's left, y up, z towards the viewer). Rotations
+are vectors in image axes: x right, y down, z away from the camera; so (0.2, 0, 0) lowers the chin, (0, 0.2,
+0) turns the nose towards the left of the image.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -29,14 +30,15 @@ UNIT = {name: i for i, name in enumerate(ARKIT_NAMES)}
 GAZE_RANGE = (0.52, 0.42)
 """Radians that a full eyeLookIn/Out and eyeLookUp/Down turn an eyeball (our choice)."""
 
-CONTACT_COLUMNS = 21
+CONTACT_COLUMNS = 17
 LIP_LINE, LIP_REACH = 6.607, 0.14
 
 
 @dataclass(frozen=True)
 class Contact:
-    """Where the lips meet: `upper` and `lower` (P,) vertex pairs; `vertices` (N,) that give way, with `share` (N, P):
-    how much of a pair's penetration each moves up (positive) or down."""
+    """Where the lips meet: `upper` and `lower` (P,) vertex pairs; `vertices` (N,) that give way, with
+    `share` (N, P): how much of a pair's penetration each moves up (positive) or down.
+    """
 
     upper: np.ndarray
     lower: np.ndarray
@@ -47,9 +49,9 @@ class Contact:
 class Head:
     """The mesh of one identity.
 
-    `rest` (V, 3) and `basis` (51, V, 3) float32; `triangles` (F, 3), `parts` (F,) and paint masks are the template's.
-    `neck` (V, 2) are the shares in [0, 1] of the two neck joints, `joints` (2, 3); each turns by half the head's
-    rotation. `eye_centres` (2, 3): the person's left, right.
+    `rest` (V, 3) and `basis` (51, V, 3) float32; `triangles` (F, 3), `parts` (F,) and paint masks are the
+    template's. `neck` (V, 2) are the shares in [0, 1] of the two neck joints, `joints` (2, 3); each turns
+    by half the head's rotation. `eye_centres` (2, 3): the person's left, right.
     """
 
     def __init__(self, identity: Identity) -> None:
@@ -71,6 +73,7 @@ class Head:
         )
         self.joints[:, 0] = 0.0
         self.contact = lip_contact(template)
+        self.mouth_width = float(np.ptp(self.rest[template.mask("lips") > 0.5, 0]))
         skin = template.part_vertices(SKIN)
         face = skin[(template.vertices[skin, 1] > 6.1) & (template.vertices[skin, 2] > 0.9)]
         self.centre = np.array([0.0, self.rest[face, 1].mean() + 0.12, 0.9], np.float32)
@@ -96,18 +99,20 @@ class Head:
         return points.astype(np.float32)
 
     def lip_gap(self, weights: np.ndarray) -> float:
-        """Largest opening between the inner lips divided by the mouth's width at rest; 0 when they touch."""
+        """Largest vertical opening between the inner lips, beyond that at rest, by the mouth's width at
+        rest.
+        """
         vertices = self.expression(weights)
         contact = self.contact
-        gap = np.linalg.norm(vertices[contact.upper] - vertices[contact.lower], axis=1)
-        closed = np.linalg.norm(self.rest[contact.upper] - self.rest[contact.lower], axis=1)
-        width = np.ptp(self.rest[np.concatenate([contact.upper, contact.lower]), 0])
-        return float(np.maximum(gap - closed, 0.0).max() / width)
+        gap = vertices[contact.upper, 1] - vertices[contact.lower, 1]
+        closed = np.maximum(self.rest[contact.upper, 1] - self.rest[contact.lower, 1], 0.0)
+        return float(np.maximum(gap - closed, 0.0).max() / self.mouth_width)
 
 
 def rest_shape(template: Template, identity: Identity) -> np.ndarray:
-    """The identity's resting vertices (V, 3): MakeHuman's macro targets by age, sex, origin, muscle and weight
-    (products of linear interpolations, as anny does it), then the local targets."""
+    """The identity's resting vertices (V, 3): MakeHuman's macro targets by age, sex, origin, muscle and
+    weight (products of linear interpolations, as anny does it), then the local targets.
+    """
     names = {name: i for i, name in enumerate(template.macro_names.tolist())}
     gender = GENDERS[int(identity.woman)]
     ages = {"young": 1.0 - identity.age, "old": identity.age}
@@ -129,19 +134,20 @@ def rest_shape(template: Template, identity: Identity) -> np.ndarray:
 
 
 def lip_contact(template: Template) -> Contact:
-    """Pair the lowest points of the upper lip with the highest of the lower lip, column by column (our choice)."""
+    """Pair the lowest points of the upper lip with the nearest of the lower one, by columns (our choice)."""
     vertices = template.vertices
     drop = np.clip(-template.units[UNIT["jawOpen"], :, 1] / 0.34, 0, 1)
     lips = np.flatnonzero((template.mask("lips") > 0.5) & (vertices[:, 2] > 1.25))
     upper_lip, lower_lip = lips[drop[lips] < 0.35], lips[drop[lips] > 0.55]
-    edges = np.linspace(-0.27, 0.27, CONTACT_COLUMNS + 1)
+    edges = np.linspace(-0.2, 0.2, CONTACT_COLUMNS + 1)
     upper, lower = [], []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         above = upper_lip[(vertices[upper_lip, 0] >= low) & (vertices[upper_lip, 0] < high)]
-        below = lower_lip[(vertices[lower_lip, 0] >= low) & (vertices[lower_lip, 0] < high)]
-        if len(above) and len(below):
-            upper.append(above[vertices[above, 1].argmin()])
-            lower.append(below[vertices[below, 1].argmax()])
+        if len(above):
+            lowest = above[vertices[above, 1].argmin()]
+            apart = (vertices[lower_lip] - vertices[lowest]) * np.array([1.5, 1.0, 0.6])
+            upper.append(lowest)
+            lower.append(lower_lip[np.linalg.norm(apart, axis=1).argmin()])
     columns = vertices[upper, 0]
     body = template.part_vertices(SKIN)
     near = body[(np.abs(vertices[body, 1] - LIP_LINE) < 2 * LIP_REACH) & (vertices[body, 2] > 1.2)]
@@ -154,7 +160,9 @@ def lip_contact(template: Template) -> Contact:
 
 
 def neck_shares(vertices: np.ndarray) -> np.ndarray:
-    """Shares (V, 2) of the lower and upper neck joint at template positions: 0 on the shoulders, 1 on the head."""
+    """Shares (V, 2) of the lower and upper neck joint at template positions: 0 on the shoulders, 1 on the
+    head.
+    """
     height = vertices[:, 1] + 0.5 * np.maximum(vertices[:, 2] - 0.5, 0.0)
     return np.stack([_smoothstep(5.25, 6.2, height), _smoothstep(5.85, 6.6, height)], 1).astype(np.float32)
 

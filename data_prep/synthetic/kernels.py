@@ -1,7 +1,12 @@
-"""Warp kernels for geometry: morph, lips' contact, neck, projection, normals, and a z-buffer with alpha-tested strands.
+# Warp reads annotations as its own types.
+# mypy: ignore-errors
+# ruff: noqa: UP018
+"""Warp kernels for geometry: morph, lips' contact, neck, projection, normals, and a z-buffer with alpha-
+tested strands.
 
-One source for CPU and CUDA. The z-buffer keeps one 64-bit key a sample, nearness in the high half and the triangle's
-number in the low half, so that the result does not depend on the order in which triangles are drawn.
+One source for CPU and CUDA. The z-buffer keeps one 64-bit key a sample, nearness in the high half and the
+triangle's number in the low half, so that the result does not depend on the order in which triangles are
+drawn.
 """
 
 from data_prep.synthetic.device import wp
@@ -142,7 +147,9 @@ def light_view(
     half: float,
     screen: wp.array(dtype=wp.vec3),
 ):
-    """Orthographic coordinates as a light sees them: x, y in texels of the shadow map, nearness in (0, 0.5)."""
+    """Orthographic coordinates as a light sees them: x, y in texels of the shadow map, nearness in (0,
+    0.5).
+    """
     i = wp.tid()
     point = rotation * (position[i] - middle)
     screen[i] = wp.vec3(half + scale * point[0], half - scale * point[1], 0.25 + 0.02 * point[2])
@@ -162,11 +169,10 @@ def covered(part: int, uv: wp.vec3, strands: wp.array2d(dtype=float)) -> bool:
         length = 0.8 + 0.4 * luck - 0.3 * lower
         width = (0.9 - 0.45 * lower) * (1.0 - 0.55 * uv[1])
         result = wp.abs(comb - hair - 0.5) < 0.5 * width and uv[1] < length
-    if part >= PART_CAP:
-        if uv[2] > 0.0:
-            column = int(uv[0] * 512.0) & 511
-            row = int(uv[1] * 96.0) & 255
-            result = strands[row, column] > uv[2]
+    if part >= PART_CAP and uv[2] > 0.0:
+        column = int(uv[0] * 512.0) & 511
+        row = int(uv[1] * 96.0) & 255
+        result = strands[row, column] > uv[2]
     return result
 
 

@@ -1,39 +1,20 @@
 """Ambient occlusion of a resting head by casting rays from its vertices."""
 
-import numpy as np
-from data_prep.synthetic.device import wp
+from typing import Any
 
+import numpy as np
+
+from data_prep.synthetic.device import wp
+from data_prep.synthetic.raycast import cast_around
 from data_prep.synthetic.template import EYE_LEFT, EYE_RIGHT, LASH, SKIN
 
 RAYS, REACH = 48, 1.0
 
 
-@wp.kernel(enable_backward=False)
-def cast_around(
-    mesh: wp.uint64,
-    points: wp.array(dtype=wp.vec3),
-    normals: wp.array(dtype=wp.vec3),
-    rays: wp.array(dtype=wp.vec3),
-    reach: float,
-    open_share: wp.array(dtype=float),
-):
-    """Share of cosine-distributed rays that leave a point unhindered; near blockers count in full, far ones less."""
-    i = wp.tid()
-    normal = normals[i]
-    total = float(0.0)
-    for k in range(rays.shape[0]):
-        direction = wp.normalize(normal * 1.001 + rays[k])
-        query = wp.mesh_query_ray(mesh, points[i] + normal * 0.012, direction, reach)
-        if query.result:
-            far = query.t / reach
-            total += far * far
-        else:
-            total += 1.0
-    open_share[i] = total / float(rays.shape[0])
-
-
 def ambient_occlusion(vertices: np.ndarray, triangles: np.ndarray, parts: np.ndarray, own: int) -> np.ndarray:
-    """Openness (N,) in [0, 1] of skin and eyes (1 elsewhere); `own` vertices belong to the head, the rest is hair."""
+    """Openness (N,) in [0, 1] of skin and eyes (1 elsewhere); `own` vertices belong to the head, the rest
+    is hair.
+    """
     corners = vertices[triangles]
     face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals = np.zeros_like(vertices)
@@ -50,7 +31,7 @@ def ambient_occlusion(vertices: np.ndarray, triangles: np.ndarray, parts: np.nda
     sphere = np.stack([flat * np.cos(turn), flat * np.sin(turn), height], 1).astype(np.float32)
     wanted = np.unique(triangles[np.isin(parts, (SKIN, EYE_LEFT, EYE_RIGHT))])
     result = wp.zeros(len(wanted), dtype=float, device="cpu")
-    arrays = [
+    arrays: list[Any] = [
         wp.array(a.astype(np.float32), dtype=wp.vec3, device="cpu")
         for a in (vertices[wanted], normals[wanted], sphere)
     ]

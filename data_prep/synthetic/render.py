@@ -1,13 +1,16 @@
-"""Pictures of a synthetic person: one call a frame, a pure function of identity, scene, unit weights and pose."""
+"""Pictures of a synthetic person: one call a frame, a pure function of identity, scene, unit weights and
+pose.
+"""
 
 import zlib
 from typing import Any
 
 import numpy as np
-from data_prep.synthetic.device import get_device, wp
 
-from data_prep.synthetic.appearance import bake, fold_weights, linear, step
+from data_prep.synthetic.appearance import bake
 from data_prep.synthetic.backdrop import paint_backdrop
+from data_prep.synthetic.clothes import NECKLINES, dress
+from data_prep.synthetic.device import get_device, wp
 from data_prep.synthetic.hair import build_hair
 from data_prep.synthetic.head import Head, gaze_rotation, rotation_matrices, rotation_matrix, to_template_axes
 from data_prep.synthetic.identity import Identity
@@ -26,17 +29,12 @@ from data_prep.synthetic.occlusion import ambient_occlusion
 from data_prep.synthetic.resolve import Surface, resolve
 from data_prep.synthetic.scene import Scene
 from data_prep.synthetic.shading import Lights, Look
+from data_prep.synthetic.texture import linear
+from data_prep.synthetic.wrinkles import fold_weights
 from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.errors import UserError
 
 SHADOW_SIDE, SHADOW_REACH = 256, 2.6
-NECKLINES = {
-    "crew": (5.72, 0.10, 0.6, 0.25),
-    "vee": (5.70, 0.75, 0.45, 0.25),
-    "high": (6.02, 0.0, 0.5, 0.18),
-    "scoop": (5.55, 0.35, 0.7, 0.3),
-    "shirt": (5.88, 0.45, 0.22, 0.25),
-}
 
 
 class Renderer:
@@ -60,8 +58,8 @@ class Renderer:
     def frame(self, weights: np.ndarray, rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:
         """One picture, uint8 (size, size, 3) RGB.
 
-        `weights` (51,) in ARKIT_NAMES order, `rotation` (3,) of the head, radians in image axes (x right, y down,
-        z away), `translation` (2,) of the person in the frame, half widths (right, down).
+        `weights` (51,) in ARKIT_NAMES order, `rotation` (3,) of the head, radians in image axes (x right, y
+        down, z away), `translation` (2,) of the person in the frame, half widths (right, down).
         """
         weights = np.ascontiguousarray(weights, np.float32)
         rotation = np.asarray(rotation, np.float32)
@@ -125,7 +123,7 @@ class Renderer:
         triangles = np.concatenate([head.triangles, hair.triangles + own]).astype(np.int32)
         parts = np.concatenate([head.parts, hair.parts]).astype(np.int32)
         self._triangles, self._parts = self._array(triangles, int), self._array(parts, int)
-        rest = self._dress(rest, own)
+        rest[:own] = dress(head.rest, head.template.vertices, self.scene.neckline)
         self._rest = self._array(rest, wp.vec3)
         moved = np.abs(head.basis).max(2) > 1e-5
         vertex, unit = np.nonzero(moved.T)
@@ -177,21 +175,6 @@ class Renderer:
         surface.uv = self._array(np.concatenate([np.pad(template.lash, ((0, 0), (0, 1))), hair.uv]), wp.vec3)
         surface.shadow_map, surface.shadow_side = self._shadow, SHADOW_SIDE
         self._surface = surface
-
-    def _dress(self, rest: np.ndarray, own: int) -> np.ndarray:
-        """Push the skin below the neckline out by the cloth's thickness."""
-        place = self.head.template.vertices
-        line, dip, width, back = NECKLINES[self.scene.neckline]
-        outward = np.maximum(np.hypot(place[:, 0], place[:, 2] - 0.2) - 0.5, 0)
-        front = step(0.25, 0.6, place[:, 2])
-        dip = dip * np.maximum(0, 1 - np.abs(place[:, 0]) / width) * front
-        edge = line + 0.75 * outward * (1 - 0.8 * front) - dip + back * (1 - front)
-        inside = np.clip((edge + 0.03 - place[:, 1]) / 0.2, 0, 1)[:, None]
-        flat = np.stack([place[:, 0], 0.2 * (place[:, 1] - 5.2), place[:, 2] - 0.2], 1)
-        away = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
-        dressed = rest.copy()
-        dressed[:own] += (inside * 0.05 * away + inside * np.array([0, 0.02, 0])).astype(np.float32)
-        return dressed
 
     def _load_looks(self) -> None:
         identity, scene = self.identity, self.scene

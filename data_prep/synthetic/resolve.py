@@ -1,18 +1,13 @@
-"""The Warp kernel that turns the z-buffer's samples into pixels: one shade per distinct surface in a pixel."""
+# Warp reads annotations as its own types.
+# mypy: ignore-errors
+# ruff: noqa: UP018, RUF046
+"""The Warp kernel that turns the z-buffer's samples into pixels: one shade per distinct surface in a
+pixel.
+"""
 
 from data_prep.synthetic.device import wp
-
-from data_prep.synthetic.shading import (
-    Lights,
-    Look,
-    hash_noise,
-    shade_eye,
-    shade_hair,
-    shade_lash,
-    shade_mouth,
-    shade_skin,
-    shadow,
-)
+from data_prep.synthetic.shading import Lights, Look, hash_noise, shadow
+from data_prep.synthetic.surfaces import shade_eye, shade_hair, shade_lash, shade_mouth, shade_skin
 
 wp.set_module_options({"enable_backward": False, "fast_math": True})
 

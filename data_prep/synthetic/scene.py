@@ -13,12 +13,13 @@ NECKLINES = ("crew", "vee", "high", "scoop", "shirt")
 
 @dataclass(frozen=True)
 class Scene:
-    """One recording's surroundings. Directions point from the face to the light, in view axes (x right, y up,
-    z towards the camera); light colours are linear RGB.
+    """One recording's surroundings. Directions point from the face to the light, in view axes (x right, y
+    up, z towards the camera); light colours are linear RGB.
 
-    `distance` of the camera from the head's centre in dm; `half_width` of the frame at that distance in dm; `centre`
-    of the head in the frame in half widths (right, down); `turn` of the camera around the person (yaw, pitch) in
-    radians; `exposure` a factor; `grain` the standard deviation of sensor noise in 8-bit steps; `cloth` sRGB.
+    `distance` of the camera from the head's centre in dm; `half_width` of the frame at that distance in dm;
+    `centre` of the head in the frame in half widths (right, down); `turn` of the camera around the person
+    (yaw, pitch) in radians; `exposure` a factor; `grain` the standard deviation of sensor noise in 8-bit
+    steps; `cloth` sRGB.
     """
 
     key_direction: Triple
@@ -47,8 +48,9 @@ class Scene:
 
 
 def draw_scene(rng: np.random.Generator) -> Scene:
-    """Draw a scene: a key light from either side (three quarters of them soft and frontal), a fill, a rim, sky and
-    ground light; a portrait lens at 0.6 to 1.5 m; head and shoulders in the frame."""
+    """Draw a scene: a key light from either side (three quarters of them soft and frontal), a fill, a rim,
+    sky and ground light; a portrait lens at 0.6 to 1.5 m; head and shoulders in the frame.
+    """
     side = rng.choice([-1.0, 1.0])
     azimuth = side * rng.uniform(0.15, 1.05)
     warmth = rng.normal(0, 0.5)

