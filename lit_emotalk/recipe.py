@@ -2,6 +2,7 @@
 
     out: outputs/demo            # state in OUT/.recipe, times and memory in OUT/summary.json under "steps"
     packages: [torch, lightning] # their versions are part of every fingerprint
+    summary: {table: ${out}/table.json}  # JSON files to gather in the summary, under these keys
     steps:
       - name: prepare            # unique
         command: python -m data_prep.mead --input ${out}/corpus --output ${out}/shards
@@ -143,6 +144,9 @@ class Runner:
             "peak_memory_bytes": known["peak_memory_bytes"],
             "skipped": skipped,
         }
+        for key, file in self.recipe.summary.items():
+            if file.is_file():
+                summary[key] = _read_json(file)
         write_text(path, json.dumps(summary, indent=1) + "\n")
 
 

@@ -3,7 +3,7 @@
 import importlib.metadata
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.files import sha256_file, sha256_text, write_text
 
 IGNORED_PARTS = ("__pycache__",)
+KEYS = ("out", "packages", "steps", "summary", "variables")
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe: its name (the file's), the directory of its state and summary, and its steps in order."""
+    """A recipe: its name (the file's), the directory of its state and summary, and its steps in order.
+
+    `summary` maps keys of the summary to JSON files that the steps make.
+    """
 
     name: str
     out: Path
     packages: tuple[str, ...]
     steps: tuple[Step, ...]
+    summary: dict[str, Path] = field(default_factory=dict)
 
     def step(self, name: str) -> Step:
         """The step called `name`; raises UserError listing the steps."""
@@ -68,11 +73,12 @@ def load_recipe(path: Path) -> Recipe:
         raise UserError(f"{path} is not a readable recipe: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict) or not isinstance(content.get("steps"), list) or "out" not in content:
         raise UserError(f"{path} needs the keys 'out' and 'steps' (a list)")
-    unknown = sorted(set(content) - {"out", "packages", "steps", "variables"})
+    unknown = sorted(set(content) - set(KEYS))
     if unknown:
-        raise UserError(
-            f"{path} has unknown keys: {', '.join(unknown)}; known: out, packages, steps, variables"
-        )
+        raise UserError(f"{path} has unknown keys: {', '.join(unknown)}; known: {', '.join(KEYS)}")
+    summary = content.get("summary", {})
+    if not isinstance(summary, dict) or "steps" in summary:
+        raise UserError(f"{path}: 'summary' must map names (not 'steps') to JSON files")
     steps = tuple(_step(values, path) for values in content["steps"])
     names = [step.name for step in steps]
     for index, step in enumerate(steps):
@@ -83,11 +89,17 @@ def load_recipe(path: Path) -> Recipe:
             raise UserError(f"{path}: step {step.name} needs {late[0]}, which does not come before it")
     for package in content.get("packages", ()):
         _version(package)
-    return Recipe(path.stem, Path(content["out"]), tuple(content.get("packages", ())), steps)
+    return Recipe(
+        path.stem,
+        Path(content["out"]),
+        tuple(content.get("packages", ())),
+        steps,
+        {str(key): Path(file) for key, file in summary.items()},
+    )
 
 
 def _step(values: Any, path: Path) -> Step:
-    known = [field.name for field in fields(Step)]
+    known = [each.name for each in fields(Step)]
     if not isinstance(values, dict) or not {"name", "command"} <= set(values):
         raise UserError(f"{path}: every step needs a name and a command")
     unknown = sorted(set(values) - set(known))

@@ -7,6 +7,8 @@ the formats.
 import argparse
 from pathlib import Path
 
+from lit_emotalk.errors import UserError
+
 
 def main(argv: list[str]) -> None:
     """Run the command: print a table's Markdown and write it as Markdown, CSV, LaTeX and JSON; UserError for
@@ -16,12 +18,20 @@ def main(argv: list[str]) -> None:
     )
     parser.add_argument("--spec", type=Path, nargs="+", required=True, help="experiments/tables/*.yaml")
     parser.add_argument("--results", type=Path, nargs="+", help="results.jsonl files instead of the spec's")
-    parser.add_argument("--output", type=Path, required=True, help="folder for NAME.md, .csv, .tex and .json")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        help="folder for NAME.md, .csv, .tex and .json; or one .md file, the others beside it",
+    )
     args = parser.parse_args(argv)
+    named = args.output.suffix == ".md"
+    if named and len(args.spec) > 1:
+        raise UserError("several specs need a folder as --output, not one .md file")
     from lit_emotalk.tables.build import build
     from lit_emotalk.tables.spec import read_spec
     from lit_emotalk.tables.write import write
 
     for path in args.spec:
         table = build(read_spec(path), args.results)
-        print(write(table, args.output / path.stem))
+        print(write(table, args.output.with_suffix("") if named else args.output / path.stem))
