@@ -8,31 +8,34 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lit_emotalk.coefficients import POSE_SIZE
-from lit_emotalk.data.decode import frames_of, read_array
+from lit_emotalk.coefficients import ARKIT, POSE_SIZE
+from lit_emotalk.data.decode import decode_jpg, frames_of, read_array
 from lit_emotalk.data.index import SampleError
 from lit_emotalk.emotions import intensity_of
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.settings import Condition
 from lit_emotalk.evaluate.shards import LoadedClip, ShardClip
-from lit_emotalk.pipeline import Emotion, Portrait, TalkingFace
+from lit_emotalk.pipeline import Emotion, Portrait, TalkingFace, to_tensor
 from lit_emotalk.prompts import WORDS
+from lit_emotalk.schema import MEL_PER_FRAME
+
+PICTURE_SIZE = 224
 
 
 class Generator:
-    """Our three networks, and the emotion code of a clip under each condition (our choice of protocol).
+    """Our three networks, and the emotion of a clip under each condition (our choice of protocol).
 
-    text: "a person talking with a WORD expression", WORD the clip's label. image: the coefficients, read
-    without a resting shape, of the key frame of another clip of that emotion, of another speaker where there
-    is one. audio: the clip's own sound. none: the label neutral, whatever the clip's emotion. The intensity
-    is the clip's level's.
+    text: "a person talking with a WORD expression", WORD the clip's label. image: the key frame of another
+    clip of that emotion, of another speaker where there is one, read as a single picture. audio: the clip's
+    own sound. none: no emotion is asked for (the EAC's null code). The intensity is the clip's level's.
     """
 
     def __init__(self, models: Path, device: str) -> None:
         self.face = TalkingFace.load(models, device)
 
-    def code(self, clip: ShardClip, condition: Condition, mel: np.ndarray) -> Tensor:
-        """The emotion code (D,). Raises UserError where the clip has no label, or no other clip shows its
+    @torch.inference_mode()
+    def code(self, clip: ShardClip, condition: Condition, mel: np.ndarray) -> Tensor | None:
+        """The emotion code (D,), None for none. UserError: the clip has no label, or no other clip shows its
         emotion."""
         emotion = clip.facts["emotion"]
         if condition in ("text", "image") and not emotion:
@@ -40,37 +43,42 @@ class Generator:
         if condition == "text":
             word = WORDS[emotion][0] if emotion in WORDS else emotion
             return self.face.code(Emotion(text=f"a person talking with a {word} expression"))
-        if condition == "none":
-            return self.face.code(Emotion(label="neutral"))
-        device = self.face.device
-        with torch.inference_mode():
-            if condition == "audio":
-                mask = torch.ones(1, len(mel) // 4, dtype=torch.bool, device=device)
-                return self.face.space.encode_audio(torch.from_numpy(mel)[None].to(device), mask)[0]
-            return self.face.space.encode_units(torch.from_numpy(shown_units(clip))[None].to(device))[0]
+        if condition == "image":
+            return self._shown(clip)
+        if condition == "audio":
+            device = self.face.device
+            mask = torch.ones(1, len(mel) // MEL_PER_FRAME, dtype=torch.bool, device=device)
+            return self.face.space.encode_audio(torch.from_numpy(mel)[None].to(device), mask)[0]
+        return None
+
+    def _shown(self, clip: ShardClip) -> Tensor:
+        other, space, device = clip.other, self.face.space, self.face.device
+        if other is None:
+            raise UserError(f"no other clip shows the emotion of {clip.key}")
+        try:
+            if space.config.image == "open_clip":
+                return space.encode_image(to_tensor(decode_jpg(other, "jpg", PICTURE_SIZE), device))[0]
+            single = read_array(other, "single.npy", (frames_of(other), ARKIT.expression_size))
+        except SampleError as error:
+            raise UserError(str(error)) from error
+        units = torch.from_numpy(single[int(other.record["key_frame"])])
+        return space.encode_units(units[None].to(device))[0]
 
     def frames(self, clip: ShardClip, loaded: LoadedClip, condition: Condition) -> np.ndarray:
         """The video (T, S, S, 3) uint8 under `condition`; of the true frames and coefficients only the first
         and every frame's pose are used."""
         level = clip.facts["level"]
         intensity = 1.0 if level is None else intensity_of(level)
-        portrait = Portrait(loaded.frames[0], loaded.coefficients[0])
         code = self.code(clip, condition, loaded.mel)
-        pose = loaded.coefficients[:, -POSE_SIZE:]
-        return np.stack(list(self.face.generate(portrait, loaded.mel, code, intensity, pose)))
-
-
-def shown_units(clip: ShardClip) -> np.ndarray:
-    """Coefficients (51,) of the key frame of the clip that shows the emotion; UserError where there is
-    none."""
-    other = clip.other
-    if other is None:
-        raise UserError(f"no other clip shows the emotion of {clip.key}")
-    try:
-        single = read_array(other, "single.npy", (frames_of(other), 51))
-    except SampleError as error:
-        raise UserError(str(error)) from error
-    return single[int(other.record["key_frame"])]
+        if code is None:
+            mel = torch.from_numpy(loaded.mel)[None].to(self.face.device)
+            strength = torch.tensor([intensity], device=self.face.device)
+            expression = self.face.eac.predict(mel, None, strength)[0].cpu().numpy()
+        else:
+            expression = self.face.expression(loaded.mel, code, intensity)
+        driving = np.concatenate([expression, loaded.coefficients[:, -POSE_SIZE:]], 1)
+        portrait = Portrait(loaded.frames[0], loaded.coefficients[0])
+        return np.stack(list(self.face.render(portrait, driving)))
 
 
 @lru_cache(maxsize=1)

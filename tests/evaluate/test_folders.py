@@ -91,7 +91,7 @@ def test_a_second_run_adds_only_what_is_missing(make_folder, moving_face, tmp_pa
     assert "1 rows added, 0 failed, 1 were there" in capsys.readouterr().out
     assert len(rows) == 2
     assert all(json.loads(line) for line in output.read_text().splitlines())
-    with pytest.raises(UserError, match="another protocol .stride"):
+    with pytest.raises(UserError, match=r"another protocol \(stride"):
         main([*map(str, arguments), "--stride", "2"])
     header = json.loads(output.read_text().splitlines()[0])
     output.write_text(json.dumps(header | {"schema": 0}) + "\n")
