@@ -153,7 +153,7 @@ class EACStage(Stage):
         samples = torch.arange(len(emotion), device=self.device)
         swap = torch.rand(len(emotion), device=self.device) < draw.swap
         source = torch.where(swap, another_of_its_kind(emotion), samples)
-        frequency = torch.tensor([getattr(draw, name) for name in MODALITIES], device=self.device)
+        frequency = torch.tensor([float(getattr(draw, name)) for name in MODALITIES], device=self.device)
         chosen = torch.multinomial(frequency, len(emotion), replacement=True)
         codes = torch.zeros(len(emotion), self.space.dim, device=self.device)
         for number, modality in enumerate(MODALITIES):

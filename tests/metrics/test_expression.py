@@ -1,0 +1,114 @@
+"""Errors of expressions, mean faces and zero-shot figures against plain loops."""
+
+import numpy as np
+import pytest
+import torch
+
+from lit_emotalk.coefficients import ARKIT
+from lit_emotalk.metrics.expression import HEARD, MOVING, ExpressionError, MeanFaces, correlation
+from lit_emotalk.metrics.zero_shot import ZeroShot, average_recall, retrieval, zero_shot
+
+
+def clips() -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    generator = torch.Generator().manual_seed(0)
+    made = []
+    for frames in (12, 20):
+        true = torch.rand(frames, 51, generator=generator)
+        true[:, HEARD[3]] = 0.4
+        made.append((torch.rand(frames, 51, generator=generator), true, torch.rand(51, generator=generator)))
+    return made
+
+
+def test_errors_are_means_over_frames_of_the_moving_units():
+    metric = ExpressionError()
+    for made, true, base in clips():
+        metric.update(made, true, base)
+    found = metric.compute()
+    made, true = (np.concatenate([clip[i].numpy() for clip in clips()]) for i in (0, 1))
+    base = np.concatenate([np.broadcast_to(b.numpy(), t.shape) for _, t, b in clips()])
+    moving = [i for i in HEARD if true[:, i].std() >= MOVING]
+    assert HEARD[3] not in moving and len(moving) == len(HEARD) - 1
+    error, baseline = (np.abs(x - true)[:, moving].mean() for x in (made, base))
+    assert float(found["error"]) == pytest.approx(error, rel=1e-5)
+    assert float(found["baseline_error"]) == pytest.approx(baseline, rel=1e-5)
+    assert float(found["gain"]) == pytest.approx(1 - error / baseline, rel=1e-4)
+    assert float(found["error_all"]) == pytest.approx(np.abs(made - true).mean(), rel=1e-5)
+
+
+def test_the_truth_itself_is_perfect_and_a_still_face_follows_nothing():
+    perfect, still = ExpressionError(), ExpressionError()
+    for _, true, base in clips():
+        perfect.update(true, true, base)
+        still.update(base.expand_as(true), true, base)
+    found = perfect.compute()
+    assert float(found["error"]) == float(found["lips"]) == float(found["velocity"]) == 0.0
+    assert float(found["opening"]) == pytest.approx(1.0, abs=1e-4) and float(found["gain"]) == 1.0
+    assert float(still.compute()["opening"]) == pytest.approx(0.0, abs=1e-3)
+    assert float(still.compute()["gain"]) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_without_a_baseline_nothing_is_compared():
+    metric = ExpressionError()
+    assert metric.compute() == {}
+    made, true, _ = clips()[0]
+    metric.update(made, true)
+    assert "gain" not in metric.compute()
+
+
+def test_lids_and_gaze_are_not_heard():
+    assert not set(HEARD) & set(ARKIT.columns("eyeBlink", "eyeLook"))
+    assert set(HEARD) | set(ARKIT.columns("eyeBlink", "eyeLook")) == set(range(51))
+
+
+def test_correlation_equals_numpys():
+    first, second = torch.rand(2, 30, generator=torch.Generator().manual_seed(1))
+    expected = np.corrcoef(first.numpy(), second.numpy())[0, 1]
+    assert float(correlation(first, second)) == pytest.approx(expected, abs=1e-6)
+    assert float(correlation(first, torch.ones(30))) == 0.0
+
+
+def test_mean_faces_fall_back_from_level_to_emotion_to_all():
+    faces = MeanFaces(3, 3)
+    emotion, intensity = torch.tensor([0, 0, 1]), torch.tensor([1 / 3, 1.0, 1.0])
+    assert faces.faces(emotion, intensity) is None
+    expression = torch.stack([torch.full((4, 51), value) for value in (0.2, 0.6, 0.9)])
+    mask = torch.tensor([[True] * 4, [True, True, False, False], [True] * 4])
+    expression[1, 2:] = 7.0
+    faces.update(expression, mask, emotion, intensity)
+    asked = torch.tensor([0, 0, 0, 1, 2, -1])
+    levels = torch.tensor([1 / 3, 1.0, 2 / 3, 1 / 3, 1.0, 1.0])
+    found = faces.faces(asked, levels)
+    assert found is not None
+    of_emotion, of_all = (4 * 0.2 + 2 * 0.6) / 6, (4 * 0.2 + 2 * 0.6 + 4 * 0.9) / 10
+    expected = [0.2, 0.6, of_emotion, 0.9, of_all, of_all]
+    assert found[:, 0].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_average_recall_weighs_classes_equally():
+    true, predicted = torch.tensor([0, 0, 0, 4]), torch.tensor([0, 0, 1, 4])
+    assert float(average_recall(predicted, true)) == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_only_present_emotions_are_candidates():
+    prototypes = torch.eye(4)
+    codes = torch.tensor([[0.9, 1.0, 0.1, 0.0], [0.0, 0.2, 0.8, 1.0]])
+    assert zero_shot(codes, torch.tensor([0, 2]), prototypes).tolist() == [0, 2]
+
+
+def test_retrieval_never_finds_the_clip_itself():
+    codes = torch.eye(4)[[0, 0, 1, 2]]
+    emotion = torch.tensor([0, 0, 1, 0])
+    assert float(retrieval(codes, codes, emotion)) == pytest.approx(3 / 4)
+
+
+def test_zero_shot_skips_unknown_emotions_and_missing_pictures():
+    metric, prototypes = ZeroShot(4, 4), torch.eye(4)
+    metric.update(torch.eye(4), None, torch.tensor([0, 1, -1, 2]), prototypes)
+    found = metric.compute()
+    assert set(found) == {"audio_text"} and float(found["audio_text"]) == pytest.approx(2 / 3)
+    metric.reset()
+    metric.update(torch.eye(4), torch.eye(4), torch.tensor([0, 1, 2, 3]), prototypes)
+    assert set(metric.compute()) == {"audio_text", "image_text", "audio_image"}
+    empty = ZeroShot(4, 4)
+    empty.update(torch.eye(4), None, torch.full((4,), -1), prototypes)
+    assert empty.compute() == {}

@@ -1,0 +1,176 @@
+"""Stage align: it learns from tiny shards, resumes exactly, and takes batches that lack something."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from lit_emotalk.emotions import EMOTIONS
+from lit_emotalk.errors import UserError
+from lit_emotalk.export import load_export
+from lit_emotalk.models.audio_encoder import AudioEncoderConfig
+from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
+from lit_emotalk.stages.align import AlignStage
+from lit_emotalk.stages.augment import (
+    FaceAugment,
+    SoundAugment,
+    augment_face,
+    augment_sound,
+    draw_frames,
+    mirror_columns,
+)
+from tests.stages import runs
+from tests.stages.small_align import align_config
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quiet() -> Iterator[None]:
+    """No W&B files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WANDB_MODE", "disabled")
+        yield
+
+
+def column(run: Path, name: str) -> list[float]:
+    """The values of a column of a run's metrics.csv."""
+    with open(run / "metrics.csv", newline="") as handle:
+        return [float(row[name]) for row in csv.DictReader(handle) if row.get(name)]
+
+
+def test_it_learns_and_reports(align_run):
+    losses = column(align_run, "train/units_text")
+    assert min(losses[-3:]) < losses[0] - 0.1
+    assert column(align_run, "val/image_text")[-1] == 1.0
+    assert column(align_run, "val/held_out_words")[-1] >= 0.85
+    assert 0 <= column(align_run, "val/audio_text")[-1] <= 1
+    space = load_export(align_run / "export", "align")
+    assert isinstance(space, EmotionSpace) and space.fitted
+
+
+class Stopped(Exception):
+    """Stands for whatever ends a process."""
+
+
+def test_interrupted_and_resumed_equals_uninterrupted(align_run, tiny_shards, tmp_path, monkeypatch):
+    path = runs.write_config(tmp_path / "align.yaml", align_config(tiny_shards, tmp_path, 3))
+    step = AlignStage.training_step
+
+    def stop(self: AlignStage, batch: dict, batch_idx: int) -> torch.Tensor:
+        if self.batches_done == 27:
+            raise Stopped
+        return step(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(AlignStage, "training_step", stop)
+        runs.fit(path)
+    runs.fit(path)
+    resumed = runs.exported(tmp_path / "align" / "default")
+    for name, value in runs.exported(align_run).items():
+        assert torch.equal(value, resumed[name]), name
+
+
+@pytest.fixture
+def stage() -> AlignStage:
+    torch.manual_seed(0)
+    audio = AudioEncoderConfig(layers=1, heads=2, width=16)
+    stage = AlignStage(EmotionSpaceConfig(dim=16, prompts=4, units_width=16, audio=audio))
+    stage.network.bank.copy_(torch.nn.functional.normalize(torch.randn_like(stage.network.bank), dim=-1))
+    return stage
+
+
+def batch(size: int = 6, frames: int = 20) -> dict:
+    generator = torch.Generator().manual_seed(0)
+    return {
+        "mel": torch.randn(size, 4 * frames, 80, generator=generator) - 5,
+        "mask": torch.ones(size, frames, dtype=torch.bool),
+        "emotion": torch.tensor([0, 2, 2, -1, 4, -1])[:size],
+        "single": torch.rand(size, frames, 51, generator=generator),
+        "coeffs": torch.rand(size, frames, 57, generator=generator),
+        "key_frame": torch.full((size,), 10),
+    }
+
+
+def test_unknown_emotions_join_sound_and_face_only(stage):
+    known, unknown = batch(), batch()
+    unknown["emotion"] = torch.full_like(unknown["emotion"], -1)
+    losses = stage.losses(unknown)
+    assert losses["audio_text"].item() == losses["units_text"].item() == 0.0
+    assert losses["audio_units"].item() > 0
+    assert all(value.item() > 0 for value in stage.losses(known).values())
+
+
+def test_sound_alone_trains_the_audio_encoder(stage):
+    sound = {name: value for name, value in batch().items() if name in ("mel", "mask", "emotion")}
+    losses = stage.losses(sound)
+    assert set(losses) == {"audio_text"}
+    losses["audio_text"].backward()
+    assert stage.network.audio.cls.grad is not None and stage.network.units.layers[0].weight.grad is None
+
+
+def test_open_clip_pictures_must_be_in_the_batch():
+    config = EmotionSpaceConfig(image="open_clip", prompts=4)
+    stage = AlignStage(config)
+    stage.network.bank.normal_()
+    with pytest.raises(UserError, match="image_size"):
+        stage.losses(batch())
+
+
+def test_texts_are_drawn_from_the_emotions_own_prompts(stage):
+    emotion = torch.tensor([EMOTIONS.index("sad")] * 40)
+    drawn = stage.draw_texts(emotion)
+    own = stage.network.bank[emotion[0]]
+    assert all(any(torch.equal(code, prompt) for prompt in own) for code in drawn)
+    assert len({tuple(code.tolist()) for code in drawn}) > 1
+
+
+def test_sound_without_changes_stays_as_it_is():
+    mel, mask = batch()["mel"], batch()["mask"]
+    plain = SoundAugment(gain=0, noise=0, bands=0, speed=0, crop=0, masks=0)
+    changed, kept = augment_sound(mel, mask, plain)
+    assert_close(changed, mel)
+    assert torch.equal(kept, mask)
+
+
+def test_each_change_of_sound_does_what_it_says():
+    torch.manual_seed(0)
+    mel, mask = batch()["mel"], batch()["mask"]
+    mask[0, 15:] = False
+    none = {"gain": 0.0, "noise": 0.0, "bands": 0.0, "speed": 0.0, "crop": 0.0, "masks": 0}
+    louder, _ = augment_sound(mel, mask, SoundAugment(**{**none, "gain": 5.0}))
+    offsets = (louder - mel).flatten(1)
+    assert_close(offsets, offsets[:, :1].expand_as(offsets), rtol=0, atol=1e-5)
+    assert offsets[:, 0].std() > 0.1
+    noisy, _ = augment_sound(torch.full_like(mel, -11.5), mask, SoundAugment(**{**none, "noise": 4.0}))
+    assert (noisy > -11.5).all()
+    ramp = torch.arange(80.0).expand_as(mel)
+    moved, _ = augment_sound(ramp, mask, SoundAugment(**{**none, "bands": 3.0}))
+    shift = (moved - ramp)[:, 0, 20:60]
+    assert_close(shift, shift[:, :1].expand_as(shift), rtol=0, atol=1e-4)
+    assert shift.abs().max() <= 3
+    _, cropped = augment_sound(mel, mask, SoundAugment(**{**none, "crop": 0.5}))
+    assert not (cropped & ~mask).any() and (cropped.sum(1) >= 0.5 * mask.sum(1) - 1).all()
+    quick, kept = augment_sound(mel, mask, SoundAugment(**{**none, "speed": 0.2}))
+    assert quick.shape[1] == 4 * kept.shape[1]
+
+
+def test_mirroring_twice_changes_nothing_and_keeps_the_middle():
+    columns = mirror_columns()
+    assert [columns[i] for i in columns] == list(range(51)) and columns != list(range(51))
+    torch.manual_seed(0)
+    face = torch.rand(64, 51)
+    assert_close(augment_face(face, FaceAugment(gain=0, noise=0, mirror=False)), face)
+    swapped = augment_face(face, FaceAugment(gain=0, noise=0))
+    mirrored = (swapped == face[:, columns]).all(1)
+    assert (mirrored | (swapped == face).all(1)).all() and 10 < mirrored.sum() < 54
+
+
+def test_frames_are_drawn_near_the_key_frame_and_inside_the_clip():
+    frames = torch.arange(30.0)[None, :, None].expand(500, 30, 1)
+    mask = torch.ones(500, 30, dtype=torch.bool)
+    mask[:, 20:] = False
+    torch.manual_seed(0)
+    drawn = draw_frames(frames, mask, torch.full((500,), 15), 3.0)[:, 0]
+    assert drawn.max() <= 19 and 13 < drawn.mean() < 16 and drawn.std() > 1

@@ -1,0 +1,169 @@
+"""Stage eac: it learns from tiny shards, draws its codes as told, and is compared with mean faces."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from lit_emotalk.coefficients import ARKIT
+from lit_emotalk.emotions import EMOTIONS
+from lit_emotalk.errors import UserError
+from lit_emotalk.export import load_export
+from lit_emotalk.models.eac import EAC, EACConfig
+from lit_emotalk.stages.eac import MODALITIES, CodeDraw, EACStage, another_of_its_kind
+from tests.stages import runs
+
+SMALL = {"layers": 2, "heads": 2, "width": 64, "dropout": 0.0}
+
+
+def eac_config(shards: Path, folder: Path, space: Path) -> dict[str, Any]:
+    """A small EAC on tiny shards."""
+    content = runs.config(shards, folder, data={"batch_size": 8, "steps_per_epoch": 30, "frames": 30})
+    arguments = {"emotion_space": str(space), "network": SMALL, "learning_rate": 5e-3, "warmup": 4}
+    content["model"] = {"class_path": "lit_emotalk.stages.EACStage", "init_args": arguments}
+    content["trainer"]["max_epochs"] = 3
+    return content
+
+
+@pytest.fixture(scope="module")
+def run(tiny_shards, align_run, tmp_path_factory) -> Path:
+    """The run directory of a small EAC trained through the command line."""
+    folder = tmp_path_factory.mktemp("eac")
+    runs.fit(runs.write_config(folder / "eac.yaml", eac_config(tiny_shards, folder, align_run / "export")))
+    return folder / "eac" / "default"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quiet() -> Iterator[None]:
+    """No W&B files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WANDB_MODE", "disabled")
+        yield
+
+
+def column(run: Path, name: str) -> list[float]:
+    """The values of a column of a run's metrics.csv."""
+    with open(run / "metrics.csv", newline="") as handle:
+        return [float(row[name]) for row in csv.DictReader(handle) if row.get(name)]
+
+
+def test_it_follows_the_jaw_of_an_unseen_speaker(run):
+    opening = column(run, "val/text_opening")
+    assert opening[-1] > 0.6
+    assert column(run, "val/text_lips")[-1] < column(run, "val/text_baseline_lips")[-1]
+    errors = column(run, "train/coefficients")
+    assert min(errors[-3:]) < 0.6 * errors[0]
+
+
+def test_every_modality_is_validated_beside_the_mean_face(run):
+    for modality in MODALITIES:
+        for name in ("error", "error_all", "gain", "opening", "lips", "baseline_error"):
+            assert column(run, f"val/{modality}_{name}")
+    baselines = {column(run, f"val/{modality}_baseline_error")[-1] for modality in MODALITIES}
+    assert len(baselines) == 1
+
+
+def test_the_export_takes_its_code_width_from_the_space(run, align_run):
+    eac = load_export(run / "export", "eac")
+    assert isinstance(eac, EAC)
+    assert eac.config == EACConfig(code_dim=32, **SMALL)
+
+
+def test_a_checkpoint_holds_no_emotion_space(run):
+    state = torch.load(run / "checkpoints" / "last.ckpt", weights_only=False)["state_dict"]
+    assert not any(("units" in name and "unit_weights" not in name) or "audio" in name for name in state)
+    assert "mean_faces.sums" in state
+
+
+@pytest.fixture
+def stage(align_run) -> EACStage:
+    torch.manual_seed(0)
+    return EACStage(align_run / "export", EACConfig(layers=1, heads=2, width=16, dropout=0.0))
+
+
+def batch(frames: int = 20) -> dict[str, Any]:
+    generator = torch.Generator().manual_seed(0)
+    size = 4
+    return {
+        "mel": torch.randn(size, 4 * frames, 80, generator=generator) - 5,
+        "mask": torch.ones(size, frames, dtype=torch.bool),
+        "closed": torch.zeros(size, frames, dtype=torch.bool),
+        "emotion": torch.tensor([2, 2, 4, -1]),
+        "label": ["happy", "happy", "angry", "sadly angry"],
+        "intensity": torch.tensor([1 / 3, 1.0, 1.0, 1.0]),
+        "single": torch.rand(size, frames, 51, generator=generator),
+        "coeffs": torch.rand(size, frames, 57, generator=generator),
+        "key_frame": torch.full((size,), 10),
+        "key_single": torch.rand(size, 51, generator=generator),
+    }
+
+
+def test_codes_come_from_the_modalities_asked_for(stage):
+    data, space = batch(), stage.space
+    stage.codes = CodeDraw(text=0, image=0, audio=1, dropout=0, swap=0)
+    codes, drop = stage.draw_codes(data)
+    assert_close(codes, space.encode_audio(data["mel"], data["mask"]))
+    assert not drop.any()
+    stage.codes = CodeDraw(text=1, image=0, audio=0, dropout=0, swap=0)
+    codes, drop = stage.draw_codes(data)
+    bank = space.bank[EMOTIONS.index("happy")]
+    assert any(torch.equal(codes[0], prompt) for prompt in bank)
+    assert drop.tolist() == [False, False, False, True]
+    stage.codes = replace(stage.codes, dropout=1.0)
+    assert stage.draw_codes(data)[1].all()
+
+
+def test_codes_may_come_from_another_clip_of_the_emotion_only(stage):
+    data = batch()
+    stage.codes = CodeDraw(text=0, image=0, audio=1, dropout=0, swap=1.0)
+    own = stage.space.encode_audio(data["mel"], data["mask"])
+    seen = set()
+    for _ in range(20):
+        codes, _ = stage.draw_codes(data)
+        assert_close(codes[2:], own[2:])
+        seen.add(bool(torch.allclose(codes[0], own[1], atol=1e-6)))
+    assert seen == {True, False}
+    assert set(another_of_its_kind(torch.tensor([-1, -1, 3])).tolist()) == {0, 1, 2}
+
+
+def test_validation_codes_of_a_compound_label_lie_between_its_parts(stage):
+    codes = stage.encode(batch(), "text", training=False)
+    space = stage.space
+    assert_close(codes[3], space.encode_label(["sadly angry"])[0])
+    assert_close(codes[0], space.encode_label(["happy"])[0])
+
+
+def test_the_emotion_loss_is_zero_for_the_true_face_and_moves_the_made_one(stage):
+    data = batch()
+    true = data["coeffs"][..., ARKIT.expression]
+    assert float(stage.emotion_distance(true, true, data["mask"])) == pytest.approx(0.0, abs=1e-5)
+    made = torch.rand_like(true).requires_grad_()
+    stage.emotion_distance(made, true, data["mask"]).backward()
+    assert made.grad is not None and made.grad.abs().sum() > 0
+    assert all(p.grad is None for p in stage.space.parameters())
+
+
+def test_nothing_reads_the_padding(stage):
+    data = batch()
+    data["mask"][1, 12:] = False
+    losses = []
+    for filler in (0.0, 0.9):
+        data["coeffs"][1, 12:] = filler
+        data["mel"][1, 48:] = 30 * filler
+        torch.manual_seed(1)
+        losses.append(stage.losses(data))
+    for name, value in losses[0].items():
+        assert_close(value, losses[1][name], rtol=1e-4, atol=1e-5)
+
+
+def test_a_missing_space_and_a_corpus_of_sound_are_named(tmp_path, stage):
+    with pytest.raises(UserError, match="no export of stage 'align'"):
+        EACStage(tmp_path)
+    sound = {name: value for name, value in batch().items() if name in ("mel", "mask", "emotion")}
+    with pytest.raises(UserError, match="sound only"):
+        stage.training_step(sound, 0)
