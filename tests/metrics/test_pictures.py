@@ -12,6 +12,7 @@ from lit_emotalk.metrics.fid import FrechetDistance, frechet_of_features, incept
 from lit_emotalk.metrics.lpips import LPIPS, load_lpips, lpips_distance
 from lit_emotalk.metrics.psnr import CAP_DB, PSNR, psnr
 from lit_emotalk.metrics.ssim import SSIM, ssim
+from lit_emotalk.metrics.temporal import tlpips
 
 
 def pictures(
@@ -132,7 +133,16 @@ def test_lpips_equals_the_package_on_the_same_backbone(tmp_path):
     assert torch.allclose(lpips_distance(network, generated, reference), expected, atol=1e-6)
     metric = LPIPS(network)
     metric.update(generated, reference)
-    assert metric.compute() == pytest.approx(float(expected.mean()), rel=1e-5)
+    assert metric.compute() == pytest.approx(float(expected.detach().mean()), rel=1e-5)
+    steps = [abs(float(package(*pair))) for pair in _neighbours(generated)]
+    true = [abs(float(package(*pair))) for pair in _neighbours(reference)]
+    differences = [abs(one - other) for one, other in zip(steps, true, strict=True)]
+    assert tlpips(network, generated, reference).tolist() == pytest.approx(differences, abs=1e-6)
+
+
+def _neighbours(pictures: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    scaled = pictures.float() / 127.5 - 1
+    return [(scaled[i : i + 1], scaled[i + 1 : i + 2]) for i in range(len(scaled) - 1)]
 
 
 @pytest.mark.slow
