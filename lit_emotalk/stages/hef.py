@@ -28,7 +28,9 @@ class HEFWeights:
     """Weights of the generator's losses (our choice); 0 leaves a loss out.
 
     image: L1 of the result; pyramid: L1 of every level's image; warped: L1 of every level's warped source;
-    perceptual: VGG19 or edges; adversarial; roughness: second differences of the flows.
+    perceptual: VGG19 or edges; adversarial; roughness: second differences of the flows; drawn: the share
+    of the result that is not the warped source, so that it is drawn only where that pays and else stays
+    as sharp as the source.
     """
 
     image: float = 1.0
@@ -37,6 +39,7 @@ class HEFWeights:
     perceptual: float = 1.0
     adversarial: float = 0.1
     roughness: float = 0.01
+    drawn: float = 0.02
 
 
 class HEFStage(Stage):
@@ -166,6 +169,7 @@ class HEFStage(Stage):
         if self.batches_done >= self.warp_batches:
             losses["image"] = weighted_l1(output.images[-1], target, region)
             losses["pyramid"] = pyramid_l1(output.images, targets, regions)
+            losses["drawn"] = 1 - output.masks[-1].float().mean()
             losses["perceptual"] = self.perceptual(output.images[-1], target, region)
             if self.discriminator is not None and self.adversarial:
                 losses["adversarial"] = generator_loss(self.discriminator(output.image))
