@@ -45,6 +45,8 @@ def hairline_distance(place: np.ndarray, identity: Identity) -> np.ndarray:
     hair = identity.hair
     line = HAIRLINE(np.clip(angle, 0, 180)) + hair.line * step(70, 40, angle)
     line = line + hair.recession * np.exp(-(((angle - 34) / 14) ** 2))
+    if hair.style == "fringe":
+        line = line - 0.26 * step(48, 24, angle)
     if hair.style in ("receding", "bald"):
         line = line + (0.16 if hair.style == "receding" else 1.2) * step(80, 35, angle)
     if hair.style == "bald":
@@ -210,7 +212,7 @@ def _strands(identity: Identity, rng: np.random.Generator) -> np.ndarray:
     curl = identity.hair.curl
     wave = 14 * np.sin(rows * 2 * np.pi / 64 + 1.3 * np.sin(columns * 2 * np.pi / 128))
     straight = straight[rows, (columns + (curl * wave).astype(int)) % 512]
-    ring = np.hypot(spectrum_across / 75.0, spectrum_down / 26.0)
+    ring = np.hypot(spectrum_across / 70.0, spectrum_down / 62.0)
     curly = _filtered(rng, np.exp(-(((ring - 1) / 0.45) ** 2)))
     blend = step(0.45, 0.85, np.asarray(curl))
     total = straight / straight.std() * (1 - blend) + curly * blend

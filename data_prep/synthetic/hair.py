@@ -24,7 +24,17 @@ THICKNESS = {
     "buzz": 0.025, "bald": 0.012, "receding": 0.05, "short": 0.10, "crop": 0.14, "swept": 0.17, "curly": 0.24,
     "medium": 0.20, "long": 0.13, "bob": 0.16, "bun": 0.07, "waves": 0.18, "fringe": 0.15, "afro": 0.42,
 }  # fmt: skip
-RAMP = {"long": 0.4, "bob": 0.4, "waves": 0.4, "bun": 0.3, "fringe": 0.3, "medium": 0.3, "short": 0.25}
+RAMP = {
+    "long": 0.4,
+    "bob": 0.4,
+    "waves": 0.4,
+    "bun": 0.3,
+    "fringe": 0.14,
+    "medium": 0.3,
+    "short": 0.25,
+    "afro": 0.35,
+    "curly": 0.3,
+}
 FALL = {"long": 5.2, "bob": 6.25, "waves": 5.55, "fringe": 5.75}
 
 
@@ -132,6 +142,7 @@ def _cap(head: Head) -> HairMesh:
         parting = np.exp(-(((place[..., 0] - 0.18 * hair.side) / 0.05) ** 2)) * step(0.0, 0.6, place[..., 2])
         thick = thick * (1 - (0.0 if hair.style in ("bun", "fringe") else 0.6) * parting)
     rough = 0.10 + 0.35 * hair.curl * (hair.style in ("curly", "afro", "waves", "medium", "crop"))
+    rough = 0.12 if hair.style == "afro" else rough
     thick = thick * (1 + rough * lumps)
     reach = step(-0.02, RAMP.get(hair.style, 0.16), inside)
     height = thick * reach - 0.04 * (1 - reach)
@@ -186,6 +197,8 @@ def _curtain(head: Head) -> HairMesh:
     )
     radius = out + thick * swell + ears + wave * step(0.15, 0.5, down)
     radius = radius + 0.05 * np.sin(13 * azimuth + rng.uniform(0, 6)) * step(0.2, 0.8, down)
+    edge = np.minimum(azimuth - open_angle, 2 * np.pi - open_angle - azimuth)
+    radius = radius * (1 - 0.13 * np.exp(-((edge / 0.25) ** 2)) * step(0.05, 0.2, down))
     points = np.stack([radius * np.sin(azimuth), height + shift, AXIS_Z + radius * np.cos(azimuth)], -1)
     template_place = points.copy()
     template_place[..., 1] = height

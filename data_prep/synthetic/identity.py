@@ -11,6 +11,7 @@ from lit_emotalk.errors import UserError
 HAIR_MEN = ("short", "buzz", "swept", "curly", "receding", "medium", "bald", "crop")
 HAIR_WOMEN = ("long", "bob", "bun", "curly", "waves", "crop", "fringe", "afro")
 BEARDS = ("none", "stubble", "none", "full", "moustache", "none", "goatee", "stubble")
+LEAST_CURL = {"afro": 0.9, "curly": 0.7, "waves": 0.35}
 SKIN_TONES = {
     "african": (0.40, 0.255, 0.18),
     "asian": (0.775, 0.585, 0.455),
@@ -137,7 +138,7 @@ def draw_identity(seed: int, index: int) -> Identity:
         style=style,
         colour=colour,
         volume=float(rng.uniform(0.2, 1.0)),
-        curl=float(np.clip(0.75 * origin[0] + rng.uniform(0, 0.45), 0, 1)),
+        curl=float(np.clip(max(0.75 * origin[0] + rng.uniform(0, 0.45), LEAST_CURL.get(style, 0.0)), 0, 1)),
         grey=grey,
         gloss=float(rng.uniform(0.25, 0.9)),
         line=float(rng.uniform(-0.05, 0.08)),
