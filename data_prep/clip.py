@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from data_prep.pack import Clip, to_pcm
 from data_prep.track import track_video
@@ -131,7 +132,8 @@ def _read_truth(path: Path | None) -> tuple[str | None, list | None]:
 
 @lru_cache(maxsize=1)
 def shared_tracker() -> Tracker:
-    """The tracker, loaded once per process."""
+    """The tracker, once per process; on one thread: any number of workers gives the same bits."""
+    torch.set_num_threads(1)
     return Tracker.load()
 
 

@@ -17,18 +17,20 @@ from typing import Any
 import joblib
 import numpy as np
 
+from data_prep import clip
+from data_prep import track as track_module
 from data_prep.clip import Source, load_clip, load_landmarks, prepare_clip, shared_tracker
-from data_prep.pack import CLIPS_PER_SHARD, Corpus, Entry, pack
-from lit_emotalk import weights
+from data_prep.code_digest import code_digest
+from data_prep.pack import CLIPS_PER_SHARD, JPEG_QUALITY, Corpus, Entry, pack
+from lit_emotalk import audio, video, weights
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.emotions import COMPOUNDS
 from lit_emotalk.errors import UserError
+from lit_emotalk.face import alignment, basis, crop, landmarker, regions, tracker
+from lit_emotalk.face.basis import BASIS_FILE
 from lit_emotalk.face.tracker import TRACKER_FILE
 from lit_emotalk.files import atomic_path, sha256_file, sha256_text, write_text
 from lit_emotalk.progress import track
-
-PREPARE_VERSION = 1
-"""Raised whenever the same source would give another clip."""
 
 WORK = ".work"
 REST_CLIPS = 12
@@ -96,7 +98,8 @@ def _unfit_for_split(source: Source, splits: dict[str, list[str]]) -> str | None
 
 def _prepare_clips(job: Job) -> dict[str, dict[str, Any]]:
     """The state of every clip by key, after preparing those that are not up to date, longest first."""
-    options = sha256_text(json.dumps([PREPARE_VERSION, job.frame_size, ARKIT.name]))
+    code = code_digest(clip, track_module, crop, landmarker, regions, audio, video)
+    options = sha256_text(json.dumps([code, JPEG_QUALITY, job.frame_size, ARKIT.name]))
     states, due = {}, []
     for source in job.sources:
         state = _current_state(job.output, source, options)
@@ -177,15 +180,16 @@ def _read_rests(job: Job, fit: list[Source], states: dict[str, dict[str, Any]]) 
     by_speaker: dict[str, list[Source]] = defaultdict(list)
     for source in fit:
         by_speaker[source.speaker].append(source)
-    tracker = sha256_file(TRACKER_FILE)
+    reader = [
+        sha256_file(TRACKER_FILE),
+        sha256_file(BASIS_FILE),
+        code_digest(tracker, alignment, basis, clip),
+    ]
     made_of, due = {}, []
     for speaker, sources in by_speaker.items():
         chosen = _sample_for_rest(sources)
-        parts = [
-            tracker,
-            *[states[source.key]["options"] + states[source.key]["content"] for source in chosen],
-        ]
-        made_of[speaker] = sha256_text(json.dumps(parts))
+        kept = [states[source.key]["options"] + states[source.key]["content"] for source in chosen]
+        made_of[speaker] = sha256_text(json.dumps([*reader, *kept]))
         rest = _rest_path(job.output, speaker)
         mark = rest.with_suffix(".txt")
         if not rest.is_file() or not mark.is_file() or mark.read_text() != made_of[speaker]:

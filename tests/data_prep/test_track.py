@@ -1,0 +1,69 @@
+"""Following one face through a video: linking, gaps, the apex, real clips."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_prep.clip import find_apex
+from data_prep.track import fill_gaps, link_faces, track_video
+from lit_emotalk.coefficients import ARKIT
+from lit_emotalk.errors import UserError
+from lit_emotalk.face.landmarker import Face
+
+REAL_CLIPS = Path(__file__).parents[3] / "shared" / "data" / "real_clips"
+
+
+def points(x: float, size: float = 40.0) -> Face:
+    """A face-like cloud of points around (x, 50)."""
+    cloud = np.random.default_rng(0).uniform(-size / 2, size / 2, (478, 3)).astype(np.float32)
+    return Face(cloud + np.array([x, 50, 0], np.float32), np.zeros(51, np.float32))
+
+
+def test_faces_are_linked_by_place() -> None:
+    found = [
+        [points(50 + k), points(200 - k)] if k % 2 else [points(200 - k), points(50 + k)] for k in range(10)
+    ]
+    found[4] = []
+    people = link_faces(found)
+    assert len(people) == 2
+    for person in people:
+        places = [face.landmarks[:, 0].mean() for face in person.values()]
+        assert np.ptp(places) < 12 and len(person) == 9
+
+
+def test_gaps_are_filled_on_a_line_and_long_ones_refused() -> None:
+    line = np.arange(60, dtype=np.float32)[:, None, None] * np.ones((60, 478, 3), np.float32)
+    broken = line.copy()
+    broken[[0, 20, 21, 22]] = np.nan
+    filled = fill_gaps(broken, Path("clip.mp4"))
+    np.testing.assert_allclose(filled[1:], line[1:], rtol=1e-5)
+    np.testing.assert_array_equal(filled[0], line[1])
+    for lost in (range(20, 31), range(0, 60, 8)):
+        broken = line.copy()
+        broken[list(lost)] = np.nan
+        with pytest.raises(UserError, match="lost in"):
+            fill_gaps(broken, Path("clip.mp4"))
+
+
+def test_apex_ignores_blinks_jaw_and_lost_frames() -> None:
+    expression = np.zeros((40, 51), np.float32)
+    expression[:, ARKIT.columns("mouthSmile")] = np.hanning(40)[:, None]
+    expression[3:6, ARKIT.columns("jawOpen")] = 1
+    lost = np.zeros(40, bool)
+    assert abs(find_apex(expression, lost, "happy") - 19.5) <= 1
+    assert find_apex(expression, lost, "neutral") in (0, 39)
+    expression[18:22, ARKIT.columns("eyeBlink")] = 1
+    lost[17] = True
+    assert find_apex(expression, lost, "happy") in (16, 22)
+
+
+@pytest.mark.slow
+@pytest.mark.shared_data
+@pytest.mark.skipif(not REAL_CLIPS.is_dir(), reason=f"no real clips at {REAL_CLIPS}")
+@pytest.mark.parametrize("path", sorted(REAL_CLIPS.rglob("*.mp4")), ids=lambda path: path.stem)
+def test_real_clips_are_tracked(path: Path) -> None:
+    tracked = track_video(path, 128)
+    assert tracked.lost.mean() < 0.07
+    inside = tracked.landmarks[~tracked.lost][..., :2]
+    assert inside.min() > 0 and inside.max() < 1
