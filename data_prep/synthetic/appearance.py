@@ -133,11 +133,11 @@ def _mix(base: np.ndarray, tone: np.ndarray, amount: np.ndarray) -> np.ndarray:
 
 
 def _brows(identity: Identity, place: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Opacity of the eyebrows: hairs along an arch from (0.11, 7.46) over (0.36, 7.54) to (0.56, 7.45)."""
+    """Opacity of the eyebrows: hairs along an arch from (0.11, 7.42) over (0.36, 7.47) to (0.56, 7.40)."""
     x, y = np.abs(place[..., 0]), place[..., 1]
-    rise = 0.045 * identity.brow_arch
+    rise = 0.04 * identity.brow_arch
     arch = PchipInterpolator(
-        [0.0, 0.10, 0.24, 0.38, 0.50, 0.60], [7.465, 7.468, 7.50, 7.52 + rise, 7.49 + rise, 7.43]
+        [0.0, 0.10, 0.24, 0.38, 0.50, 0.60], [7.42, 7.425, 7.45, 7.465 + rise, 7.435 + rise, 7.38]
     )
     half = (0.022 + 0.026 * identity.brow_thickness) * np.interp(
         x, [0.1, 0.18, 0.36, 0.58], [0.85, 1.15, 1.0, 0.35]
@@ -167,14 +167,14 @@ def _beard(identity: Identity, place: np.ndarray, rng: np.random.Generator) -> t
     )
     jaw = (
         step(0.03, -0.09, y - cheek)
-        * step(-0.06, 0.02, y - 6.17 - 0.33 * np.clip((1.35 - z) / 0.8, 0, 1))
+        * step(0.005, 0.06, y - 6.17 - 0.33 * np.clip((1.35 - z) / 0.8, 0, 1))
         * step(0.28, 0.5, z)
     )
     lip_gap = 1 - np.exp(-(((x / 0.30) ** 4) + ((y - 6.585) / 0.115) ** 4))
     moustache = (
         np.exp(-(((y - 6.765 + 0.25 * x * x) / 0.055) ** 2)) * step(0.36, 0.26, x) * step(1.2, 1.35, z)
     )
-    goatee = np.exp(-((x / 0.2) ** 4)) * step(6.5, 6.42, y) * step(6.08, 6.17, y) * step(1.0, 1.25, z)
+    goatee = np.exp(-((x / 0.2) ** 4)) * step(6.5, 6.42, y) * step(6.175, 6.22, y) * step(1.0, 1.25, z)
     sides = (
         np.exp(-(((x - 0.31 - 0.1 * (6.6 - y)) / 0.06) ** 2))
         * step(6.3, 6.45, y)

@@ -69,7 +69,7 @@ def age_lines(place: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     eyes = blob(place, 0.6, 7.22, 0.14, 0.14) + blob(place, 0.3, 7.12, 0.2, 0.07)
     depth = 0.010 * _line(place, NASOLABIAL, 0.03) + 0.006 * _line(place, MARIONETTE, 0.025)
     depth = (
-        depth + 0.004 * _forehead(place, 0.02) + 0.003 * _line(place, [(0.07, 7.44), (0.075, 7.56)], 0.015)
+        depth + 0.004 * _forehead(place, 0.02) + 0.003 * _line(place, [(0.06, 7.39), (0.065, 7.50)], 0.015)
     )
     return depth + 0.0007 * fine * (eyes + 0.3 * step(6.0, 7.0, place[..., 2] * 5))
 
@@ -78,7 +78,7 @@ def _forehead(place: np.ndarray, width: float) -> np.ndarray:
     """Horizontal lines across the forehead, a little wavy."""
     x, y = place[..., 0], place[..., 1]
     total = np.zeros(x.shape, np.float32)
-    for row, height in enumerate((7.66, 7.755, 7.85)):
+    for row, height in enumerate((7.62, 7.715, 7.81)):
         wave = height + 0.018 * np.sin(7 * x + 1.7 * row) - 0.05 * x * x
         total += np.exp(-(((y - wave) / width) ** 2)) * (1 - 0.2 * row)
     return total * step(0.62, 0.40, np.abs(x)) * step(0.6, 0.9, place[..., 2])
@@ -101,7 +101,7 @@ def paint_wrinkles() -> np.ndarray:
     )
     grooves: dict[str, tuple[np.ndarray, float]] = {
         "forehead": (_forehead(place, 0.021), 0.016),
-        "frown": (_line(place, [(0.065, 7.42), (0.055, 7.50), (0.075, 7.60)], 0.018), 0.020),
+        "frown": (_line(place, [(0.06, 7.37), (0.05, 7.44), (0.065, 7.52)], 0.018), 0.020),
         "crow": (crow, 0.007),
         "nasolabial": (_line(place, NASOLABIAL, 0.034), 0.026),
         "bunny": (bunny, 0.012),
