@@ -16,7 +16,7 @@ from lit_emotalk.audio import load_audio
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.tracker import Tracker
-from lit_emotalk.files import atomic_path
+from lit_emotalk.files import atomic_path, sha256_text
 from lit_emotalk.video import probe
 
 MIN_FRAMES = 15
@@ -57,13 +57,22 @@ class Source:
         return [path for path in (self.video, self.audio, self.truth) if path is not None]
 
 
+@dataclass(frozen=True)
+class Truth:
+    """A sidecar's text, phonemes [[name, start s, end s], ...] and scene (a name made of its content)."""
+
+    text: str | None = None
+    phonemes: list | None = None
+    scene: str | None = None
+
+
 def prepare_clip(source: Source, frame_size: int, target: Path) -> dict[str, Any]:
     """Track, crop and resample one clip and keep it in `target` (npz); returns facts about it.
 
     Facts: frames, lost_frames, faces (people seen), face_pixels, loudness_db. Raises UserError with the
     reason where the clip is unfit.
     """
-    text, phonemes = _read_truth(source.truth)
+    truth = _read_truth(source.truth)
     sound = source.video if probe(source.video).has_audio else source.audio
     if sound is None:
         raise UserError(f"{source.video} has no audio track and there is no sound file for it")
@@ -88,13 +97,14 @@ def prepare_clip(source: Source, frame_size: int, target: Path) -> dict[str, Any
         "speaker": source.speaker,
         "emotion": source.emotion,
         "level": source.level,
-        "text": text,
+        "text": truth.text,
         "frames": frames,
         "frame_size": frame_size,
         "layout": ARKIT.name,
         "crop": [round(crop.x, 2), round(crop.y, 2), round(crop.half, 2)],
         "source": source.relative,
-        "phonemes": phonemes,
+        "phonemes": truth.phonemes,
+        "scene": truth.scene,
         "lost_frames": int(tracked.lost[:frames].sum()),
     }
     with atomic_path(target) as temporary:
@@ -116,16 +126,18 @@ def prepare_clip(source: Source, frame_size: int, target: Path) -> dict[str, Any
     }
 
 
-def _read_truth(path: Path | None) -> tuple[str | None, list | None]:
-    """Text and phonemes [[name, start s, end s], ...] of a sidecar; None where it does not say."""
+def _read_truth(path: Path | None) -> Truth:
+    """What a sidecar says of a clip; nothing where there is none."""
     if path is None:
-        return None, None
+        return Truth()
     try:
         truth = json.loads(path.read_text(encoding="utf-8"))
         phonemes = truth.get("phonemes")
         if phonemes is not None:
             phonemes = [[str(name), float(start), float(end)] for name, start, end in phonemes]
-        return truth.get("text"), phonemes
+        scene = truth.get("scene")
+        name = None if scene is None else sha256_text(json.dumps(scene, sort_keys=True))[:12]
+        return Truth(truth.get("text"), phonemes, name)
     except (ValueError, TypeError, AttributeError, OSError) as error:
         raise UserError(f"{path} is not a sidecar with text and phonemes: {error}") from error
 

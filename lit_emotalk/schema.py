@@ -57,5 +57,6 @@ RECORD: dict[str, str] = {
     "crop": "[centre x, centre y, half width] in pixels of the source video, or null",
     "source": "path of the source video relative to the corpus root",
     "phonemes": "[[name, start s, end s], ...] where known, else null",
+    "scene": "name of the camera, light and clothes that clips of a speaker share, or null: all of them do",
     "lost_frames": "frames in which no face was found, filled from their neighbours",
 }

@@ -8,7 +8,7 @@ import lightning as L
 
 from lit_emotalk.coefficients import Layout, get_layout
 from lit_emotalk.data.decode import SignalsDecoder
-from lit_emotalk.data.decode_frames import PairsDecoder, SyncDecoder
+from lit_emotalk.data.decode_frames import PairsDecoder, SyncDecoder, companions_of
 from lit_emotalk.data.index import Clip, index_split
 from lit_emotalk.data.manifest import Kind, Manifest, read_manifest
 from lit_emotalk.data.order import Order, global_seed
@@ -197,7 +197,7 @@ class SignalsDataModule(ShardDataModule):
 
 
 class FramesDataModule(ShardDataModule):
-    """Pairs of frames within a clip: what stage hef reads.
+    """Pairs of frames of one person: what stage hef reads.
 
     Batches: `source`, `target` (B, 3, S, S) in [-1, 1]; `source_coeffs` (B, 57); `driving` (B, W, 57) around
         the target; `region` (B, 1, S, S) weights >= 1; `face_box` (B, 4) x0, y0, x1, y1 in pixels of the
@@ -208,6 +208,7 @@ class FramesDataModule(ShardDataModule):
         window: W, odd.
         eval_pairs: pairs of each validation and test clip: its first frame with that many later ones.
         mouth_weight, eye_weight: `region` inside the boxes of mouth and of eyes with brows, at least 1.
+        cross: share of training pairs in [0, 1] whose source is from another clip of the speaker and scene.
         others: see `ShardDataModule`.
     """
 
@@ -223,6 +224,7 @@ class FramesDataModule(ShardDataModule):
         eval_pairs: int = 2,
         mouth_weight: float = 4.0,
         eye_weight: float = 3.0,
+        cross: float = 0.5,
         num_workers: int = 1,
         seed: int | None = None,
         balance: Balance | None = "emotion",
@@ -230,6 +232,8 @@ class FramesDataModule(ShardDataModule):
         verify: bool = False,
     ) -> None:
         super().__init__(shards, batch_size, steps_per_epoch, num_workers, seed, balance, bad_limit, verify)
+        if not 0 <= cross <= 1:
+            raise UserError(f"cross is a share between 0 and 1, not {cross}")
         if window % 2 == 0 or min(window, resolution, eval_pairs, mouth_weight, eye_weight) < 1:
             raise UserError(
                 "window must be odd; resolution, eval_pairs, mouth_weight and eye_weight at least 1"
@@ -239,6 +243,7 @@ class FramesDataModule(ShardDataModule):
         self.eval_pairs = eval_pairs
         self.mouth_weight = mouth_weight
         self.eye_weight = eye_weight
+        self.cross = cross
 
     def dataset(self, split: str, rank: int = 0, world: int = 1) -> Clips:
         """As the base's; a validation clip gives `eval_pairs` samples."""
@@ -250,7 +255,14 @@ class FramesDataModule(ShardDataModule):
     def decoder(self, split: str) -> Decoder:
         """Pairs."""
         return PairsDecoder(
-            self.layout(), self.resolution, self.window, self.eval_pairs, self.mouth_weight, self.eye_weight
+            self.layout(),
+            self.resolution,
+            self.window,
+            self.eval_pairs,
+            self.mouth_weight,
+            self.eye_weight,
+            self.cross,
+            companions_of(self.clips("frames", split)) if split == "train" else {},
         )
 
 

@@ -44,11 +44,25 @@ def region_weights(landmarks: np.ndarray, size: int, mouth: float, eyes: float) 
     return weights
 
 
+def companions_of(clips: list[Clip]) -> dict[str, list[Clip]]:
+    """For every clip's key the other clips of the same speaker and scene."""
+    groups: dict[tuple[str, str | None], list[Clip]] = {}
+    for clip in clips:
+        groups.setdefault((str(clip.record.get("speaker")), clip.record.get("scene")), []).append(clip)
+    return {
+        clip.key: [other for other in group if other is not clip]
+        for group in groups.values()
+        for clip in group
+    }
+
+
 @dataclass(frozen=True)
 class PairsDecoder:
-    """Decodes (source, target) pairs of one clip of a frames shard.
+    """Decodes (source, target) pairs of a frames shard, in training some of them across two clips.
 
-    `resolution` is the pictures' side, `window` (odd) the length of the driving window, `eval_pairs` the
+    Within a clip the emotion hardly changes; a source from another clip of the same speaker and scene shows
+    the generator how a face goes from one emotion to another. `companions` maps a clip's key to those clips,
+    `cross` is the share of training pairs that use them. `resolution` is the pictures' side, `window` (odd) the length of the driving window, `eval_pairs` the
     pairs of a clip in validation and test, `mouth_weight` and `eye_weight` (>= 1) the weights of these
     regions.
     """
@@ -59,28 +73,37 @@ class PairsDecoder:
     eval_pairs: int
     mouth_weight: float
     eye_weight: float
+    cross: float
+    companions: dict[str, list[Clip]]
 
     def __call__(self, clip: Clip, choices: np.random.Generator | None) -> list[Sample]:
         """One random pair of different frames where `choices` are given, else the first frame with
         `eval_pairs` later ones, evenly spread."""
         total = frames_of(clip)
-        if choices is not None:
-            source, target = (int(i) for i in choices.choice(total, 2, replace=total < 2))
-            pairs = [(source, target)]
-        else:
-            pairs = [(0, round((j + 1) * (total - 1) / self.eval_pairs)) for j in range(self.eval_pairs)]
-        coeffs = read_array(clip, "coeffs.npy", (total, self.layout.size))
-        landmarks = read_landmarks(clip)
-        return [self._pair(clip, coeffs, landmarks[target], source, target) for source, target in pairs]
+        if choices is None:
+            targets = [round((j + 1) * (total - 1) / self.eval_pairs) for j in range(self.eval_pairs)]
+            return [self._pair(clip, 0, clip, target) for target in targets]
+        others = self.companions.get(clip.key, [])
+        if others and choices.random() < self.cross:
+            other = others[int(choices.integers(len(others)))]
+            return [
+                self._pair(other, int(choices.integers(frames_of(other))), clip, int(choices.integers(total)))
+            ]
+        source, target = (int(i) for i in choices.choice(total, 2, replace=total < 2))
+        return [self._pair(clip, source, clip, target)]
 
-    def _pair(
-        self, clip: Clip, coeffs: np.ndarray, landmarks: np.ndarray, source: int, target: int
-    ) -> Sample:
+    def _coefficients(self, clip: Clip) -> np.ndarray:
+        return read_array(clip, "coeffs.npy", (frames_of(clip), self.layout.size))
+
+    def _pair(self, source_clip: Clip, source: int, clip: Clip, target: int) -> Sample:
+        coeffs = self._coefficients(clip)
+        source_coeffs = coeffs if source_clip is clip else self._coefficients(source_clip)
+        landmarks = read_landmarks(clip)[target]
         face = np.clip(box(landmarks) * self.resolution, 0, self.resolution)
         return facts(clip) | {
-            "source": picture(clip, f"{source:04d}.jpg", self.resolution),
+            "source": picture(source_clip, f"{source:04d}.jpg", self.resolution),
             "target": picture(clip, f"{target:04d}.jpg", self.resolution),
-            "source_coeffs": torch.from_numpy(coeffs[source]),
+            "source_coeffs": torch.from_numpy(source_coeffs[source]),
             "driving": torch.from_numpy(driving_window(coeffs, target, self.window)),
             "region": region_weights(landmarks, self.resolution, self.mouth_weight, self.eye_weight),
             "face_box": torch.from_numpy(face.astype(np.float32)),
