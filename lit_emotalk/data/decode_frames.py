@@ -62,9 +62,9 @@ class PairsDecoder:
 
     Within a clip the emotion hardly changes; a source from another clip of the same speaker and scene shows
     the generator how a face goes from one emotion to another. `companions` maps a clip's key to those clips,
-    `cross` is the share of training pairs that use them. `resolution` is the pictures' side, `window` (odd) the length of the driving window, `eval_pairs` the
-    pairs of a clip in validation and test, `mouth_weight` and `eye_weight` (>= 1) the weights of these
-    regions.
+    `cross` is the share of training pairs that use them. `resolution` is the pictures' side, `window` (odd)
+    the length of the driving window, `eval_pairs` the pairs of a clip in validation and test, `mouth_weight`
+    and `eye_weight` (>= 1) the weights of these regions.
     """
 
     layout: Layout
