@@ -45,6 +45,7 @@ class AlignStage(Stage):
         network: the space; its text side is fitted before training.
         weights: of the losses.
         sound, face: augmentation.
+        units_rate: how many times the learning rate the small image tower learns with.
         learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from: see `Stage`.
 
     Raises UserError where the pictures that `image: open_clip` needs are not in the batches.
@@ -60,6 +61,7 @@ class AlignStage(Stage):
         sound: SoundAugment = SoundAugment(),  # noqa: B008
         face: FaceAugment = FaceAugment(),  # noqa: B008
         learning_rate: float = 5e-4,
+        units_rate: float = 3.0,
         weight_decay: float = 0.05,
         warmup: int = 40,
         final_rate: float = 0.02,
@@ -68,6 +70,7 @@ class AlignStage(Stage):
     ) -> None:
         space = EmotionSpace(network)
         super().__init__(space, learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from)
+        self.units_rate = units_rate
         self.weights = weights
         self.sound = sound
         self.face = face
@@ -79,6 +82,16 @@ class AlignStage(Stage):
         for space in {self.network, self.inference_network}:
             if not space.fitted:
                 space.fit_text()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """One AdamW; the small image tower has a rate of its own."""
+        space = self.network
+        rest = torch.nn.ModuleList([space.audio, *([space.image_head] if space.image_head else [])])
+        optimizer = self.adamw(rest)
+        optimizer.add_param_group({"params": [space.log_scale], "weight_decay": 0.0})
+        for group in self.adamw(space.units, self.units_rate * self.learning_rate).param_groups:
+            optimizer.add_param_group(group)
+        return optimizer
 
     def draw_texts(self, emotion: Tensor) -> Tensor:
         """One prompt's code for each sample: emotion (B,) -> (B, D); any one for an unknown emotion."""

@@ -97,7 +97,7 @@ class FaceAugment:
     noise: standard deviation added to each. mirror: whether sides are swapped in half of the samples.
     """
 
-    spread: float = 8.0
+    spread: float = 4.0
     rested: float = 0.3
     gain: float = 0.25
     noise: float = 0.04
