@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -112,7 +113,9 @@ def _prepare_clips(job: Job) -> dict[str, dict[str, Any]]:
         due.sort(key=lambda source: (-source.video.stat().st_size, source.key))
         tasks = (joblib.delayed(_prepare_one)(job.output, source, options, job.frame_size) for source in due)
         start, frames = time.monotonic(), 0
-        with joblib.parallel_config("loky", inner_max_num_threads=1):
+        with joblib.parallel_config("loky", inner_max_num_threads=1), warnings.catch_warnings():
+            # Workers that grew large on long clips are replaced, which is as it should be.
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs")
             results = joblib.Parallel(n_jobs=job.workers, return_as="generator_unordered")(tasks)
             for key, state in track(results, "preparing", len(due), "clips"):
                 states[key] = state
