@@ -19,6 +19,9 @@ GROUPS: dict[str, list[int]] = {
 }
 """Units by region of the face; the lids and the gaze, which speech does not determine, are in none."""
 
+BASELINES: tuple[str, ...] = ("mean", "level")
+"""The mean face of each emotion, and of each emotion and level."""
+
 HEARD: list[int] = sorted(column for columns in GROUPS.values() for column in columns)
 
 
@@ -58,16 +61,16 @@ class ExpressionError(Metric):
     def __init__(self, face: LinearFace | None = None, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.face = LinearFace.load() if face is None else face
-        units = ("absolute", "baseline", "velocity", "total", "squares")
-        for name in ("frames", "pairs", "clips", "lips", "baseline_lips", "opening", "compared"):
+        kinds, units = len(BASELINES), ARKIT.expression_size
+        self.add_state("baseline", torch.zeros(kinds, units, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("baseline_lips", torch.zeros(kinds, dtype=torch.float64), dist_reduce_fx="sum")
+        for name in ("frames", "pairs", "clips", "lips", "opening", "compared"):
             self.add_state(name, torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-        for name in units:
-            self.add_state(
-                name, torch.zeros(ARKIT.expression_size, dtype=torch.float64), dist_reduce_fx="sum"
-            )
+        for name in ("absolute", "velocity", "total", "squares"):
+            self.add_state(name, torch.zeros(units, dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update(self, made: Tensor, true: Tensor, baseline: Tensor | None = None) -> None:
-        """Add one clip: made, true (T, 51); baseline (51,) or (T, 51), or None for none yet."""
+    def update(self, made: Tensor, true: Tensor, baselines: Tensor | None = None) -> None:
+        """Add one clip: made, true (T, 51); baselines (2, 51), as in BASELINES, or None for none."""
         made, true = made.double(), true.double()
         self.frames += len(true)
         self.pairs += len(true) - 1
@@ -80,11 +83,13 @@ class ExpressionError(Metric):
         opened = correlation(face.mouth_opening(made.float()), face.mouth_opening(true.float()))
         self.opening += opened
         self.clips += 1
-        if baseline is not None:
-            baseline = baseline.double().expand_as(true)
+        if baselines is not None:
             self.compared += 1
-            self.baseline += (baseline - true).abs().sum(0)
-            self.baseline_lips += 100 * _distance(face.lips(baseline.float()), face.lips(true.float()))
+            self.baseline += (baselines.double()[:, None] - true).abs().sum(1)
+            for kind, still in enumerate(baselines.float()):
+                self.baseline_lips[kind] += 100 * _distance(
+                    face.lips(still.expand_as(made)), face.lips(true.float())
+                )
 
     def compute(self) -> dict[str, Tensor]:
         """The figures; empty before any clip."""
@@ -102,14 +107,18 @@ class ExpressionError(Metric):
             "opening": self.opening / self.clips,
         }
         if self.compared == self.clips:
-            base = self.baseline / self.frames
-            figures |= {
-                "baseline_error": _mean(base, HEARD, moving),
-                "baseline_error_all": base.mean(),
-                "baseline_lips": self.baseline_lips / self.frames,
-            }
-            for name, ours in (("", "error"), ("_all", "error_all"), ("_lips", "lips")):
-                figures[f"gain{name}"] = 1 - figures[ours] / figures[f"baseline_{ours}"]
+            for kind, name in enumerate(BASELINES):
+                base = self.baseline[kind] / self.frames
+                still = {
+                    "error": _mean(base, HEARD, moving),
+                    "error_all": base.mean(),
+                    "lips": self.baseline_lips[kind] / self.frames,
+                }
+                figures |= {f"{name}_{key}": value for key, value in still.items()}
+                prefix = "gain" if name == BASELINES[0] else f"{name}_gain"
+                for key, value in still.items():
+                    suffix = key.removeprefix("error")
+                    figures[f"{prefix}{'_lips' if suffix == 'lips' else suffix}"] = 1 - figures[key] / value
         return {name: value.float() for name, value in figures.items()}
 
 
@@ -153,8 +162,9 @@ class MeanFaces(torch.nn.Module):
         self.counts.index_put_(cell, weights.sum((1, 2)), accumulate=True)
 
     def faces(self, emotion: Tensor, intensity: Tensor) -> Tensor | None:
-        """The mean faces (B, 51): of emotion and level, else of the emotion, else of all. None before
-        training.
+        """The mean faces (B, 2, 51), in the order of BASELINES; None before training.
+
+        Of an emotion never seen the mean of all, of a level never seen the emotion's.
         """
         if not self.counts.any():
             return None
@@ -162,5 +172,6 @@ class MeanFaces(torch.nn.Module):
         overall = sums.sum((0, 1)) / counts.sum((0, 1))
         by_emotion = torch.where(counts.sum(1) > 0, sums.sum(1) / counts.sum(1).clamp(min=1), overall)
         by_level = torch.where(counts > 0, sums / counts.clamp(min=1), by_emotion[:, None])
-        found = by_level[emotion.clamp(min=0), self._cell(intensity)]
-        return torch.where(emotion[:, None] >= 0, found, overall).float()
+        cell = emotion.clamp(min=0)
+        found = torch.stack([by_emotion[cell], by_level[cell, self._cell(intensity)]], 1)
+        return torch.where(emotion[:, None, None] >= 0, found, overall).float()

@@ -71,7 +71,8 @@ class EACStage(Stage):
 
     Lids and gaze cannot be heard: their weight is small, so that they come out near their mean; blinks are
     added by `lit_emotalk.motion`. Validation: `ExpressionError` on whole clips, under the label's, the
-    picture's and the sound's code each, beside each emotion's mean face of the training split.
+    picture's and the sound's code each, beside the mean faces of the training split, of each emotion and of
+    each emotion and level.
 
     Arguments:
         emotion_space: directory of the export of stage align.
@@ -204,13 +205,13 @@ class EACStage(Stage):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Predict whole clips under every modality's code."""
         mask, true = batch["mask"], batch["coeffs"][..., ARKIT.expression]
-        baseline = self.mean_faces.faces(batch["emotion"], batch["intensity"])
+        baselines = self.mean_faces.faces(batch["emotion"], batch["intensity"])
         for modality in MODALITIES:
             codes = self.encode(batch, modality, training=False)
             made = self.inference_network(batch["mel"], codes, batch["intensity"], mask)
             for i, keep in enumerate(mask):
-                mean = None if baseline is None else baseline[i]
-                self.error_of(modality).update(made[i, keep], true[i, keep], mean)
+                still = None if baselines is None else baselines[i]
+                self.error_of(modality).update(made[i, keep], true[i, keep], still)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """As in validation."""

@@ -15,7 +15,9 @@ def clips() -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     for frames in (12, 20):
         true = torch.rand(frames, 51, generator=generator)
         true[:, HEARD[3]] = 0.4
-        made.append((torch.rand(frames, 51, generator=generator), true, torch.rand(51, generator=generator)))
+        made.append(
+            (torch.rand(frames, 51, generator=generator), true, torch.rand(2, 51, generator=generator))
+        )
     return made
 
 
@@ -24,22 +26,26 @@ def test_errors_are_means_over_frames_of_the_moving_units():
     for made, true, base in clips():
         metric.update(made, true, base)
     found = metric.compute()
-    made, true = (np.concatenate([clip[i].numpy() for clip in clips()]) for i in (0, 1))
-    base = np.concatenate([np.broadcast_to(b.numpy(), t.shape) for _, t, b in clips()])
-    moving = [i for i in HEARD if true[:, i].std() >= MOVING]
+    ours, truth = (np.concatenate([clip[i].numpy() for clip in clips()]) for i in (0, 1))
+    bases = [np.concatenate([np.broadcast_to(b[k].numpy(), t.shape) for _, t, b in clips()]) for k in (0, 1)]
+    moving = [i for i in HEARD if truth[:, i].std() >= MOVING]
     assert HEARD[3] not in moving and len(moving) == len(HEARD) - 1
-    error, baseline = (np.abs(x - true)[:, moving].mean() for x in (made, base))
+    error, mean, level = (np.abs(x - truth)[:, moving].mean() for x in (ours, *bases))
     assert float(found["error"]) == pytest.approx(error, rel=1e-5)
-    assert float(found["baseline_error"]) == pytest.approx(baseline, rel=1e-5)
-    assert float(found["gain"]) == pytest.approx(1 - error / baseline, rel=1e-4)
-    assert float(found["error_all"]) == pytest.approx(np.abs(made - true).mean(), rel=1e-5)
+    assert float(found["mean_error"]) == pytest.approx(mean, rel=1e-5)
+    assert float(found["level_error"]) == pytest.approx(level, rel=1e-5)
+    assert float(found["gain"]) == pytest.approx(1 - error / mean, rel=1e-4)
+    assert float(found["level_gain"]) == pytest.approx(1 - error / level, rel=1e-4)
+    lips = float(found["lips"]) / float(found["mean_lips"])
+    assert float(found["gain_lips"]) == pytest.approx(1 - lips, rel=1e-4)
+    assert float(found["error_all"]) == pytest.approx(np.abs(ours - truth).mean(), rel=1e-5)
 
 
 def test_the_truth_itself_is_perfect_and_a_still_face_follows_nothing():
     perfect, still = ExpressionError(), ExpressionError()
     for _, true, base in clips():
         perfect.update(true, true, base)
-        still.update(base.expand_as(true), true, base)
+        still.update(base[0].expand_as(true), true, base)
     found = perfect.compute()
     assert float(found["error"]) == float(found["lips"]) == float(found["velocity"]) == 0.0
     assert float(found["opening"]) == pytest.approx(1.0, abs=1e-4) and float(found["gain"]) == 1.0
@@ -80,8 +86,11 @@ def test_mean_faces_fall_back_from_level_to_emotion_to_all():
     found = faces.faces(asked, levels)
     assert found is not None
     of_emotion, of_all = (4 * 0.2 + 2 * 0.6) / 6, (4 * 0.2 + 2 * 0.6 + 4 * 0.9) / 10
-    expected = [0.2, 0.6, of_emotion, 0.9, of_all, of_all]
-    assert found[:, 0].tolist() == pytest.approx(expected, abs=1e-6)
+    assert found.shape == (6, 2, 51)
+    by_emotion = [of_emotion] * 3 + [0.9, of_all, of_all]
+    assert found[:, 0, 0].tolist() == pytest.approx(by_emotion, abs=1e-6)
+    by_level = [0.2, 0.6, of_emotion, 0.9, of_all, of_all]
+    assert found[:, 1, 0].tolist() == pytest.approx(by_level, abs=1e-6)
 
 
 def test_average_recall_weighs_classes_equally():
