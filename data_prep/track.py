@@ -56,7 +56,7 @@ class Windows:
         if self._frames is None:
             return
         if self._corner is None and faces:
-            self._choose(frame, clip_crop(faces[0].landmarks[None]))
+            self._choose(frame, clip_crop(faces[0].landmarks[None], frame.shape[:2]))
             self._frames = [self._reduced(earlier) for earlier in self._frames]
             self._bytes = sum(kept.nbytes for kept in self._frames)
         kept = frame if self._corner is None else self._reduced(frame)
@@ -101,8 +101,10 @@ def track_video(path: Path, frame_size: int) -> Tracked:
     """
     windows = Windows()
     found: list[list[Face]] = []
+    extent = (0, 0)
     with Landmarker(video=True) as landmarker:
         for index, frame in enumerate(read_frames(path)):
+            extent = frame.shape[:2]
             faces = landmarker.track(frame, index * FRAME_MS)
             windows.add(frame, faces)
             found.append(faces)
@@ -120,7 +122,7 @@ def track_video(path: Path, frame_size: int) -> Tracked:
         landmarks[index] = face.landmarks
     lost = np.isnan(landmarks[:, 0, 0])
     landmarks = fill_gaps(landmarks, path)
-    crop = clip_crop(landmarks)
+    crop = clip_crop(landmarks, extent)
     crops = windows.cut(crop, frame_size)
     if crops is None:
         crops = [crop.cut(frame, frame_size) for frame in read_frames(path)]
