@@ -92,7 +92,7 @@ class TalkingFace:
         image = picture if isinstance(picture, np.ndarray) else read_image(picture)
         name = "the picture" if isinstance(picture, np.ndarray) else str(picture)
         found = detect_face(image, name, face)
-        crop = clip_crop(found.landmarks[None])
+        crop = clip_crop(found.landmarks[None], image.shape[:2])
         landmarks = crop.normalise(found.landmarks[None])
         return Portrait(crop.cut(image, self.resolution), self.tracker.coefficients(landmarks)[0])
 
@@ -119,7 +119,7 @@ class TalkingFace:
         image = read_image(path)
         found = detect_face(image, str(path))
         if self.space.config.image == "open_clip":
-            cut = clip_crop(found.landmarks[None]).cut(image, CLIP_CROP)
+            cut = clip_crop(found.landmarks[None], image.shape[:2]).cut(image, CLIP_CROP)
             return self.space.encode_image(to_tensor(cut, self.device))
         expression = self.tracker.expression(found.landmarks[None])
         return self.space.encode_units(torch.from_numpy(expression).to(self.device))

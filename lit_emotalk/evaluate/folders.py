@@ -144,7 +144,7 @@ def _cut_to_face(made: np.ndarray, true: np.ndarray, name: Path) -> tuple[np.nda
     marks = [faces[0].landmarks for faces in found if faces]
     if not marks:
         raise UserError(f"no face found in {name}")
-    crop = clip_crop(np.stack(marks))
+    crop = clip_crop(np.stack(marks), true[0].shape[:2])
     made, true = (np.stack([crop.cut(frame, CROP_SIZE) for frame in video]) for video in (made, true))
     return made, true
 
