@@ -66,8 +66,8 @@ FULL: dict[str, Prosody] = {
         ending=0.12, drawl=-0.1,
     ),
     "sad": Prosody(
-        pitch=-0.12, span=-1.3, rate=-0.32, loudness=-7.0, tilt=-4.0, breath=0.7, tremor=0.2, gap=2.0,
-        ending=-0.15, drawl=0.35,
+        pitch=-0.12, span=-1.3, rate=-0.28, loudness=-7.0, tilt=-4.0, breath=0.7, tremor=0.2, gap=1.5,
+        ending=-0.15, drawl=0.3,
     ),
     "angry": Prosody(
         pitch=0.22, span=0.55, rate=0.15, loudness=9.0, tilt=3.2, rough=0.25, tension=1.0,
@@ -78,7 +78,7 @@ FULL: dict[str, Prosody] = {
         emphasis=0.1, ending=0.1,
     ),
     "disgusted": Prosody(
-        pitch=-0.25, span=0.1, rate=-0.24, loudness=1.0, tilt=-1.0, rough=1.0, tension=0.25,
+        pitch=-0.25, span=0.1, rate=-0.16, loudness=1.0, tilt=-1.0, rough=1.0, tension=0.25,
         nasal=0.4, emphasis=-0.15, drawl=0.3,
     ),
     "surprised": Prosody(
@@ -86,7 +86,7 @@ FULL: dict[str, Prosody] = {
         ending=0.5, drawl=0.25,
     ),
     "contempt": Prosody(
-        pitch=-0.1, span=0.3, rate=-0.22, loudness=-3.0, tilt=-0.3, tension=0.1, nasal=1.0, gap=1.0,
+        pitch=-0.1, span=0.3, rate=-0.16, loudness=-3.0, tilt=-0.3, tension=0.1, nasal=1.0, gap=0.6,
         emphasis=0.2, ending=-0.4, drawl=0.4,
     ),
 }  # fmt: skip
