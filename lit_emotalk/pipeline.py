@@ -153,7 +153,7 @@ class TalkingFace:
 
 def to_tensor(image: np.ndarray, device: torch.device) -> torch.Tensor:
     """One picture (H, W, 3) uint8 -> (1, 3, H, W) float32 in [-1, 1]."""
-    return torch.from_numpy(image).to(device).permute(2, 0, 1)[None].float() / 127.5 - 1
+    return torch.tensor(image, device=device).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
 def driving_windows(coefficients: np.ndarray, window: int) -> np.ndarray:

@@ -1,0 +1,142 @@
+"""`lit-emotalk animate` on small untrained networks: what it writes, and what it refuses in one line."""
+
+import csv
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from data_prep.synthetic.identity import draw_identity
+from data_prep.synthetic.render import Renderer
+from data_prep.synthetic.scene import draw_scene
+from lit_emotalk import animate
+from lit_emotalk.errors import UserError
+from lit_emotalk.export import save_export
+from lit_emotalk.models.audio_encoder import AudioEncoderConfig
+from lit_emotalk.models.eac import EAC, EACConfig
+from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
+from lit_emotalk.models.hef import HEF, HEFConfig
+from lit_emotalk.video import probe, read_frames
+
+FRAMES = 20
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    space = EmotionSpace(EmotionSpaceConfig(dim=16, prompts=4, audio=AudioEncoderConfig(layers=1)))
+    space.fit_text()
+    save_export(folder / "align", "align", space, None)
+    save_export(folder / "eac", "eac", EAC(EACConfig(code_dim=16, layers=1)), None)
+    save_export(folder / "hef", "hef", HEF(HEFConfig(size="tiny", resolution=64)), None)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def portrait(tmp_path_factory):
+    renderer = Renderer(draw_identity(3, 1), draw_scene(np.random.default_rng(3)), size=256)
+    path = tmp_path_factory.mktemp("portrait") / "portrait.png"
+    Image.fromarray(renderer.frame(np.zeros(51, np.float32), np.zeros(3), np.zeros(2))).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory):
+    path = tmp_path_factory.mktemp("speech") / "speech.wav"
+    time = np.arange(FRAMES * 640) / 16_000
+    soundfile.write(
+        path, 0.3 * np.sin(2 * np.pi * 180 * time) * (1 + np.sin(2 * np.pi * 4 * time)) / 2, 16_000
+    )
+    return path
+
+
+def run(models, portrait, speech, output, *more):
+    files = {"--portrait": portrait, "--speech": speech, "--models": models, "--output": output}
+    animate.main([str(word) for pair in files.items() for word in pair] + [str(word) for word in more])
+
+
+def test_a_video_with_sound_and_a_table_of_coefficients(models, portrait, speech, tmp_path):
+    run(models, portrait, speech, tmp_path / "o.mp4", "--emotion", "a furious person", "--coefficients-out",
+        tmp_path / "face.csv")  # fmt: skip
+    info = probe(tmp_path / "o.mp4")
+    assert (info.width, info.height, info.has_audio) == (64, 64, True)
+    assert len(list(read_frames(tmp_path / "o.mp4"))) == FRAMES
+    rows = list(csv.reader((tmp_path / "face.csv").read_text().splitlines()))
+    assert len(rows) == FRAMES + 1 and len(rows[0]) == 1 + 51 + 6
+    assert rows[0][25] == "jawOpen" and rows[-1][0] == f"{(FRAMES - 1) / 25:.2f}"
+
+
+@pytest.mark.parametrize("emotion", [("--emotion-label", "sad"), ("--emotion-audio", None), ()])
+def test_every_modality_gives_a_video(models, portrait, speech, tmp_path, emotion):
+    given = [speech if value is None else value for value in emotion]
+    run(models, portrait, speech, tmp_path / "o.mp4", *given)
+    assert probe(tmp_path / "o.mp4").has_audio
+
+
+def test_a_picture_gives_the_emotion(models, portrait, speech, tmp_path):
+    run(models, portrait, speech, tmp_path / "o.mp4", "--emotion-image", portrait)
+    assert probe(tmp_path / "o.mp4").has_audio
+
+
+def bad_files(folder):
+    soundfile.write(folder / "silent.wav", np.zeros(16_000), 16_000)
+    soundfile.write(folder / "empty.wav", np.zeros(0), 16_000)
+    (folder / "text.wav").write_text("these are words")
+    Image.fromarray(np.full((200, 200, 3), 90, np.uint8)).save(folder / "wall.png")
+    (folder / "zero.png").write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"portrait": "nowhere.png"}, "nowhere.png"),
+        ({"portrait": "wall.png"}, "no face"),
+        ({"portrait": "zero.png"}, "zero.png"),
+        ({"speech": "nowhere.wav"}, "nowhere.wav"),
+        ({"speech": "silent.wav"}, "silent"),
+        ({"speech": "empty.wav"}, "empty.wav"),
+        ({"speech": "text.wav"}, "text.wav"),
+        ({"more": ["--emotion-label", "hungry"]}, "unknown emotion label 'hungry'"),
+        ({"more": ["--emotion", "  "]}, "empty"),
+        ({"more": ["--emotion", "sad", "--intensity", "7"]}, "between 0 and 1"),
+        ({"more": ["--emotion", "sad", "--face", "4"]}, "--face 4"),
+        ({"models": "no_models"}, "no_models"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(models, portrait, speech, tmp_path, changed, said):
+    bad_files(tmp_path)
+    given = {"models": models, "portrait": portrait, "speech": speech}
+    given |= {name: tmp_path / value for name, value in changed.items() if name != "more"}
+    with pytest.raises(UserError) as caught:
+        run(*given.values(), tmp_path / "o.mp4", *changed.get("more", ["--emotion", "sad"]))
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("*.mp4")) and not list(tmp_path.glob(".*"))
+
+
+def test_an_export_of_another_stage_is_refused(models, portrait, speech, tmp_path):
+    for stage, source in (("align", "align"), ("eac", "hef"), ("hef", "hef")):
+        (tmp_path / stage).symlink_to(models / source)
+    with pytest.raises(UserError, match="hef"):
+        run(tmp_path, portrait, speech, tmp_path / "o.mp4", "--emotion", "sad")
+
+
+def test_an_existing_output_is_kept_unless_asked(models, portrait, speech, tmp_path):
+    (tmp_path / "o.mp4").write_bytes(b"precious")
+    with pytest.raises(UserError, match="--overwrite"):
+        run(models, portrait, speech, tmp_path / "o.mp4", "--emotion", "sad")
+    assert (tmp_path / "o.mp4").read_bytes() == b"precious"
+    run(models, portrait, speech, tmp_path / "o.mp4", "--emotion", "sad", "--overwrite")
+    assert probe(tmp_path / "o.mp4").has_audio
+
+
+def test_the_command_ends_with_one_line_and_status_2(models, speech, tmp_path):
+    command = [sys.executable, "-m", "lit_emotalk.cli", "animate", "--portrait", str(tmp_path / "gone.jpg")]
+    command += ["--speech", str(speech), "--emotion", "sad", "--models", str(models)]
+    done = subprocess.run([*command, "--output", str(tmp_path / "o.mp4")], capture_output=True, text=True)
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("lit-emotalk animate: error:") and "gone.jpg" in last
+    assert "Traceback" not in done.stderr
