@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "animate": ("lit_emotalk.animate", "a portrait and speech to a video, with the emotion asked for"),
     "evaluate": ("lit_emotalk.evaluate", "score models on a corpus"),
     "tables": ("lit_emotalk.tables", "tables of evaluations beside the paper's numbers"),
+    "figures": ("lit_emotalk.figures", "contact sheets and comparisons from videos"),
     "weights": ("lit_emotalk.weights", "list and fetch third-party weights"),
     "recipe": ("lit_emotalk.recipe", "run a list of steps; what has not changed is skipped"),
 }
