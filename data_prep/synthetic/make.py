@@ -46,16 +46,8 @@ def make_corpus(plan: CorpusPlan, root: Path, workers: int, device: str) -> None
             f"{root}: {len(plan.clips) - len(due)} of {len(plan.clips)} clips are there already",
             file=sys.stderr,
         )
-    start = time.monotonic()
-    with joblib.parallel_config("loky", inner_max_num_threads=1):
-        lengths = joblib.Parallel(n_jobs=workers)(
-            joblib.delayed(_length)(plan.parameters.seed, clip) for clip in due
-        )
-        made = _frames_made(plan.parameters, due, root, workers, device)
-        frames = sum(1 for _ in track(made, "corpus", sum(lengths), "frames"))
     if due:
-        rate = frames / (time.monotonic() - start)
-        print(f"made {len(due)} clips, {frames} frames, {rate:.1f} frames/s", file=sys.stderr, flush=True)
+        _make_clips_in_parallel(plan.parameters, due, root, workers, device)
     _close_corpus(plan, root)
 
 
@@ -123,6 +115,20 @@ def _is_whole(root: Path, clip: ClipPlan, listed: dict[str, str]) -> bool:
         if not (root / name).is_file() or (name in listed and sha256_file(root / name) != listed[name]):
             return False
     return True
+
+
+def _make_clips_in_parallel(
+    parameters: Parameters, due: list[ClipPlan], root: Path, workers: int, device: str
+) -> None:
+    start = time.monotonic()
+    with joblib.parallel_config("loky", inner_max_num_threads=1):
+        lengths = joblib.Parallel(n_jobs=workers)(
+            joblib.delayed(_length)(parameters.seed, clip) for clip in due
+        )
+        made = _frames_made(parameters, due, root, workers, device)
+        frames = sum(1 for _ in track(made, "corpus", sum(lengths), "frames"))
+    rate = frames / (time.monotonic() - start)
+    print(f"made {len(due)} clips, {frames} frames, {rate:.1f} frames/s", file=sys.stderr, flush=True)
 
 
 def _frames_made(

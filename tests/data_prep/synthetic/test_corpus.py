@@ -20,7 +20,7 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.files import sha256_file
 from lit_emotalk.video import probe, read_frames
 
-TINY = Parameters(seed=4, speakers=2, scale="demo", size=64)
+TINY = Parameters(seed=4, speakers=2, scale="demo", size=128)
 
 
 def tiny_plan(count: int = 2):
@@ -85,7 +85,7 @@ def test_clips_have_sound_frames_and_truth(corpus: Path) -> None:
         record = json.loads(video.with_suffix(".json").read_text())
         acted = act(TINY.seed, clip)
         info = probe(video)
-        assert (info.width, info.height, info.fps, info.has_audio) == (64, 64, 25, True)
+        assert (info.width, info.height, info.fps, info.has_audio) == (128, 128, 25, True)
         assert info.frames == record["frames"] == len(acted.weights)
         assert (record["emotion"], record["level"], record["text"]) == (clip.emotion, clip.level, clip.text)
         assert record["phonemes"][0][0] == "sil" and record["identity"]["name"] == clip.speaker
