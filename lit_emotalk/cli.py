@@ -17,7 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("lit_emotalk.evaluate", "score models on a corpus"),
     "tables": ("lit_emotalk.tables", "tables of evaluations beside the paper's numbers"),
     "figures": ("lit_emotalk.figures", "contact sheets and comparisons from videos"),
-    "weights": ("lit_emotalk.weights", "list and fetch third-party weights"),
+    "weights": ("lit_emotalk.weights_command", "list and fetch third-party weights"),
     "recipe": ("lit_emotalk.recipe", "run a list of steps; what has not changed is skipped"),
 }
 """Subcommand -> (module with `main(argv)`, what it does)."""
