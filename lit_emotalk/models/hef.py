@@ -12,8 +12,8 @@ residuals.
     image  = up(image)  + update  image  = update               image  = up(image) + update
 
     d: a residual, within two pixels of its level;  D: a whole flow, within half the image;
-    at every level:  x = StyConv(mix(x, warp(P, flow)));  image = mask * warp(source, flow) + (1 - mask)
-    * image
+    where image on the right is mixed with the warped source:  mask * warp(source, flow) + (1 - mask) * image;
+    at every level:  x = StyConv(mix(x, warp(P, flow)))
 
 The three are the paper's network and its two ablations (supplement 1.4, Fig. 2), read by us: the main
 paper's block diagram is not at hand. Composing the image from the warped source at every level is our

@@ -12,8 +12,8 @@ from lit_emotalk.models.styconv import StyConv
 
 FlowRule = Literal["residual", "whole", "shared"]
 
-POSE_GAIN = 4.0
-"""Pose numbers are several times smaller than expression weights; this evens them out (our choice)."""
+POSE_GAIN, EXPRESSION_GAIN = 4.0, 6.0
+"""Radians and expression weights are small numbers; these make their usual changes of the order of one (our choice)."""
 
 PIXELS_PER_LEVEL = 2.0
 """How far one residual may move the flow, in pixels of its own level (our choice)."""
@@ -95,7 +95,7 @@ class StyleEncoder(nn.Module):
 
     def __init__(self, coefficients: int, window: int, style_size: int) -> None:
         super().__init__()
-        gain = torch.ones(coefficients)
+        gain = torch.full((coefficients,), EXPRESSION_GAIN)
         gain[-POSE_SIZE:] = POSE_GAIN
         self.register_buffer("gain", gain, persistent=False)
         self.gain: Tensor
@@ -172,11 +172,13 @@ class HEFBlock(nn.Module):
             return torch.tanh(update)
         return flow
 
-    def next_image(self, image: Tensor, update: Tensor) -> Tensor:
-        """This level's synthesised image, from the image so far (already at this size) and this level's
-        update.
+    def next_image(self, image: Tensor, warped: Tensor, mask: Tensor, update: Tensor) -> Tensor:
+        """This level's image: the image so far (already at this size) and the warped source, mixed by the
+        mask, with this level's update added; or, without residuals, the update itself mixed with the source.
         """
-        return image + update if self.image_residual else update
+        if self.image_residual:
+            return mix(image, warped, mask) + update
+        return mix(update, warped, mask)
 
     def forward(self, below: Level, source: Tensor, style: Tensor) -> Level:
         """`source` (B, 3 + channels, H, W) is this level of the pyramid."""
@@ -190,5 +192,5 @@ class HEFBlock(nn.Module):
         x = mix(x, warped[:, 3:].to(x.dtype), keep)
         for convolution in self.refine:
             x = convolution(x, style)
-        drawn = self.next_image(image, self.rgb(x))
-        return Level(x, flow, mix(drawn, warped[:, :3], mask), mask, warped[:, :3])
+        image = self.next_image(image, warped[:, :3], mask, self.rgb(x))
+        return Level(x, flow, image, mask, warped[:, :3])
