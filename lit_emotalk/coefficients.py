@@ -1,8 +1,8 @@
 """Coefficient layouts: what each column of a coefficient array means.
 
 A frame's coefficients are `layout.size` numbers: the expression (`layout.expression`) followed by the pose
-(`POSE_SIZE` = 6): rotation vector in radians (3), translation of the face's centre from the crop's centre in
-units of the crop's half width (2: right, down), log of the face's scale relative to the crop's half width (1).
+(`POSE_SIZE` = 6): rotation vector in radians (3), translation of the face's centre from the crop's centre
+in units of the crop's half width (2: right, down), log of the face's scale relative to that half width (1).
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ ARKIT_NAMES: tuple[str, ...] = (
     "eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight",
     "jawForward", "jawLeft", "jawOpen", "jawRight",
     "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight", "mouthFunnel",
-    "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight", "mouthPucker",
-    "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
+    "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight",
+    "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
     "mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight",
     "mouthUpperUpLeft", "mouthUpperUpRight", "noseSneerLeft", "noseSneerRight",
 )  # fmt: skip
@@ -30,7 +30,7 @@ ARKIT_NAMES: tuple[str, ...] = (
 class Layout:
     """A coefficient layout.
 
-    `names` are the expression columns; `low` and `high` bound them; `groups` maps a face region to its columns.
+    `names` are the expression columns; `low` and `high` bound them.
     """
 
     name: str

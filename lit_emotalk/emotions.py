@@ -35,7 +35,12 @@ RAVDESS_CODES: dict[str, str] = {
     "05": "angry", "06": "fear", "07": "disgusted", "08": "surprised",
 }  # fmt: skip
 
-ALIASES: dict[str, str] = {"fearful": "fear", "disgust": "disgusted", "surprise": "surprised", "anger": "angry"}
+ALIASES: dict[str, str] = {
+    "fearful": "fear",
+    "disgust": "disgusted",
+    "surprise": "surprised",
+    "anger": "angry",
+}
 
 
 def intensity_of(level: int) -> float:

@@ -1,4 +1,4 @@
-"""Progress of long work: a live bar on a terminal, a line now and then in a log; both with rate and time left."""
+"""Progress of long work: a live bar on a terminal, lines in a log; both with rate and time left."""
 
 import sys
 import time
@@ -53,7 +53,7 @@ def _track_terminal(items: Iterable[Item], label: str, total: int | None, unit: 
 def _track_log(items: Iterable[Item], label: str, total: int | None, unit: str) -> Iterator[Item]:
     start = last = time.monotonic()
     done = 0
-    for done, item in enumerate(items, 1):  # noqa: B007
+    for done, item in enumerate(items, 1):
         yield item
         now = time.monotonic()
         if now - last >= LOG_INTERVAL_SECONDS:

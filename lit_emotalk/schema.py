@@ -1,9 +1,9 @@
 """The shard contract: what a sample of a signals or frames shard holds.
 
-One clip is one sample. A signals shard `signals-NNNNNN.tar` and its frames shard `frames-NNNNNN.tar` hold the same
-keys in the same order; a sound-only corpus has signals shards whose samples lack the face entries.
+One clip is one sample. A signals shard `signals-NNNNNN.tar` and its frames shard `frames-NNNNNN.tar` hold the
+same keys in the same order; a sound-only corpus has signals shards whose samples lack the face entries.
 
-Times: T video frames at `FPS`; frame t covers the samples [640 t, 640 (t + 1)) and the mel columns 4t .. 4t + 3.
+Times: T video frames at `FPS`; frame t covers samples [640 t, 640 (t + 1)) and mel columns 4t .. 4t + 3.
 """
 
 VERSION = 1
@@ -29,8 +29,8 @@ SIGNALS_ENTRIES: dict[str, str] = {
     "coeffs.npy": "(T, layout.size) float32, expression and pose, read with the speaker's resting shape",
     "single.npy": "(T, layout.expression_size) float32, expression of each frame read on its own, without a "
     "resting shape: what a single picture of an unknown person gives",
-    "landmarks.npy": "(T, 478, 3) float16, MediaPipe's mesh in units of the crop (0..1 right and down; depth in the "
-    "same unit)",
+    "landmarks.npy": "(T, 478, 3) float16, MediaPipe's mesh in units of the crop (0..1 right and down; depth "
+    "in the same unit)",
     "jpg": "the key frame: the crop at the emotion's apex",
 }
 

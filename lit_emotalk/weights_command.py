@@ -1,4 +1,4 @@
-"""`lit-emotalk weights [list | fetch NAME ...]`: which third-party weights are here, and getting the others."""
+"""`lit-emotalk weights [list | fetch NAME ...]`: which third-party weights are here; gets others."""
 
 import argparse
 

@@ -13,7 +13,8 @@ from lit_emotalk.models.styconv import StyConv
 FlowRule = Literal["residual", "whole", "shared"]
 
 POSE_GAIN, EXPRESSION_GAIN = 4.0, 6.0
-"""Radians and expression weights are small numbers; these make their usual changes of the order of one (our choice)."""
+"""Radians and expression weights are small numbers; these bring their changes to the order of one (our
+choice)."""
 
 PIXELS_PER_LEVEL = 2.0
 """How far one residual may move the flow, in pixels of its own level (our choice)."""
