@@ -8,7 +8,7 @@ import lightning as L
 
 from lit_emotalk.coefficients import Layout, get_layout
 from lit_emotalk.data.decode import SignalsDecoder
-from lit_emotalk.data.decode_frames import PairsDecoder, SyncDecoder, companions_of
+from lit_emotalk.data.decode_frames import PairsDecoder, SyncDecoder, View, companions_of
 from lit_emotalk.data.index import Clip, index_split
 from lit_emotalk.data.manifest import Kind, Manifest, read_manifest
 from lit_emotalk.data.order import Order, global_seed
@@ -274,7 +274,7 @@ class SyncDataModule(ShardDataModule):
         `intensity`. The `windows` of a clip are neighbours in the batch.
 
     Arguments:
-        resolution: S.
+        resolution: S. view: what the crops show, see `sync_crop`; the network's `view`.
         frames: N.
         samples: M; 3440 holds the 20 MFCC columns that SyncNet sees (19 hops of 160 and a window of 400).
         windows: windows of one clip in a batch; `batch_size` is a multiple of it.
@@ -292,6 +292,7 @@ class SyncDataModule(ShardDataModule):
         frames: int = 5,
         samples: int = 3440,
         windows: int = 2,
+        view: View = "face",
         num_workers: int = 1,
         seed: int | None = None,
         balance: Balance | None = "emotion",
@@ -305,6 +306,7 @@ class SyncDataModule(ShardDataModule):
         self.frames = frames
         self.samples = samples
         self.samples_per_clip = windows
+        self.view = view
 
     def decoder(self, split: str) -> Decoder:
         """Windows, their sound found by key in the signals shards of the same split."""
@@ -313,4 +315,5 @@ class SyncDataModule(ShardDataModule):
         if size is None:
             raise UserError(f"{self.shards} has no frames")
         sounds = {clip.key: clip for clip in self.clips("signals", split)}
-        return SyncDecoder(sounds, size, self.resolution, self.frames, self.samples, self.samples_per_clip)
+        windows = self.samples_per_clip
+        return SyncDecoder(sounds, size, self.resolution, self.frames, self.samples, windows, self.view)

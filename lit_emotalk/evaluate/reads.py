@@ -18,7 +18,7 @@ from lit_emotalk.metrics.fid import inception_features, load_inception
 from lit_emotalk.metrics.lpips import load_lpips
 from lit_emotalk.metrics.sync import SyncScore, sync_score
 from lit_emotalk.models.identity import load_identity
-from lit_emotalk.models.syncnet import WINDOW_FRAMES, SyncNet, load_reference, windows_of
+from lit_emotalk.models.syncnet import WINDOW_FRAMES, SyncNet, SyncNetConfig, load_reference, windows_of
 from lit_emotalk.schema import FPS, SAMPLES_PER_FRAME
 
 REFERENCE_PAD = 110
@@ -109,7 +109,7 @@ class Reader:
         windows = windows_of(total)
         if network is None or windows < 1 or not reads.found.any():
             return None
-        crops = self._sync_crops(frames[:total], reads.landmarks[:total], network.config.crop)
+        crops = self._sync_crops(frames[:total], reads.landmarks[:total], network.config)
         pictures = torch.from_numpy(crops).permute(0, 3, 1, 2)
         device = self.settings.device
         runs = [
@@ -122,11 +122,11 @@ class Reader:
         )
         return sync_score(video[0, :windows].cpu(), sound[0, :windows].cpu())
 
-    def _sync_crops(self, frames: np.ndarray, landmarks: np.ndarray, size: int) -> np.ndarray:
+    def _sync_crops(self, frames: np.ndarray, landmarks: np.ndarray, config: SyncNetConfig) -> np.ndarray:
         if self.settings.sync == OFFICIAL_SYNC:
-            return reference_crops(frames, box(filled(landmarks)), size)
-        crop = sync_crop(landmarks[np.isfinite(landmarks[:, 0, 0])])
-        return np.stack([crop.cut(frame, size) for frame in frames])
+            return reference_crops(frames, box(filled(landmarks)), config.crop)
+        crop = sync_crop(landmarks[np.isfinite(landmarks[:, 0, 0])], config.view)
+        return np.stack([crop.cut(frame, config.crop) for frame in frames])
 
     @torch.inference_mode()
     def inception_features(self, frames: np.ndarray) -> np.ndarray | None:

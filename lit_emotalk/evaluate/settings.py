@@ -81,6 +81,6 @@ def sync_name(sync: str) -> str:
     config = card["config"]
     digest, shards = str(card["sha256"])[:8], str(card["manifest"])[:8]
     return (
-        f"SyncNet {digest} of stage sync, trained on shards {shards} (width {config['width']}, crop "
-        f"{config['crop']}); not comparable with published values"
+        f"SyncNet {digest} of stage sync, trained on shards {shards} (width {config['width']}, "
+        f"{config['view']} at {config['crop']} pixels); not comparable with published values"
     )

@@ -3,6 +3,7 @@
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,11 +21,12 @@ SMALLEST_CROP = 58
 class SyncNetConfig:
     """`width` multiplies every hidden width, `crop` is the side of the face crop in pixels, `embedding` the
     size of a feature. The defaults are the reference network, into which `syncnet_v2.model` loads
-    strictly."""
+    strictly. `view` is what the crops show, "face" (the reference's rule) or "mouth"."""
 
     width: float = 1.0
     crop: int = 224
     embedding: int = 1024
+    view: Literal["face", "mouth"] = "face"
 
 
 class SyncNet(nn.Module):

@@ -21,16 +21,17 @@ class SyncStage(Stage):
 
     A batch holds runs of frames with their sound. Every window of five frames is compared with every window
     of sound of the batch: with those of its own run, which are other offsets of the same voice, and with
-    those of the other clips. Loss: cross-entropy over minus the Euclidean distances times a learned scale,
-    from lips to sound and back; the two sets of negatives weigh the same. So the score's distance is trained
-    as it is used.
+    those of the other clips. The features of a run are first centred on their mean, for lips and sound
+    apart: what stays the same in a clip (the head, the light, the voice) does not move a score that compares
+    offsets, but drowns the lips while the network is young. Loss: cross-entropy over minus the squared
+    distances times a learned scale, from lips to sound and back; the two sets of negatives weigh the same.
 
     Validation logs `val/offset_accuracy`, the share of runs whose true offset is the nearest of -10 .. 10
     (chance 1/21).
 
     Arguments:
-        network: the network; `crop` is the data module's `resolution`.
-        scale: first value of the learned scale.
+        network: the network; its `crop` and `view` are the data module's `resolution` and `view`.
+        scale: first value of the learned scale, times the size of the embedding.
         flip: probability that a run is mirrored left to right.
         learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from: see `Stage`.
     """
@@ -40,7 +41,7 @@ class SyncStage(Stage):
     def __init__(
         self,
         network: SyncNetConfig = SyncNetConfig(),  # noqa: B008
-        scale: float = 1.0,
+        scale: float = 10.0,
         flip: float = 0.5,
         learning_rate: float = 1e-3,
         weight_decay: float = 0.01,
@@ -54,7 +55,7 @@ class SyncStage(Stage):
         super().__init__(
             SyncNet(network), learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from
         )
-        self.log_scale = nn.Parameter(torch.tensor(scale).log())
+        self.log_scale = nn.Parameter(torch.tensor(scale / network.embedding).log())
         self.flip = flip
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -65,7 +66,9 @@ class SyncStage(Stage):
         """Losses of features (B, W, D) of lips and of sound; `own` over a run's windows, `all` over the
         batch's."""
         clips, windows = video.shape[:2]
-        logits = -self.log_scale.exp() * torch.cdist(video.flatten(0, 1), sound.flatten(0, 1))
+        lips, voices = ((f - f.mean(1, keepdim=True)).flatten(0, 1) for f in (video, sound))
+        distances = lips.square().sum(1)[:, None] + voices.square().sum(1)[None] - 2 * lips @ voices.T
+        logits = -self.log_scale.exp() * distances
         true = torch.arange(clips * windows, device=logits.device)
         everyone = F.cross_entropy(logits, true) + F.cross_entropy(logits.T, true)
         blocks = logits.view(clips, windows, clips, windows).diagonal(dim1=0, dim2=2).permute(2, 0, 1)
