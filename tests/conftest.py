@@ -85,6 +85,7 @@ def draw_clip(
         "crop": [size / 2, size / 2, size / 2],
         "source": f"{speaker}/video/front/{emotion}/level_{level}/{name}.mp4",
         "phonemes": phonemes,
+        "scene": None,
         "lost_frames": 0,
     }
     noise = rng.normal(0, 0.03, (frames, ARKIT.expression_size))
