@@ -28,10 +28,12 @@ FACE = LinearFace.load()
 
 
 def made_up_head(rng: np.random.Generator, frames: int) -> Head:
-    """A person: the linear face, changed smoothly, with random units, head turns and noisy points."""
+    """A person: the linear face, changed smoothly, with random units in two thirds of the frames (a resting
+    shape is found from the others), head turns and noisy points."""
     mean, basis = FACE.mean.numpy(), FACE.basis.numpy()
     person = mean + 0.03 * np.sin(mean @ rng.normal(size=(3, 3)) * 2 + rng.uniform(0, 6, 3))
-    weights = np.stack([draw_units(rng) * (frame >= NEUTRAL_FRAMES) for frame in range(frames)])
+    moving = (np.arange(frames) >= NEUTRAL_FRAMES) & (rng.random(frames) < 2 / 3)
+    weights = np.stack([draw_units(rng) * moves for moves in moving])
     rotation = rng.normal(size=(frames, 3)) * 0.15
     points = person + np.einsum("tk,kpd->tpd", weights, basis) + rng.normal(size=(frames, 478, 3)) * 0.002
     points = 60 * points @ rotation_matrices(rotation).transpose(0, 2, 1) + 128
@@ -40,7 +42,7 @@ def made_up_head(rng: np.random.Generator, frames: int) -> Head:
         "weights": weights,
         "rotation": rotation.astype(np.float32),
         "scores": np.zeros_like(weights),
-        "neutral": np.arange(frames) < NEUTRAL_FRAMES,
+        "neutral": ~moving,
     }
 
 
