@@ -93,6 +93,28 @@ def test_the_printed_table(tmp_path, capsys):
     assert content["rows"]["Good"]["psnr"]["clips"] == 6
 
 
+def test_a_file_may_be_named(tmp_path):
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    results = write_results(tmp_path / "results.jsonl")
+    arguments = [
+        "--results",
+        str(results),
+        "--output",
+        str(tmp_path / "table.md"),
+        "--spec",
+        str(tmp_path / "spec.yaml"),
+    ]
+    main(arguments)
+    assert {path.name for path in tmp_path.glob("table.*")} == {
+        "table.md",
+        "table.csv",
+        "table.tex",
+        "table.json",
+    }
+    with pytest.raises(UserError, match="several specs"):
+        main([*arguments, str(tmp_path / "spec.yaml")])
+
+
 def test_resampling_draws_speakers_and_then_their_clips():
     speakers = ["a", "a", "a", "b", "b", "c"]
     weights = resample(speakers, Bootstrap(samples=400))

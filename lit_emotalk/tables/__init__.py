@@ -32,6 +32,9 @@ def main(argv: list[str]) -> None:
     from lit_emotalk.tables.spec import read_spec
     from lit_emotalk.tables.write import write
 
+    one_file = args.output.suffix == ".md"
+    if one_file and len(args.spec) > 1:
+        raise UserError("--output names one file but there are several specs; name a folder")
     for path in args.spec:
         table = build(read_spec(path), args.results)
-        print(write(table, args.output.with_suffix("") if named else args.output / path.stem))
+        print(write(table, args.output if one_file else args.output / path.stem))
