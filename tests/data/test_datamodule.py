@@ -1,8 +1,5 @@
 import json
-import multiprocessing
-import os
 import shutil
-import signal
 from collections import Counter
 from pathlib import Path
 
@@ -269,13 +266,3 @@ def test_unfit_numbers_are_refused(tiny_shards):
     ):
         with pytest.raises(UserError):
             wrong()
-
-
-def test_a_loader_process_that_is_killed_is_one_clear_error(tiny_shards):
-    loader = SignalsDataModule(tiny_shards, batch_size=2, steps_per_epoch=500, num_workers=1).loader("train")
-    batches = iter(loader)
-    next(batches)
-    (worker,) = multiprocessing.active_children()
-    os.kill(worker.pid, signal.SIGKILL)
-    with pytest.raises(UserError, match="a loader process died"):
-        list(batches)
