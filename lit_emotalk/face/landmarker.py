@@ -3,7 +3,9 @@ frame."""
 
 import contextlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -45,6 +47,7 @@ class Landmarker:
 
     def __init__(self, video: bool = False, max_faces: int = MAX_FACES) -> None:
         model = weights.path("face_landmarker")
+        _survive_profiling_timer()
         with _quiet_native_log():
             from mediapipe.tasks.python import BaseOptions, vision
 
@@ -109,3 +112,14 @@ def _quiet_native_log() -> Iterator[None]:
         sys.stderr.flush()
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def _survive_profiling_timer() -> None:
+    """Let the process outlive MediaPipe's profiling timer.
+
+    MediaPipe sets one, with a handler of its own in C++; Lightning, when a run ends, puts back the handler that
+    Python knows. Where that is the default, the next tick ends the process: ignoring is what Python is told.
+    """
+    untouched = signal.getsignal(signal.SIGPROF) == signal.SIG_DFL
+    if untouched and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGPROF, signal.SIG_IGN)

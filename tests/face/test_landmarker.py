@@ -1,5 +1,7 @@
 """The landmarker on pictures without a face and, where they are at hand, on real clips."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +37,23 @@ def test_absent_model_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monk
     assert not weights.available("face_landmarker")
     with pytest.raises(UserError, match="weights fetch face_landmarker"):
         Landmarker()
+
+
+RESTORE_AND_GO_ON = """
+import signal
+import numpy as np
+from lit_emotalk.face.landmarker import Landmarker
+nothing = np.zeros((120, 200, 3), np.uint8)
+with Landmarker() as landmarker:
+    landmarker.detect(nothing)
+    signal.signal(signal.SIGPROF, signal.getsignal(signal.SIGPROF))  # what Lightning does when a run ends
+    for _ in range(100):
+        landmarker.detect(nothing)
+"""
+
+
+def test_the_process_outlives_mediapipes_profiling_timer() -> None:
+    assert subprocess.run([sys.executable, "-c", RESTORE_AND_GO_ON], timeout=120).returncode == 0
 
 
 def first_frames(clip: Path, count: int) -> list[np.ndarray]:
