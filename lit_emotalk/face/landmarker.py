@@ -117,8 +117,8 @@ def _quiet_native_log() -> Iterator[None]:
 def _survive_profiling_timer() -> None:
     """Let the process outlive MediaPipe's profiling timer.
 
-    MediaPipe sets one, with a handler of its own in C++; Lightning, when a run ends, puts back the handler that
-    Python knows. Where that is the default, the next tick ends the process: ignoring is what Python is told.
+    MediaPipe sets one, with a handler of its own in C++; Lightning, when a run ends, puts back the handler
+    that Python knows. Where that is the default, the next tick ends the process: so Python is told to ignore.
     """
     untouched = signal.getsignal(signal.SIGPROF) == signal.SIG_DFL
     if untouched and threading.current_thread() is threading.main_thread():
