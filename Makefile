@@ -13,7 +13,7 @@ export PYTHONUNBUFFERED = 1
 export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo data train-stage1 train-stage2 train-stage3 train-sync train-tracker evaluate tables animate \
+.PHONY: help setup demo data data-mead data-ravdess data-voxceleb2 data-folder train-stage1 train-stage2 train-stage3 train-sync train-tracker evaluate tables animate \
 	verify corpus-sheet test test-all lint format clean-demo
 
 help:  ## show this help
@@ -37,6 +37,25 @@ demo: $(STAMP)  ## from nothing to an emotional talking face (about 15 minutes o
 
 data: $(STAMP)  ## make the embedded corpus and its shards
 	@$(BIN)/lit-emotalk recipe $(RECIPE) --until prepare $(ARGS)
+
+# ROOT is the corpus; OUT, where it is given, the folder for the shards.
+define prepare
+	@test -n "$(ROOT)" || { echo "lit-emotalk: error: say where the corpus is: make $@ ROOT=/data/..." >&2; exit 2; }
+	@$(BIN)/python -m data_prep.$(1) --root "$(ROOT)" \
+		--output "$(if $(filter file,$(origin OUT)),outputs/$(1)/shards,$(OUT))" $(ARGS)
+endef
+
+data-mead: $(STAMP)  ## MEAD to shards: make data-mead ROOT=/data/MEAD OUT=shards/mead
+	$(call prepare,mead)
+
+data-ravdess: $(STAMP)  ## RAVDESS, videos or sound alone, to shards
+	$(call prepare,ravdess)
+
+data-voxceleb2: $(STAMP)  ## VoxCeleb2 to shards
+	$(call prepare,voxceleb2)
+
+data-folder: $(STAMP)  ## any folder of talking videos to shards (ARGS="--labels labels.csv")
+	$(call prepare,folder)
 
 # Without EXPERIMENT a train target runs the recipe's step, with everything that it needs before it.
 define train

@@ -31,8 +31,8 @@ BLINKING = 0.5
 def prepare_clip(source: Source, frame_size: int, target: Path) -> dict[str, Any]:
     """Track, crop and resample one clip and keep it in `target` (npz); returns facts about it.
 
-    Facts: frames, lost_frames, faces (people seen), face_pixels, loudness_db. Raises UserError with the
-    reason where the clip is unfit.
+    Facts: frames, lost_frames, faces (people seen), face_pixels, loudness_db, gaps (the lost frames as
+    "12-15 40"), people (see `describe_people`). Raises UserError with the reason where the clip is unfit.
     """
     assert source.video is not None
     truth = read_truth(source.truth)
@@ -64,10 +64,19 @@ def prepare_clip(source: Source, frame_size: int, target: Path) -> dict[str, Any
     return {
         "frames": frames,
         "lost_frames": record["lost_frames"],
-        "faces": tracked.faces,
+        "faces": len(tracked.people),
         "face_pixels": round(tracked.face_pixels),
         "loudness_db": round(loudness, 1),
+        "gaps": runs_of(tracked.lost[:frames]),
+        "people": tracked.people,
     }
+
+
+def runs_of(marked: np.ndarray) -> str:
+    """Where a (T,) bool is true, as "12-15 40": first and last index of each run."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(int)))
+    runs = zip(edges[::2], edges[1::2] - 1, strict=True)
+    return " ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
 
 
 @lru_cache(maxsize=1)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ MAX_GAP_FRAMES = 10
 """The longest run of frames without a face that is filled from its neighbours (0.4 s, our choice)."""
 MAX_LOST_SHARE = 0.1
 MIN_FACE_PIXELS = 60.0
+PASSING_FRAMES = 3
 SAME_FACE_REACH = 0.6
 """A face belongs to the person whose last face's centre is nearer than this part of the face's size."""
 WINDOW_SCALE = 1.4
@@ -29,15 +31,15 @@ class Tracked:
     """The speaker of a video at 25 fps, T frames.
 
     landmarks (T, 478, 3) float32 in crop units; `crop` in pixels of the video; `frames` T jpg files; `lost`
-    (T,) bool, frames filled from their neighbours; `faces`, how many people were seen; `face_pixels`, the
-    median of the face's larger side.
+    (T,) bool, frames filled from their neighbours; `people`, who was seen, see `describe_people`;
+    `face_pixels`, the median of the face's larger side.
     """
 
     landmarks: np.ndarray
     crop: Crop
     frames: list[bytes] = field(repr=False)
     lost: np.ndarray
-    faces: int
+    people: list[list[Any]]
     face_pixels: float
 
 
@@ -127,7 +129,7 @@ def track_video(path: Path, frame_size: int) -> Tracked:
     if crops is None:
         crops = [crop.cut(frame, frame_size) for frame in read_frames(path)]
     frames = [jpg_bytes(picture) for picture in crops]
-    return Tracked(crop.normalise(landmarks), crop, frames, lost, len(people), pixels)
+    return Tracked(crop.normalise(landmarks), crop, frames, lost, describe_people(people, speaker), pixels)
 
 
 def link_faces(found: list[list[Face]]) -> list[dict[int, Face]]:
@@ -151,6 +153,20 @@ def link_faces(found: list[list[Face]]) -> list[dict[int, Face]]:
             people[person][index] = face
             last[person] = (centre, face.size)
     return people
+
+
+def describe_people(people: list[dict[int, Face]], speaker: dict[int, Face]) -> list[list[Any]]:
+    """A row per person, the speaker first: whether it was followed (yes or no), frames, median size in
+    pixels, median centre x and y. People other than the speaker seen in fewer than `PASSING_FRAMES` do not
+    count."""
+    others = [p for p in people if p is not speaker and len(p) >= PASSING_FRAMES]
+    rows = []
+    for person in [speaker, *sorted(others, key=len, reverse=True)]:
+        x, y = np.median([face.landmarks[:, :2].mean(0) for face in person.values()], axis=0)
+        pixels = np.median([face.size for face in person.values()])
+        followed = "yes" if person is speaker else "no"
+        rows.append([followed, len(person), *(round(float(value)) for value in (pixels, x, y))])
+    return rows
 
 
 def fill_gaps(landmarks: np.ndarray, path: Path) -> np.ndarray:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,84 +14,42 @@ import soundfile
 from PIL import Image
 
 from data_prep import mead
-from data_prep.synthetic.identity import draw_identity
 from data_prep.synthetic.render import Renderer
-from data_prep.synthetic.scene import draw_scene
 from data_prep.verify import read_samples, verify
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
 from lit_emotalk.files import sha256_file
-from lit_emotalk.video import write_video
+from tests.data_prep.heads import FRAMES, hum, render_clip
 
-FRAMES = 20
 SIZE = 192
 
 
-def hum(frames: int) -> np.ndarray:
-    time = np.arange(frames * 640) / 16000
-    return (0.2 * np.sin(2 * np.pi * 150 * time) * (1 + np.sin(2 * np.pi * 3 * time))).astype(np.float32)
-
-
-def render_clip(renderer: Renderer, count: int, **units: float) -> list[np.ndarray]:
-    """Frames of a head that opens and closes its mouth with constant weights of `units` and a slow turn."""
-    frames = []
-    for index in range(count):
-        weights = np.zeros(ARKIT.expression_size, np.float32)
-        weights[ARKIT.columns("jawOpen")] = 0.3 + 0.3 * np.sin(index * 0.8)
-        for prefix, value in units.items():
-            weights[ARKIT.columns(prefix)] = value
-        turn = np.array([0.05, 0.15 * np.sin(index * 0.2), 0.0], np.float32)
-        frames.append(renderer.frame(weights, turn, np.zeros(2, np.float32)))
-    return frames
-
-
 @pytest.fixture(scope="module")
-def renderers() -> list[Renderer]:
-    """Two rendered people."""
-    scenes = np.random.default_rng(3)
-    return [Renderer(draw_identity(0, index), draw_scene(scenes), size=SIZE) for index in (0, 1)]
-
-
-@pytest.fixture(scope="module")
-def tree(renderers: list[Renderer], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tree(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MEAD's layout with good, odd and bad clips of two rendered people."""
     root = tmp_path_factory.mktemp("mead")
-    first, second = renderers
 
-    def place(name: str) -> Path:
+    def place(name: str, clip: str | None = None) -> Path:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        if clip:
+            shutil.copyfile(clips[clip], path)
         return path
 
-    smile = render_clip(first, FRAMES, mouthSmile=0.9, cheekSquint=0.5)
-    neutral = render_clip(first, FRAMES + 4)
-    write_video(place("M001/video/front/neutral/level_1/001.mp4"), neutral, audio=hum(FRAMES + 4))
-    write_video(place("M001/video/front/happy/level_3/001.mp4"), smile, audio=hum(FRAMES))
+    place("M001/video/front/neutral/level_1/001.mp4", "neutral")
+    place("M001/video/front/happy/level_3/001.mp4", "smile")
     truth = {"text": "mamma", "phonemes": [["m", 0.0, 0.2], ["a", 0.2, 0.8]]}
     place("M001/video/front/happy/level_3/001.json").write_text(json.dumps(truth))
-    write_video(place("M001/video/front/happy/level_3/004.mp4"), smile)
+    place("M001/video/front/happy/level_3/004.mp4", "no_sound")
     soundfile.write(place("M001/audio/happy/level_3/004.wav"), hum(FRAMES), 16000)
-    fast = render_clip(second, 30, browDown=0.9)
-    write_video(place("W002/video/front/angry/level_2/001.mp4"), fast, fps=30000 / 1001, audio=hum(25))
-    both = [
-        np.concatenate([large, np.pad(small[32:160, 32:160], ((64, 0), (0, 0), (0, 0)))], 1)
-        for large, small in zip(smile, fast[:FRAMES], strict=True)
-    ]
-    write_video(place("W002/video/front/sad/level_1/001.mp4"), both, audio=hum(FRAMES))
-    tall = [np.pad(frame, ((90, 90), (0, 0), (0, 0)), mode="edge") for frame in fast[:FRAMES]]
-    write_video(place("W002/video/front/neutral/level_1/001.mp4"), tall, audio=hum(FRAMES))
-
-    noise = np.random.default_rng(0).integers(0, 255, (FRAMES, SIZE, SIZE, 3), np.uint8)
-    write_video(place("M001/video/front/sad/level_1/001.mp4"), noise, audio=hum(FRAMES))
-    write_video(place("M001/video/front/sad/level_1/002.mp4"), smile)
-    write_video(place("M001/video/front/sad/level_1/003.mp4"), smile, audio=0 * hum(FRAMES))
-    write_video(place("M001/video/front/sad/level_1/004.mp4"), smile, audio=hum(5))
-    whole = (root / "M001/video/front/happy/level_3/001.mp4").read_bytes()
-    place("M001/video/front/sad/level_1/005.mp4").write_bytes(whole[: len(whole) // 2])
-    place("M001/video/front/sad/level_1/006.mp4").write_text("no video")
-    place("M001/video/front/sad/level_1/007.mp4").touch()
-    place("M001/video/front/sad/level_1/take two.mp4").write_bytes(whole)
-    place("M001/video/front/jolly/level_1/001.mp4").write_bytes(whole)
+    place("W002/video/front/angry/level_2/001.mp4", "ntsc")
+    place("W002/video/front/sad/level_1/001.mp4", "two_faces")
+    place("W002/video/front/neutral/level_1/001.mp4", "portrait")
+    bad = ("no_face", "no_sound", "silent", "short_sound", "truncated", "no_video", "empty")
+    for number, clip in enumerate(bad, 1):
+        place(f"M001/video/front/sad/level_1/{number:03d}.mp4", clip)
+    place("M001/video/front/sad/level_1/take two.mp4", "smile")
+    place("M001/video/front/jolly/level_1/001.mp4", "smile")
     (root / "splits.json").write_text(json.dumps({"val": ["W002"]}))
     (root / "corpus.json").write_text(json.dumps({"corpus": "synthetic"}))
     return root

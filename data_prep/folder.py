@@ -1,0 +1,132 @@
+"""Any folder of talking videos to shards: `python -m data_prep.folder --root DIR --output DIR`.
+
+Without labels the first folder below the root is the speaker; a video at the root is a speaker of its own.
+The CSV of `--labels` has a column `file` (path below the root) and any of `speaker`, `emotion`, `level`,
+`text`, `scene`, `split`; empty fields are unknown.
+"""
+
+import csv
+import re
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from data_prep.command import Command, Found, not_the_corpus
+from data_prep.source import Source
+from data_prep.splits import Splits, check_disjoint
+from lit_emotalk import schema
+from lit_emotalk.emotions import LEVELS, canonical
+from lit_emotalk.errors import UserError, run_main
+from lit_emotalk.files import sha256_text
+
+LAYOUT = "videos (mp4, mov, mkv, webm, avi), in folders named after the speakers"
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
+SOUND_SUFFIXES = (".wav", ".flac", ".m4a", ".mp3")
+COLUMNS = ("file", "speaker", "emotion", "level", "text", "scene", "split")
+LONGEST_NAME = 80
+
+Row = dict[str, str]
+
+
+def find(options: Namespace) -> Found:
+    """What the root holds; see `Found`.
+
+    Raises UserError where there is no video, or the labels are no such CSV.
+    """
+    root: Path = options.root
+    labels = read_labels(options.labels) if options.labels else {}
+    sources, skipped, seen = [], [], set()
+    splits: dict[str, set[str]] = {split: set() for split in schema.SPLITS}
+    for path in sorted(root.rglob("*")):
+        if path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith(".") or not path.is_file():
+            continue
+        relative = path.relative_to(root).as_posix()
+        seen.add(relative)
+        row = labels.get(relative, {})
+        try:
+            source = _source(path, relative, row)
+            if row.get("split"):
+                splits[_split(row["split"])].add(source.speaker)
+            sources.append(source)
+        except UserError as error:
+            skipped.append((relative, str(error)))
+    if not sources:
+        raise not_the_corpus(root, LAYOUT, len(skipped))
+    holes = [(file, "the file of this row of the labels") for file in labels if file not in seen]
+    sources.sort(key=lambda source: source.key)
+    return Found("folder", sources, skipped, holes, _named(splits, options.labels))
+
+
+def read_labels(path: Path) -> dict[str, Row]:
+    """The rows of a CSV by their `file`. Raises UserError for a file that is missing, has other columns, or
+    names a video twice."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as handle:
+            reader = csv.DictReader(handle)
+            columns = [name.strip() for name in reader.fieldnames or ()]
+            unknown = sorted(set(columns) - set(COLUMNS))
+            if "file" not in columns or unknown:
+                wrong = f"unknown {', '.join(unknown)}" if unknown else "no column 'file'"
+                raise UserError(f"the labels {path}: {wrong}; columns are {', '.join(COLUMNS)}")
+            rows = [{name.strip(): (value or "").strip() for name, value in row.items() if name is not None
+                     and not isinstance(value, list)} for row in reader]  # fmt: skip
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the labels {path}: {error}") from error
+    labels: dict[str, Row] = {}
+    for row in rows:
+        file = Path(row["file"]).as_posix()
+        if file in labels:
+            raise UserError(f"the labels {path} name {file} twice")
+        labels[file] = row
+    return labels
+
+
+def _source(path: Path, relative: str, row: Row) -> Source:
+    parts = Path(relative).parts
+    speaker = plain_name(row.get("speaker") or (parts[0] if len(parts) > 1 else path.stem))
+    emotion = canonical(row["emotion"]) if row.get("emotion") else None
+    level = row.get("level") or None
+    if level is not None and level not in map(str, LEVELS):
+        raise UserError(f"level '{level}' is unknown; known: {', '.join(map(str, LEVELS))}")
+    name = plain_name(relative.rsplit(".", 1)[0])
+    return Source(
+        key=f"{name}-{sha256_text(relative)[:6]}",
+        corpus="folder",
+        speaker=speaker,
+        emotion=emotion,
+        level=int(level) if level else None,
+        relative=relative,
+        video=path,
+        audio=next((s for x in SOUND_SUFFIXES if (s := path.with_suffix(x)).is_file()), None),
+        text=row.get("text") or None,
+        scene=row.get("scene") or relative,
+    )
+
+
+def plain_name(name: str) -> str:
+    """A name with every character other than letters, digits, '_' and '-' made '-', of at most 80."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:LONGEST_NAME] or "unnamed"
+
+
+def _split(name: str) -> str:
+    if name not in schema.SPLITS:
+        raise UserError(f"split '{name}' is unknown; known: {', '.join(schema.SPLITS)}")
+    return name
+
+
+def _named(splits: dict[str, set[str]], path: Path | None) -> Splits:
+    """The labels' splits; speakers in none of them train."""
+    named = {split: sorted(speakers) for split, speakers in splits.items() if split != "train"}
+    check_disjoint(named | {"train": sorted(splits["train"])}, f"the labels {path}")
+    return named
+
+
+def _options(parser: ArgumentParser) -> None:
+    parser.add_argument("--labels", type=Path, help=f"CSV with the columns {', '.join(COLUMNS)}")
+
+
+COMMAND = Command(
+    "folder", (__doc__ or "").split("\n")[0], LAYOUT, find, options=_options, deciding=("labels",)
+)
+
+if __name__ == "__main__":
+    run_main(COMMAND.run, "data_prep.folder")
