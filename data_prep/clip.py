@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from data_prep.deep3d import at_25_fps, read_expression
 from data_prep.pack import Clip, to_pcm
 from data_prep.source import Source, check_length, read_sound, read_truth, sound_record
 from data_prep.track import track_video
 from lit_emotalk import schema
-from lit_emotalk.coefficients import ARKIT
+from lit_emotalk.coefficients import ARKIT, BFM
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.tracker import Tracker
 from lit_emotalk.files import atomic_path
+from lit_emotalk.video import probe
 
 MAX_LENGTH_DIFFERENCE = 0.5
 """Seconds by which sound and video may differ; both are cut to the shorter."""
@@ -44,10 +46,11 @@ def prepare_clip(source: Source, frame_size: int, target: Path) -> dict[str, Any
         raise UserError(f"{source.video}: the sound is {abs(difference):.2f} s {longer} than the video")
     frames = min(len(tracked.frames), len(samples) // schema.SAMPLES_PER_FRAME)
     check_length(source, frames)
+    imported = _imported(source, frames)
     crop = tracked.crop
     record = sound_record(source, truth, frames) | {
         "frame_size": frame_size,
-        "layout": ARKIT.name,
+        "layout": BFM.name if source.coefficients else ARKIT.name,
         "crop": [round(crop.x, 2), round(crop.y, 2), round(crop.half, 2)],
         "lost_frames": int(tracked.lost[:frames].sum()),
     }
@@ -60,6 +63,7 @@ def prepare_clip(source: Source, frame_size: int, target: Path) -> dict[str, Any
             lost=tracked.lost[:frames],
             jpg=np.frombuffer(b"".join(tracked.frames[:frames]), np.uint8),
             jpg_sizes=np.array([len(jpg) for jpg in tracked.frames[:frames]]),
+            expression=imported,
         )
     return {
         "frames": frames,
@@ -70,6 +74,14 @@ def prepare_clip(source: Source, frame_size: int, target: Path) -> dict[str, Any
         "gaps": runs_of(tracked.lost[:frames]),
         "people": tracked.people,
     }
+
+
+def _imported(source: Source, frames: int) -> np.ndarray:
+    """Deep3DFaceRecon's expression (frames, 64), (0, 64) where the source has none."""
+    if not source.coefficients or source.video is None:
+        return np.zeros((0, BFM.expression_size), np.float32)
+    rows = read_expression(source.coefficients)
+    return at_25_fps(rows, probe(source.video).fps, frames, source.coefficients[0])
 
 
 def runs_of(marked: np.ndarray) -> str:
@@ -93,16 +105,23 @@ def load_landmarks(path: Path) -> np.ndarray:
 
 
 def load_clip(path: Path, rest_path: Path) -> Clip:
-    """A kept clip with its coefficients, read with the speaker's resting shape (npy (478, 3))."""
+    """A kept clip with its coefficients, read with the speaker's resting shape (npy (478, 3)).
+
+    Imported expressions take the place of the tracker's, whose pose and key frame remain.
+    """
     tracker = shared_tracker()
     with np.load(path) as kept:
         record = json.loads(kept["record"].tobytes())
         landmarks, lost, pcm = kept["landmarks"], kept["lost"], kept["pcm"]
         data, ends = kept["jpg"].tobytes(), np.cumsum(kept["jpg_sizes"])
+        imported = kept["expression"]
     coeffs = tracker.coefficients(landmarks, np.load(rest_path))
     record["key_frame"] = find_apex(coeffs[:, ARKIT.expression], lost, record["emotion"])
     frames = [data[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-    return Clip(record, pcm / 32768.0, coeffs, tracker.expression(landmarks), landmarks, frames)
+    single = tracker.expression(landmarks)
+    if record["layout"] == BFM.name:
+        coeffs, single = np.concatenate([imported, coeffs[:, ARKIT.pose]], 1), imported
+    return Clip(record, pcm / 32768.0, coeffs, single, landmarks, frames)
 
 
 def find_apex(expression: np.ndarray, lost: np.ndarray, emotion: str | None) -> int:

@@ -5,20 +5,22 @@ import shlex
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import joblib
 
+from data_prep.deep3d import find_coefficients
 from data_prep.pack import CLIPS_PER_SHARD
 from data_prep.prepare import Job, prepare
 from data_prep.report import write_csv
 from data_prep.source import Source
 from data_prep.splits import Splits, names, read_splits
 from data_prep.spread import CLUSTERS
+from lit_emotalk.coefficients import ARKIT, BFM, LAYOUTS, get_layout
 from lit_emotalk.errors import UserError
 
-DECIDING = ("frame_size", "clips_per_shard", "limit", "splits")
+DECIDING = ("frame_size", "clips_per_shard", "limit", "splits", "coefficients", "deep3d")
 """Options of every corpus that decide what is in the shards."""
 
 
@@ -66,6 +68,12 @@ class Command:
         parser.add_argument(
             "--splits", help=f"JSON file of speakers by split, or one of {', '.join(names())}"
         )
+        parser.add_argument(
+            "--coefficients", choices=sorted(LAYOUTS), default=ARKIT.name, help="what the shards hold"
+        )
+        parser.add_argument(
+            "--deep3d", type=Path, help="bfm: folder of Deep3DFaceRecon's outputs, laid out like the corpus"
+        )
         self.options(parser)
         options = parser.parse_args(arguments)
         for name in ("workers", "limit", "frame_size", "clips_per_shard"):
@@ -74,6 +82,8 @@ class Command:
                 raise UserError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
         if options.frame_size % 16:
             raise UserError(f"--frame-size must be a multiple of 16, not {options.frame_size}")
+        if (options.coefficients == BFM.name) != (options.deep3d is not None):
+            raise UserError("--coefficients bfm and --deep3d DIR go together")
         return options
 
     def run(self) -> None:
@@ -83,6 +93,10 @@ class Command:
             raise UserError(f"no such folder: {options.root}; expected a folder with {self.layout}")
         found = self.find(options)
         splits = self.read_splits(options, found)
+        sources, skipped = spread_out(found.sources, options.limit), found.skipped
+        if options.deep3d is not None:
+            sources, without = with_coefficients(sources, options.deep3d)
+            skipped = skipped + without
         holes = options.output / "holes.csv"
         write_csv(holes, ["folder", "missing"], found.holes)
         if found.holes:
@@ -90,7 +104,7 @@ class Command:
         prepare(
             Job(
                 corpus=found.corpus,
-                sources=spread_out(found.sources, options.limit),
+                sources=sources,
                 splits=splits,
                 output=options.output,
                 command=self.reproducing(options),
@@ -98,7 +112,8 @@ class Command:
                 clips_per_shard=options.clips_per_shard,
                 workers=options.workers,
                 cluster=options.cluster,
-                skipped=found.skipped,
+                layout=get_layout(options.coefficients),
+                skipped=skipped,
             )
         )
 
@@ -131,6 +146,24 @@ def spread_out(sources: list[Source], limit: int | None) -> list[Source]:
     if limit is None or limit >= len(sources):
         return sources
     return [sources[index * len(sources) // limit] for index in range(limit)]
+
+
+def with_coefficients(sources: list[Source], directory: Path) -> tuple[list[Source], list[tuple[str, str]]]:
+    """The sources with the files of their imported coefficients, and those without, with the reason.
+
+    Raises UserError where no source has any, or they have no videos.
+    """
+    if all(source.video is None for source in sources):
+        raise UserError("coefficients can be imported for videos only; this corpus is sound only")
+    found, without = [], []
+    for source in sources:
+        try:
+            found.append(replace(source, coefficients=find_coefficients(directory, source.relative)))
+        except UserError as error:
+            without.append((source.relative, str(error)))
+    if not found:
+        raise UserError(f"{directory} is not Deep3DFaceRecon's outputs of this corpus: {without[0][1]}")
+    return found, without
 
 
 def not_the_corpus(root: Path, layout: str, skipped: int) -> UserError:

@@ -14,7 +14,7 @@ from typing import Any
 
 import joblib
 
-from data_prep import clip, sound
+from data_prep import clip, deep3d, sound
 from data_prep import source as source_module
 from data_prep import track as track_module
 from data_prep.clip import load_clip, prepare_clip
@@ -28,7 +28,7 @@ from data_prep.splits import Splits, split_of
 from data_prep.spread import spread, workers
 from data_prep.work import current_state, kept_path, new_state, note_state
 from lit_emotalk import audio, video, weights
-from lit_emotalk.coefficients import ARKIT
+from lit_emotalk.coefficients import ARKIT, Layout
 from lit_emotalk.emotions import COMPOUNDS
 from lit_emotalk.errors import UserError
 from lit_emotalk.face import crop, landmarker, regions
@@ -42,7 +42,7 @@ class Job:
 
     `sources` all have a video or none has: a corpus of sound only. `splits` names the speakers of each split
     (see `split_of`); `skipped` are files (relative) that are no clips, with the reason; `cluster` as in
-    `spread.workers`.
+    `spread.workers`; `layout` is arkit, or bfm where every source has imported `coefficients`.
     """
 
     corpus: str
@@ -54,6 +54,7 @@ class Job:
     clips_per_shard: int = CLIPS_PER_SHARD
     workers: int = 1
     cluster: str | None = None
+    layout: Layout = ARKIT
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -101,8 +102,8 @@ def _options(job: Job) -> str:
     """Digest of the code and the options that decide what is kept of a clip."""
     if job.sound_only:
         return code_digest(source_module, sound, audio)
-    code = code_digest(source_module, clip, track_module, crop, landmarker, regions, audio, video)
-    return sha256_text(json.dumps([code, JPEG_QUALITY, job.frame_size, ARKIT.name]))
+    code = code_digest(source_module, clip, deep3d, track_module, crop, landmarker, regions, audio, video)
+    return sha256_text(json.dumps([code, JPEG_QUALITY, job.frame_size, job.layout.name]))
 
 
 def _prepare_clips(job: Job) -> dict[str, State]:
@@ -166,7 +167,7 @@ def _pack(job: Job, fit: list[tuple[Source, str]], states: dict[str, State]) -> 
         content = hashlib.sha256(made_of.encode()).hexdigest()
         entries.append(Entry(source.key, split, source.speaker, state["facts"]["frames"], content, load))
         speakers[split].add(source.speaker)
-    layout, frame_size = (None, None) if job.sound_only else (ARKIT.name, job.frame_size)
+    layout, frame_size = (None, None) if job.sound_only else (job.layout.name, job.frame_size)
     by_split = {split: sorted(found) for split, found in speakers.items()}
     corpus = Corpus(job.corpus, layout, frame_size, by_split, job.command)
     return pack(entries, job.output, corpus, job.clips_per_shard)

@@ -8,8 +8,10 @@ from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
+from scipy.io import savemat
 
 from data_prep import folder, ravdess, voxceleb2
 from data_prep.command import Command
@@ -228,6 +230,36 @@ def test_any_folder(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "labels.csv").write_text(LABELS.replace("happy,3,hello", "sad,2,"))
     run(folder.COMMAND, tmp_path / "root", output, monkeypatch, "--labels", str(tmp_path / "labels.csv"))
     assert {r["source"]: r["emotion"] for r in records(output).values()}["ann/a clip.mp4"] == "sad"
+
+
+def test_imported_coefficients(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place("ann/smile.mp4", "smile")
+    place("ann/ntsc.mp4", "ntsc")
+    place("ann/other.mp4", "neutral")
+    rows_of = {
+        name: np.random.default_rng(7).normal(0, 1, (count, 257)).astype(np.float32)
+        for name, count in (("smile", FRAMES), ("ntsc", 30))
+    }
+    (tmp_path / "deep3d/ann").mkdir(parents=True)
+    for name, table in rows_of.items():
+        savemat(tmp_path / f"deep3d/ann/{name}.mat", {"coeff": table})
+    root, output, given = tmp_path / "root", tmp_path / "out", str(tmp_path / "deep3d")
+    run(folder.COMMAND, root, output, monkeypatch, "--coefficients", "bfm", "--deep3d", given)
+    by_source = {r["source"]: r for r in records(output).values()}
+    assert set(by_source) == {"ann/smile.mp4", "ann/ntsc.mp4"}
+    assert {r["layout"] for r in by_source.values()} == {"bfm"}
+    assert "no coefficients" in rows(output / "rejected.csv")["ann/other.mp4"]
+    data = SignalsDataModule(output, batch_size=2, steps_per_epoch=1, num_workers=0)
+    data.setup("fit")
+    batch = next(iter(data.train_dataloader()))
+    row = [key.startswith("ann-smile") for key in batch["key"]].index(True)
+    expected = rows_of["smile"][:, 80:144]
+    np.testing.assert_array_equal(batch["single"][row, :FRAMES].numpy(), expected)
+    np.testing.assert_array_equal(batch["coeffs"][row, :FRAMES, :64].numpy(), expected)
+    with pytest.raises(UserError, match="go together"):
+        run(folder.COMMAND, root, output, monkeypatch, "--coefficients", "bfm")
+    with pytest.raises(UserError, match="not Deep3DFaceRecon's outputs"):
+        run(folder.COMMAND, root, output, monkeypatch, "--coefficients", "bfm", "--deep3d", "/nowhere")
 
 
 @pytest.mark.parametrize(
