@@ -14,7 +14,7 @@ from typing import Any
 
 import joblib
 
-from data_prep import clip, deep3d, sound
+from data_prep import clip, deep3d, second_look, sound
 from data_prep import source as source_module
 from data_prep import track as track_module
 from data_prep.clip import load_clip, prepare_clip
@@ -102,7 +102,9 @@ def _options(job: Job) -> str:
     """Digest of the code and the options that decide what is kept of a clip."""
     if job.sound_only:
         return code_digest(source_module, sound, audio)
-    code = code_digest(source_module, clip, deep3d, track_module, crop, landmarker, regions, audio, video)
+    code = code_digest(
+        source_module, clip, deep3d, track_module, second_look, crop, landmarker, regions, audio, video
+    )
     return sha256_text(json.dumps([code, JPEG_QUALITY, job.frame_size, job.layout.name]))
 
 

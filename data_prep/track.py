@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from data_prep.pack import jpg_bytes
+from data_prep.second_look import look_again
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.crop import Crop, clip_crop
@@ -83,6 +84,13 @@ class Windows:
         moved = Crop(crop.x - left, crop.y - top, crop.half)
         return [moved.cut(frame, size) for frame in self._frames] if covered else None
 
+    def part(self, index: int, crop: Crop, size: int) -> np.ndarray | None:
+        """A square of one frame, the edge of the kept window repeated beyond it; None where none are kept."""
+        if self._frames is None or self._corner is None:
+            return None
+        left, top = self._corner
+        return Crop(crop.x - left, crop.y - top, crop.half).cut(self._frames[index], size)
+
     def _choose(self, frame: np.ndarray, crop: Crop) -> None:
         height, width = self._size = frame.shape[0], frame.shape[1]
         half = crop.half * WINDOW_SCALE
@@ -122,6 +130,7 @@ def track_video(path: Path, frame_size: int) -> Tracked:
     landmarks = np.full((len(found), schema.LANDMARKS, 3), np.nan, np.float32)
     for index, face in speaker.items():
         landmarks[index] = face.landmarks
+    look_again(landmarks, windows.part)
     lost = np.isnan(landmarks[:, 0, 0])
     landmarks = fill_gaps(landmarks, path)
     crop = clip_crop(landmarks, extent)
