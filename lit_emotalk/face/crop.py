@@ -31,14 +31,11 @@ class Crop:
         reach = 2 + int(2 * self.half / size)
         left, top = int(np.floor(x0)) - reach, int(np.floor(y0)) - reach
         extent = int(np.ceil(2 * self.half)) + 1 + 2 * reach
-        rows = np.clip(np.arange(top, top + extent), 0, height - 1)
-        columns = np.clip(np.arange(left, left + extent), 0, width - 1)
-        inside = rows[0] + extent - 1 == rows[-1] and columns[0] + extent - 1 == columns[-1]
-        patch = (
-            frame[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-            if inside
-            else frame[rows[:, None], columns[None, :]]
-        )
+        rows, above, below = _within(top, extent, height)
+        columns, before, after = _within(left, extent, width)
+        patch = frame[rows, columns]
+        if above or below or before or after:
+            patch = np.pad(patch, ((above, below), (before, after), (0, 0)), mode="edge")
         area = (x0 - left, y0 - top, x0 - left + 2 * self.half, y0 - top + 2 * self.half)
         return np.asarray(
             Image.fromarray(np.ascontiguousarray(patch)).resize((size, size), Image.Resampling.BICUBIC, area)
@@ -73,6 +70,14 @@ def clip_crop(landmarks: np.ndarray, frame_size: tuple[int, int] | None = None) 
 def image_crop(landmarks: np.ndarray, frame_size: tuple[int, int] | None = None) -> Crop:
     """The crop of a single picture: landmarks (478, 3) in pixels; the same rule as a clip of one frame."""
     return clip_crop(landmarks[None], frame_size)
+
+
+def _within(start: int, extent: int, size: int) -> tuple[slice, int, int]:
+    """The part of start..start + extent that lies in 0..size, at least one index, and how many lie before and
+    after it."""
+    first, last = (min(max(index, 0), size - 1) for index in (start, start + extent - 1))
+    before = min(max(first - start, 0), extent - 1)
+    return slice(first, last + 1), before, extent - before - (last + 1 - first)
 
 
 def _inside(centre: float, side: float, extent: int) -> float:
