@@ -26,7 +26,7 @@ from data_prep.sound import load_sound, prepare_sound
 from data_prep.source import Source
 from data_prep.splits import Splits, split_of
 from data_prep.spread import spread, workers
-from data_prep.work import current_state, kept_path, new_state, note_state
+from data_prep.work import current_state, kept_path, new_state, note_state, remove_leftovers
 from lit_emotalk import audio, video, weights
 from lit_emotalk.coefficients import ARKIT, Layout
 from lit_emotalk.emotions import COMPOUNDS
@@ -68,6 +68,7 @@ def prepare(job: Job) -> None:
 
     Raises UserError where the landmarker is missing, no clip is fit, or the place cannot be written.
     """
+    remove_leftovers(job.output)
     with workers(job.workers, job.cluster):
         states = _prepare_clips(job)
         fit, rejected = [], list(job.skipped)

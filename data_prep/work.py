@@ -11,6 +11,12 @@ from lit_emotalk.files import sha256_file, sha256_text, write_text
 WORK = ".work"
 
 
+def remove_leftovers(output: Path) -> None:
+    """Remove the temporary files of a run that was killed; no other run may be writing there."""
+    for path in output.rglob(".*.tmp*"):
+        path.unlink(missing_ok=True)
+
+
 def kept_path(output: Path, source: Source) -> Path:
     """Where a prepared clip is kept."""
     return output / WORK / source.speaker / f"{source.key}.npz"

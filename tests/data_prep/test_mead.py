@@ -182,8 +182,14 @@ def test_continuing_gives_the_same_shards(
     (prepared / ".work/M001/M001_happy_3_001.json").unlink()
     (prepared / ".work/W002/W002_angry_2_001.npz").unlink()
     (prepared / ".work/M001/rest.npy").unlink()
+    leftovers = [
+        prepared / ".frames-000000.1a2b3c4d.tmp.tar", prepared / ".work/M001/.M001_happy.1a2b3c4d.tmp.npz"
+    ]  # fmt: skip
+    for path in leftovers:
+        path.write_bytes(b"half")
     run(monkeypatch, tree, prepared)
     assert checksums(prepared) == before and (prepared / "manifest.json").read_bytes() == manifest
+    assert not any(path.exists() for path in leftovers)
 
 
 def test_a_touched_source_is_not_done_again(
