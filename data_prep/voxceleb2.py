@@ -2,7 +2,8 @@
 
 The layout is `[dev|test/]mp4/idNNNNN/VIDEOID/NNNNN.mp4`, with sound in the mp4 or in the same place below
 `aac/` as m4a. Speakers below `dev` train, those below `test` test; where the folders do not say,
-`vox2_meta.csv` at the root does. A video is a scene: its utterances share a camera and a resting shape.
+`vox2_meta.csv` at the root or splits/voxceleb2.json does. A video is a scene: its utterances share a camera
+and a resting shape.
 """
 
 import csv
@@ -57,10 +58,11 @@ def find(options: Namespace) -> Found:
         )
     if not sources:
         raise not_the_corpus(root, f"VoxCeleb2's layout {LAYOUT}", len(skipped))
-    splits = {split: sorted(speakers) for split, speakers in parts.items()} or read_meta(root)
-    check_disjoint(splits, f"the folders of {root}")
+    by_folder = {split: sorted(speakers) for split, speakers in parts.items()}
+    check_disjoint(by_folder, f"the folders of {root}")
     sources.sort(key=lambda source: source.key)
-    return Found("voxceleb2", sources, skipped, find_holes(sources), {"train": []} | splits)
+    splits = by_folder or read_meta(root)
+    return Found("voxceleb2", sources, skipped, find_holes(sources), splits)
 
 
 def _sound_beside(path: Path) -> Path | None:
@@ -70,14 +72,14 @@ def _sound_beside(path: Path) -> Path | None:
     return sound if sound.is_file() else None
 
 
-def read_meta(root: Path) -> Splits:
-    """The official splits of `vox2_meta.csv` (columns VoxCeleb2ID and Set), empty where there is none.
+def read_meta(root: Path) -> Splits | None:
+    """The official splits of `vox2_meta.csv` (columns VoxCeleb2ID and Set), None where there is none.
 
     Raises UserError for a file without these columns.
     """
     path = next((p for p in (root / META_FILE, root.parent / META_FILE) if p.is_file()), None)
     if path is None:
-        return {}
+        return None
     with open(path, newline="", encoding="utf-8") as handle:
         rows = [{name.strip(): (value or "").strip() for name, value in row.items() if name} for row in
                 csv.DictReader(handle)]  # fmt: skip
@@ -103,7 +105,7 @@ def find_holes(sources: Sequence[Source]) -> list[tuple[str, str]]:
     return rows
 
 
-COMMAND = Command("voxceleb2", (__doc__ or "").split("\n")[0], LAYOUT, find)
+COMMAND = Command("voxceleb2", (__doc__ or "").split("\n")[0], LAYOUT, find, splits="voxceleb2")
 
 if __name__ == "__main__":
     run_main(COMMAND.run, "data_prep.voxceleb2")

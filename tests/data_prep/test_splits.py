@@ -45,3 +45,4 @@ def test_the_usual_speakers_are_for_testing() -> None:
     ]  # fmt: skip
     assert split_of("Actor_25", actors) is None
     assert split_of("Actor_01", read_splits("ravdess_paper")) == "test"
+    assert [split_of(name, read_splits("voxceleb2")) for name in ("id00012", "id00017")] == ["train", "test"]
