@@ -14,6 +14,8 @@ from lit_emotalk.files import sha256_text
 from lit_emotalk.video import probe
 
 MIN_FRAMES = 15
+MAX_SECONDS = 300.0
+"""Longer videos are recordings to be cut into clips: one would fill a worker's memory (our choice)."""
 MIN_LOUDNESS_DB = -65.0
 """The loudest frames' root mean square relative to full scale; quieter clips are no speech (our choice:
 RAVDESS's quietest calm clip has -57.6 dB)."""
@@ -84,7 +86,8 @@ def read_truth(path: Path | None) -> Truth:
 def read_sound(source: Source) -> tuple[np.ndarray, float]:
     """The clip's sound, float32 (N,) at 16 kHz, and the loudness in dB of its loudest frames.
 
-    Raises UserError where there is none, it cannot be read, or it is too quiet for speech.
+    Raises UserError where there is none, it cannot be read, is longer than `MAX_SECONDS`, or too quiet for
+    speech.
     """
     sound = source.audio
     if source.video is not None and probe(source.video).has_audio:
@@ -92,6 +95,12 @@ def read_sound(source: Source) -> tuple[np.ndarray, float]:
     if sound is None:
         raise UserError(f"{source.video} has no audio track and there is no sound file for it")
     samples = load_audio(sound)
+    seconds = len(samples) / schema.SAMPLE_RATE
+    if seconds > MAX_SECONDS:
+        raise UserError(
+            f"{source.main}: {seconds:.0f} s are too long for a clip; cut it into parts of "
+            f"{MAX_SECONDS:.0f} s at most"
+        )
     loudness = speech_loudness(samples)
     if loudness < MIN_LOUDNESS_DB:
         raise UserError(f"{source.main}: too quiet, {loudness:.0f} dB, at least {MIN_LOUDNESS_DB:.0f} needed")

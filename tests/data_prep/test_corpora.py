@@ -127,6 +127,29 @@ def test_ravdess_sounds_make_shards_for_stage_align(
     assert {path.name: sha256_file(path) for path in (tmp_path / "out").glob("*.tar")} == before
 
 
+def test_the_sounds_of_ravdess_videos_can_be_taken_alone(tmp_path: Path) -> None:
+    for name in ("01-01-03-02-01-01-01.mp4", "03-01-03-02-01-01-01.wav", "01-01-04-02-01-01-02.mp4"):
+        (tmp_path / name).touch()
+    found = ravdess.find(Namespace(root=tmp_path, sound_only=True))
+    assert {source.speaker: source.audio for source in found.sources} == {
+        "Actor_01": tmp_path / "03-01-03-02-01-01-01.wav",
+        "Actor_02": tmp_path / "01-01-04-02-01-01-02.mp4",
+    }
+    assert all(source.video is None for source in found.sources)
+    with_faces = ravdess.find(Namespace(root=tmp_path, sound_only=False))
+    assert {source.main.suffix for source in with_faces.sources} == {".mp4"} and not with_faces.skipped
+
+
+def test_recordings_too_long_for_a_clip_are_listed(
+    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data_prep.source.MAX_SECONDS", (FRAMES + 10) / 25)
+    run(ravdess.COMMAND, sounds, tmp_path / "out", monkeypatch)
+    assert {record["speaker"] for record in records(tmp_path / "out").values()} == {"Actor_01", "Actor_02"}
+    rejected = rows(tmp_path / "out/rejected.csv")
+    assert sum("too long for a clip" in reason for reason in rejected.values()) == 3
+
+
 def test_ravdess_as_in_the_paper(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(ravdess.COMMAND, sounds, tmp_path / "out", monkeypatch, "--splits", "ravdess_paper", "--limit", "5")
     found = records(tmp_path / "out")
