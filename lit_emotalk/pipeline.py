@@ -94,7 +94,10 @@ class TalkingFace:
         found = detect_face(image, name, face)
         crop = clip_crop(found.landmarks[None], image.shape[:2])
         landmarks = crop.normalise(found.landmarks[None])
-        return Portrait(crop.cut(image, self.resolution), self.tracker.coefficients(landmarks)[0])
+        faces = self.tracker.faces([image], found.landmarks[None])
+        return Portrait(
+            crop.cut(image, self.resolution), self.tracker.coefficients(landmarks, None, faces)[0]
+        )
 
     @torch.inference_mode()
     def code(self, emotion: Emotion) -> torch.Tensor:
@@ -121,7 +124,8 @@ class TalkingFace:
         if self.space.config.image == "open_clip":
             cut = clip_crop(found.landmarks[None], image.shape[:2]).cut(image, CLIP_CROP)
             return self.space.encode_image(to_tensor(cut, self.device))
-        expression = self.tracker.expression(found.landmarks[None])
+        marks = found.landmarks[None]
+        expression = self.tracker.expression(marks, None, self.tracker.faces([image], marks))
         return self.space.encode_units(torch.from_numpy(expression).to(self.device))
 
     @torch.inference_mode()
