@@ -27,7 +27,7 @@ REST_STEP = 0.4
 REST_QUANTILE = 0.3
 """A unit rests in at least this share of a speaker's frames ..."""
 REST_LASTING = 0.3
-"""... unless even its weakest third reads more than this without a resting shape: then it lasts."""
+"""... unless even its weakest third reads more than this without a rest: then it may last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +134,11 @@ class Tracker:
         """Landmarks (T, 478, 3) without head pose, on the mean face."""
         return align(landmarks, self._mean, self._stable)
 
-    def rest(self, landmarks: np.ndarray, faces: np.ndarray | None = None) -> Rest:
+    def rest(self, landmarks: np.ndarray, faces: np.ndarray | None = None, lasting: bool = True) -> Rest:
         """One speaker at rest, from frames (T, 478, 3) and their `faces` (T, 96, 96).
+
+        `lasting`: whether an expression may last through all the frames; False where some are neutral, so
+        that brows which sit high are not taken for raised ones.
 
         First the median over the frames of each frame less its expression by the linear face; then the rest
         moves until, in `REST_QUANTILE` of the frames, every unit reads zero, but for those that last
@@ -148,10 +151,10 @@ class Tracker:
         shape = np.median(aligned - np.einsum("tk,kpd->tpd", weights, self._basis), axis=0)
         code = None if look is None else np.median(look - weights @ self._look_basis, axis=0)
         weakest = np.quantile(alone, REST_QUANTILE, axis=0)
-        lasting = np.where(weakest > REST_LASTING, weakest, 0.0)
+        kept = np.where(weakest > REST_LASTING, weakest, 0.0) if lasting else np.zeros_like(weakest)
         for _ in range(REST_PASSES):
             read = self._read(landmarks, Rest(shape, code), look)
-            level = np.quantile(read, REST_QUANTILE, axis=0) - lasting
+            level = np.quantile(read, REST_QUANTILE, axis=0) - kept
             shape = shape + REST_STEP * np.einsum("k,kpd->pd", level, self._basis)
             code = None if code is None else code + REST_STEP * level @ self._look_basis
         return Rest(shape.astype(np.float32), None if code is None else code.astype(np.float32))

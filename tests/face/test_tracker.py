@@ -171,3 +171,14 @@ def test_saving_keeps_the_readings(tmp_path: Path) -> None:
     again = Tracker.load(tmp_path / "tracker.safetensors", tmp_path / "basis.safetensors")
     clip = drawn(torch.rand(4, 51) * 0.5)
     assert np.array_equal(again.expression(clip), TRACKER.expression(clip))
+
+
+def test_what_lasts_is_expression_only_where_it_may_be() -> None:
+    generator = torch.Generator().manual_seed(3)
+    speech = torch.rand(40, 1, generator=generator) * expression(jawOpen=0.4)
+    clip = drawn(speech + expression(browInnerUp=0.9))
+    raised, high = (
+        ARKIT.mean_of(TRACKER.expression(clip, TRACKER.rest(clip, lasting=lasting)), "browInnerUp").mean()
+        for lasting in (True, False)
+    )
+    assert raised > 0.4 and high < 0.2
