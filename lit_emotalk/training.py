@@ -219,4 +219,9 @@ def main(argv: list[str]) -> None:
         raise
     except RuntimeError as error:
         raise_if_loader_died(error)
+        if "loading state_dict" in str(error):
+            raise UserError(
+                "the checkpoint does not fit this configuration; give the one it was trained with, "
+                "or another --ckpt_path"
+            ) from error
         raise
