@@ -96,7 +96,8 @@ class TalkingFace:
         found = detect_face(image, name, face)
         crop = clip_crop(found.landmarks[None], image.shape[:2])
         landmarks = crop.normalise(found.landmarks[None])
-        coefficients = self.tracker.coefficients(landmarks)[0]
+        faces = self.tracker.faces([image], found.landmarks[None])
+        coefficients = self.tracker.coefficients(landmarks, None, faces)[0]
         return Portrait(crop.cut(image, self.resolution), coefficients, landmarks[0])
 
     @torch.inference_mode()
@@ -124,7 +125,8 @@ class TalkingFace:
         if self.space.config.image == "open_clip":
             cut = clip_crop(found.landmarks[None], image.shape[:2]).cut(image, CLIP_CROP)
             return self.space.encode_image(to_tensor(cut, self.device))
-        expression = self.tracker.expression(found.landmarks[None])
+        marks = found.landmarks[None]
+        expression = self.tracker.expression(marks, None, self.tracker.faces([image], marks))
         return self.space.encode_units(torch.from_numpy(expression).to(self.device))
 
     @torch.inference_mode()
