@@ -15,7 +15,7 @@ export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo data train-stage1 train-stage2 train-stage3 train-sync train-tracker evaluate tables animate \
-	sweep verify corpus-sheet test test-all lint format clean-demo
+	sweep benchmark verify corpus-sheet test test-all lint format clean-demo
 
 help:  ## show this help
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## ?/\1\t/' | \
@@ -72,6 +72,9 @@ animate: $(STAMP)  ## animate a portrait: make animate ARGS="--portrait P --spee
 
 sweep: $(STAMP)  ## a grid of trainings, by W&B or here: make sweep SWEEP=experiments/sweeps/hef.yaml
 	@$(BIN)/lit-emotalk sweep $(SWEEP) $(ARGS)
+
+benchmark: $(STAMP)  ## how fast HEF draws and trains on this machine
+	@$(BIN)/python -m tests.benchmarks.hef $(ARGS)
 
 verify: $(STAMP)  ## check the demo's shards completely
 	@$(BIN)/python -m data_prep.verify $(OUT)/shards $(ARGS)

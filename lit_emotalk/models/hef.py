@@ -3,6 +3,7 @@ residuals.
 
     source image --> encoder --> pyramid  P8 ... PS            (once per clip)
     source and driving coefficients --> style code s           (every frame)
+    source landmarks, coefficients --> guide  g8 ... gS        (every frame; see hef_guide.py)
 
     full                          w/o res.                      w/o hie.
     flow8  = d8                   flow8  = D8                   flow8  = 0
@@ -12,12 +13,14 @@ residuals.
     image  = up(image)  + update  image  = update               image  = up(image) + update
 
     d: a residual, within two pixels of its level;  D: a whole flow, within half the image;
+    to each level's flow its guide is added, and each level's features see it;
     where image on the right is mixed with the warped source:  mask * warp(source, flow) + (1 - mask) * image;
     at every level:  x = StyConv(mix(x, warp(P, flow)))
 
 The three are the paper's network and its two ablations (supplement 1.4, Fig. 2), read by us: the main
 paper's block diagram is not at hand. Composing the image from the warped source at every level is our
-choice: it keeps results as sharp as the source, and an untrained generator copies its source.
+choice: it keeps results as sharp as the source. So is the guide (`guide: none` leaves it out): without it an
+untrained generator copies its source, with it the source's face already moves as driven.
 """
 
 from dataclasses import dataclass
@@ -49,7 +52,7 @@ class HEFConfig:
     """What defines a HEF generator.
 
     `resolution` is 128, 256 or 512 (any power of two from 16 to 512 works); `window` is the number of
-    driving frames.
+    driving frames; `guide` is `basis` (the layout arkit alone) or `none`.
     """
 
     size: Literal["tiny", "realtime", "base"] = "base"
@@ -104,9 +107,9 @@ class Source(NamedTuple):
 class HEFOutput(NamedTuple):
     """What the generator gives. Lists are coarse to fine, one entry a level.
 
-    image (B, 3, S, S) in [-1, 1]; flows (B, 2, r, r), backward, in half image widths; masks (B, 1, r, r)
-    in [0, 1], the share of the warped source in the image; warped (B, 3, r, r), the source image warped;
-    images (B, 3, r, r), the composed images before clipping.
+    image (B, 3, S, S) in [-1, 1]; flows (B, 2, r, r), backward, in half image widths, guide included;
+    masks (B, 1, r, r) in [0, 1], the share of the warped source in the image; warped (B, 3, r, r), the source
+    image warped; images (B, 3, r, r), the composed images before clipping.
     """
 
     image: Tensor
