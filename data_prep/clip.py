@@ -146,7 +146,9 @@ def read_rest(paths: list[Path]) -> Rest:
 
     No expression lasts where one of the clips is neutral.
     """
-    landmarks, faces, emotions = [], [], set()
+    landmarks: list[np.ndarray] = []
+    faces: list[np.ndarray] = []
+    emotions: set[str | None] = set()
     for path in paths:
         with np.load(path) as kept:
             emotions.add(json.loads(kept["record"].tobytes())["emotion"])

@@ -139,7 +139,7 @@ def _cut_both(
     pictures: Iterable[np.ndarray], landmarks: np.ndarray, crop: Crop, size: int
 ) -> tuple[list[bytes], np.ndarray]:
     """The crops as jpg files, and the faces that the tracker looks at, in one pass over the pictures."""
-    frames = []
+    frames: list[bytes] = []
 
     def seen() -> Iterator[np.ndarray]:
         for picture in pictures:

@@ -172,16 +172,13 @@ class Tracker:
         origin = self._mean if rest is None else rest.shape
         placed = align(landmarks, origin, self._stable)
         frames = len(placed.aligned)
-        code, seen = np.zeros((frames, LOOK_SIZE)), look is not None
-        if rest is not None and rest.look is None:
-            seen = False
-        elif look is not None:
-            code = look if rest is None else look - rest.look
+        at_rest = np.zeros(LOOK_SIZE, np.float32) if rest is None else rest.look
+        code = None if look is None or at_rest is None else look - at_rest
         inputs = (
             (placed.aligned - origin).reshape(frames, -1),
-            code,
+            np.zeros((frames, LOOK_SIZE)) if code is None else code,
             np.full((frames, 1), rest is not None),
-            np.full((frames, 1), seen),
+            np.full((frames, 1), code is not None),
             rotation_vectors(placed.rotation),
         )
         with torch.inference_mode():
