@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 OUT ?= outputs/demo
 RECIPE ?= experiments/recipes/demo.yaml
 SYNTHETIC_SCALE ?= demo
+SWEEP ?= experiments/sweeps/hef_demo.yaml
 ARGS ?=
 STAMP := $(VENV)/.installed
 
@@ -13,8 +14,9 @@ export PYTHONUNBUFFERED = 1
 export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo data data-mead data-ravdess data-voxceleb2 data-folder train-stage1 train-stage2 train-stage3 train-sync train-tracker evaluate tables animate \
-	verify corpus-sheet test test-all lint format clean-demo
+.PHONY: help setup demo data data-mead data-ravdess data-voxceleb2 data-folder train-stage1 train-stage2 \
+	train-stage3 train-sync train-tracker evaluate tables animate sweep benchmark verify corpus-sheet test test-all lint \
+	format clean-demo
 
 help:  ## show this help
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## ?/\1\t/' | \
@@ -87,6 +89,12 @@ tables: $(STAMP)  ## print the tables of the evaluation
 animate: $(STAMP)  ## animate a portrait: make animate ARGS="--portrait P --speech A --emotion 'a furious person' --output O.mp4"
 	@if [ -n "$(ARGS)" ]; then $(BIN)/lit-emotalk animate --models $(OUT)/models $(ARGS); \
 	else $(BIN)/lit-emotalk recipe $(RECIPE) --target animate; fi
+
+sweep: $(STAMP)  ## a grid of trainings, by W&B or here: make sweep SWEEP=experiments/sweeps/hef.yaml
+	@$(BIN)/lit-emotalk sweep $(SWEEP) $(ARGS)
+
+benchmark: $(STAMP)  ## how fast HEF draws and trains on this machine
+	@$(BIN)/python -m tests.benchmarks.hef $(ARGS)
 
 verify: $(STAMP)  ## check the demo's shards completely
 	@$(BIN)/python -m data_prep.verify $(OUT)/shards $(ARGS)

@@ -1,21 +1,19 @@
 """One clip: from its files to what is kept of it, and from that to the clip that is packed."""
 
 import json
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from data_prep.deep3d import at_25_fps, read_expression
 from data_prep.pack import Clip, to_pcm
 from data_prep.source import Source, check_length, read_sound, read_truth, sound_record
-from data_prep.track import track_video
+from data_prep.track import shared_tracker, track_video
 from lit_emotalk import schema
 from lit_emotalk.coefficients import ARKIT, BFM
 from lit_emotalk.errors import UserError
-from lit_emotalk.face.tracker import Tracker
+from lit_emotalk.face.tracker import Rest
 from lit_emotalk.files import atomic_path
 from lit_emotalk.video import probe
 
@@ -60,6 +58,7 @@ def prepare_clip(source: Source, frame_size: int, target: Path) -> dict[str, Any
             record=np.frombuffer(json.dumps(record).encode(), np.uint8),
             pcm=to_pcm(samples[: frames * schema.SAMPLES_PER_FRAME]),
             landmarks=tracked.landmarks[:frames],
+            faces=tracked.faces[:frames],
             lost=tracked.lost[:frames],
             jpg=np.frombuffer(b"".join(tracked.frames[:frames]), np.uint8),
             jpg_sizes=np.array([len(jpg) for jpg in tracked.frames[:frames]]),
@@ -91,34 +90,38 @@ def runs_of(marked: np.ndarray) -> str:
     return " ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
 
 
-@lru_cache(maxsize=1)
-def shared_tracker() -> Tracker:
-    """The tracker, once per process; on one thread: any number of workers gives the same bits."""
-    torch.set_num_threads(1)
-    return Tracker.load()
+def read_rest(paths: list[Path]) -> Rest:
+    """A speaker's rest from kept clips, without the frames that were filled in.
 
-
-def load_landmarks(path: Path) -> np.ndarray:
-    """Landmarks (T, 478, 3) in crop units of a kept clip, without the frames that were filled in."""
-    with np.load(path) as kept:
-        return kept["landmarks"][~kept["lost"]]
+    No expression lasts where one of the clips is neutral.
+    """
+    landmarks: list[np.ndarray] = []
+    faces: list[np.ndarray] = []
+    emotions: set[str | None] = set()
+    for path in paths:
+        with np.load(path) as kept:
+            emotions.add(json.loads(kept["record"].tobytes())["emotion"])
+            landmarks.append(kept["landmarks"][~kept["lost"]])
+            faces.append(kept["faces"][~kept["lost"]])
+    lasting = "neutral" not in emotions
+    return shared_tracker().rest(np.concatenate(landmarks), np.concatenate(faces), lasting)
 
 
 def load_clip(path: Path, rest_path: Path) -> Clip:
-    """A kept clip with its coefficients, read with the speaker's resting shape (npy (478, 3)).
+    """A kept clip with its coefficients, read with the speaker's rest.
 
     Imported expressions take the place of the tracker's, whose pose and key frame remain.
     """
     tracker = shared_tracker()
     with np.load(path) as kept:
         record = json.loads(kept["record"].tobytes())
-        landmarks, lost, pcm = kept["landmarks"], kept["lost"], kept["pcm"]
+        landmarks, faces, lost, pcm = kept["landmarks"], kept["faces"], kept["lost"], kept["pcm"]
         data, ends = kept["jpg"].tobytes(), np.cumsum(kept["jpg_sizes"])
         imported = kept["expression"]
-    coeffs = tracker.coefficients(landmarks, np.load(rest_path))
+    coeffs = tracker.coefficients(landmarks, Rest.load(rest_path), faces)
     record["key_frame"] = find_apex(coeffs[:, ARKIT.expression], lost, record["emotion"])
     frames = [data[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-    single = tracker.expression(landmarks)
+    single = tracker.expression(landmarks, None, faces)
     if record["layout"] == BFM.name:
         coeffs, single = np.concatenate([imported, coeffs[:, ARKIT.pose]], 1), imported
     return Clip(record, pcm / 32768.0, coeffs, single, landmarks, frames)

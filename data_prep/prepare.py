@@ -31,8 +31,9 @@ from lit_emotalk import audio, video, weights
 from lit_emotalk.coefficients import ARKIT, Layout
 from lit_emotalk.emotions import COMPOUNDS
 from lit_emotalk.errors import UserError
-from lit_emotalk.face import crop, landmarker, regions
-from lit_emotalk.files import sha256_text
+from lit_emotalk.face import alignment, crop, landmarker, look, regions
+from lit_emotalk.face.basis import BASIS_FILE
+from lit_emotalk.files import sha256_file, sha256_text
 from lit_emotalk.progress import track
 
 
@@ -103,9 +104,8 @@ def _options(job: Job) -> str:
     """Digest of the code and the options that decide what is kept of a clip."""
     if job.sound_only:
         return code_digest(source_module, sound, audio)
-    code = code_digest(
-        source_module, clip, deep3d, track_module, second_look, crop, landmarker, regions, audio, video
-    )
+    code = code_digest(source_module, clip, deep3d, track_module, second_look, crop, landmarker, regions)
+    code += code_digest(alignment, look, audio, video) + sha256_file(BASIS_FILE)
     return sha256_text(json.dumps([code, JPEG_QUALITY, job.frame_size, job.layout.name]))
 
 

@@ -5,19 +5,18 @@ from collections import defaultdict
 from pathlib import Path
 
 import joblib
-import numpy as np
 
 from data_prep import clip
-from data_prep.clip import load_landmarks, shared_tracker
+from data_prep.clip import read_rest
 from data_prep.code_digest import code_digest
 from data_prep.report import State
 from data_prep.source import Source
 from data_prep.spread import spread
 from data_prep.work import WORK, kept_path
-from lit_emotalk.face import alignment, basis, tracker
+from lit_emotalk.face import alignment, basis, look, tracker
 from lit_emotalk.face.basis import BASIS_FILE
 from lit_emotalk.face.tracker import TRACKER_FILE
-from lit_emotalk.files import atomic_path, sha256_file, sha256_text, write_text
+from lit_emotalk.files import sha256_file, sha256_text, write_text
 from lit_emotalk.progress import track
 
 REST_CLIPS = 12
@@ -25,8 +24,8 @@ REST_CLIPS = 12
 
 
 def rest_path(output: Path, source: Source) -> Path:
-    """Where the resting shape (npy (478, 3)) of a clip's speaker, or of its scene, is kept."""
-    name = "rest.npy" if source.scene is None else f"rest_{sha256_text(source.scene)[:16]}.npy"
+    """Where the rest of a clip's speaker, or of its scene, is kept."""
+    name = "rest.npz" if source.scene is None else f"rest_{sha256_text(source.scene)[:16]}.npz"
     return output / WORK / source.speaker / name
 
 
@@ -38,7 +37,7 @@ def read_rests(output: Path, fit: list[Source], states: dict[str, State]) -> dic
     reader = [
         sha256_file(TRACKER_FILE),
         sha256_file(BASIS_FILE),
-        code_digest(tracker, alignment, basis, clip),
+        code_digest(tracker, look, alignment, basis, clip),
     ]
     made_of: dict[str, str] = {}
     due = []
@@ -57,9 +56,7 @@ def read_rests(output: Path, fit: list[Source], states: dict[str, State]) -> dic
 
 
 def _read_one(kept: list[Path], rest: Path, mark: str) -> None:
-    shape = shared_tracker().rest(np.concatenate([load_landmarks(path) for path in kept]))
-    with atomic_path(rest) as temporary:
-        np.save(temporary, shape)
+    read_rest(kept).save(rest)
     write_text(rest.with_suffix(".txt"), mark)
 
 

@@ -24,11 +24,23 @@ from data_prep.synthetic.template import (
     Template,
     load_template,
 )
-from lit_emotalk.coefficients import ARKIT_NAMES
+from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 
 UNIT = {name: i for i, name in enumerate(ARKIT_NAMES)}
 GAZE_RANGE = (0.52, 0.42)
 """Radians that a full eyeLookIn/Out and eyeLookUp/Down turn an eyeball (our choice)."""
+
+UNIT_GAINS: dict[str, float] = {
+    "browInnerUp": 1.7,
+    "browOuterUp": 1.5,
+    "browDown": 1.4,
+    "eyeWide": 1.4,
+    "noseSneer": 1.5,
+    "mouthFrown": 1.4,
+    "mouthUpperUp": 1.3,
+}
+"""The template's own shapes of these units are timid: a full browInnerUp lifts the brow by 5 mm, an actor's
+by nearly 10. At weight 1 they move by this much more (our choice)."""
 
 CONTACT_COLUMNS = 17
 LIP_LINE, LIP_REACH = 6.607, 0.14
@@ -62,7 +74,7 @@ class Head:
         self.rest[template.part_vertices(TONGUE)] += np.array([0.0, -0.09, -0.08], np.float32)
         self.triangles = template.triangles
         self.parts = template.parts
-        self.basis = template.units.copy()
+        self.basis = template.units * unit_gains()[:, None, None]
         self.eyes = tuple(template.part_vertices(part) for part in (EYE_LEFT, EYE_RIGHT))
         for vertices in self.eyes:
             self.basis[:, vertices] = 0.0
@@ -107,6 +119,14 @@ class Head:
         gap = vertices[contact.upper, 1] - vertices[contact.lower, 1]
         closed = np.maximum(self.rest[contact.upper, 1] - self.rest[contact.lower, 1], 0.0)
         return float(np.maximum(gap - closed, 0.0).max() / self.mouth_width)
+
+
+def unit_gains() -> np.ndarray:
+    """Gain (51,) float32 of every unit's shape, both sides alike."""
+    gains = np.ones(len(ARKIT_NAMES), np.float32)
+    for prefix, gain in UNIT_GAINS.items():
+        gains[ARKIT.columns(prefix)] = gain
+    return gains
 
 
 def rest_shape(template: Template, identity: Identity) -> np.ndarray:

@@ -183,7 +183,7 @@ def test_voxceleb2(
     }
     one = found["id00012_21Uxsk56VDQ_00001"]
     assert (one["emotion"], one["level"], one["scene"]) == (None, None, "21Uxsk56VDQ")
-    assert len(list((tmp_path / "out/.work/id00012").glob("rest_*.npy"))) == 2
+    assert len(list((tmp_path / "out/.work/id00012").glob("rest_*.npz"))) == 2
     rejected = rows(tmp_path / "out/rejected.csv")
     assert "no audio track" in rejected["dev/mp4/id00012/21Uxsk56VDQ/00006.mp4"]
     assert "no face" in rejected["dev/mp4/id00012/21Uxsk56VDQ/00007.mp4"]

@@ -181,7 +181,7 @@ def test_continuing_gives_the_same_shards(
     (prepared / "frames-000000.tar").unlink()
     (prepared / ".work/M001/M001_happy_3_001.json").unlink()
     (prepared / ".work/W002/W002_angry_2_001.npz").unlink()
-    (prepared / ".work/M001/rest.npy").unlink()
+    (prepared / ".work/M001/rest.npz").unlink()
     leftovers = [
         prepared / ".frames-000000.1a2b3c4d.tmp.tar", prepared / ".work/M001/.M001_happy.1a2b3c4d.tmp.npz"
     ]  # fmt: skip

@@ -8,10 +8,11 @@ import pytest
 from data_prep.clip import find_apex
 from data_prep.second_look import is_the_same, look_again
 from data_prep.synthetic.render import Renderer
-from data_prep.track import fill_gaps, link_faces, track_video
+from data_prep.track import fill_gaps, link_faces, nearest_known, track_video
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.landmarker import Face, Landmarker
+from lit_emotalk.face.look import FACE_PIXELS
 from tests.data_prep.heads import render_clip
 
 REAL_CLIPS = Path(__file__).parents[3] / "shared" / "data" / "real_clips"
@@ -77,6 +78,14 @@ def test_a_second_look_finds_the_same_face_and_no_other(renderers: list[Renderer
     assert not is_the_same(there + np.float32(60), there) and not is_the_same(2 * there, there)
 
 
+@pytest.mark.parametrize(
+    ("known", "nearest"),
+    [("111", [0, 1, 2]), ("0010", [2, 2, 2, 2]), ("100010", [0, 0, 4, 4, 4, 4]), ("10001", [0, 0, 4, 4, 4])],
+)
+def test_lost_frames_take_the_nearest_known(known: str, nearest: list[int]) -> None:
+    assert nearest_known(np.array([letter == "1" for letter in known])).tolist() == nearest
+
+
 @pytest.mark.slow
 @pytest.mark.shared_data
 @pytest.mark.skipif(not REAL_CLIPS.is_dir(), reason=f"no real clips at {REAL_CLIPS}")
@@ -84,5 +93,6 @@ def test_a_second_look_finds_the_same_face_and_no_other(renderers: list[Renderer
 def test_real_clips_are_tracked(path: Path) -> None:
     tracked = track_video(path, 128)
     assert tracked.lost.mean() <= 0.02
+    assert tracked.faces.shape == (len(tracked.frames), FACE_PIXELS, FACE_PIXELS)
     inside = tracked.landmarks[~tracked.lost][..., :2]
     assert inside.min() > 0 and inside.max() < 1
