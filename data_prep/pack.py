@@ -6,9 +6,11 @@ import json
 import re
 import tarfile
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -168,11 +170,16 @@ def pack(
     manifest_path = directory / "manifest.json"
     if due:
         manifest_path.unlink(missing_ok=True)
-        jobs = [joblib.delayed(_write_shard)(directory / name, kind, clips) for name, kind, _, clips in due]
+        parts = [list(part) for _, part in groupby(due, key=lambda shard: shard[0].partition("-")[2])]
+        jobs = [
+            joblib.delayed(_write_shards)([(directory / name, kind) for name, kind, _, _ in part], part[0][3])
+            for part in parts
+        ]
         # Results come back in order, so that an interrupted run keeps every shard that it announced.
-        results = spread(jobs, ordered=True)
-        for (name, *_), facts in zip(due, track(results, "packing", len(due), "shards"), strict=True):
-            state[name] = {"plan": plans[name], **facts}
+        results = track(spread(jobs, ordered=True), "packing", len(parts), "parts")
+        for part, facts in zip(parts, results, strict=True):
+            for (name, *_), known in zip(part, facts, strict=True):
+                state[name] = {"plan": plans[name], **known}
             write_text(state_path, json.dumps(state, indent=1))
     state = {name: state[name] for name in plans}
     manifest = _manifest(shards, state, corpus)
@@ -224,20 +231,33 @@ def _is_current(path: Path, plan: str, known: dict[str, Any] | None) -> bool:
     return status.st_size == known["size"] and sha256_file(path) == known["sha256"]
 
 
-def _write_shard(path: Path, kind: str, clips: list[Entry]) -> dict[str, Any]:
-    """Write one tar; files have no owner and no time, so equal content gives equal bytes."""
-    with atomic_path(path) as temporary:
-        with tarfile.open(temporary, "w", format=tarfile.GNU_FORMAT) as tar:
+def _write_shards(targets: list[tuple[Path, str]], clips: list[Entry]) -> list[dict[str, Any]]:
+    """Write the tars (path, kind) of the same clips, each clip loaded once; returns their sizes and sums.
+
+    Files in a tar have no owner and no time, so equal content gives equal bytes.
+    """
+    with ExitStack() as stack:
+        temporaries = [stack.enter_context(atomic_path(path)) for path, _ in targets]
+        with ExitStack() as files:
+            tars = [
+                files.enter_context(tarfile.open(temporary, "w", format=tarfile.GNU_FORMAT))
+                for temporary in temporaries
+            ]
             for entry in clips:
                 clip = entry.load()
-                content = clip.signals_entries() if kind == "signals" else clip.frames_entries()
-                for name, data in content.items():
-                    info = tarfile.TarInfo(f"{entry.key}.{name}")
-                    info.size = len(data)
-                    info.mode = 0o644
-                    tar.addfile(info, io.BytesIO(data))
-        status = temporary.stat()
-        return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": sha256_file(temporary)}
+                for tar, (_, kind) in zip(tars, targets, strict=True):
+                    content = clip.signals_entries() if kind == "signals" else clip.frames_entries()
+                    for name, data in content.items():
+                        info = tarfile.TarInfo(f"{entry.key}.{name}")
+                        info.size = len(data)
+                        info.mode = 0o644
+                        tar.addfile(info, io.BytesIO(data))
+        return [_facts(temporary) for temporary in temporaries]
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    status = path.stat()
+    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": sha256_file(path)}
 
 
 def _manifest(shards: list[Shard], state: dict[str, Any], corpus: Corpus) -> str:
