@@ -18,7 +18,7 @@ from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.face.alignment import Alignment, align, rotation_vectors
 from lit_emotalk.face.basis import BASIS_FILE, LinearFace
 from lit_emotalk.face.look import LOOK_SIZE, LookNetwork, cut_faces
-from lit_emotalk.face.regions import LANDMARKS
+from lit_emotalk.face.regions import LANDMARKS, MOUTH_OPENING
 from lit_emotalk.files import atomic_path
 
 TRACKER_FILE = Path(__file__).with_name("tracker.safetensors")
@@ -28,6 +28,9 @@ REST_QUANTILE = 0.3
 """A unit rests in at least this share of a speaker's frames ..."""
 REST_LASTING = 0.3
 """... unless even its weakest third reads more than this without a rest: then it may last."""
+JAW = ARKIT.names.index("jawOpen")
+JAW_TRUST = 0.6
+"""How far the jaw follows the distance of the lips (fitted on the embedded corpus; see `Tracker._open`)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +168,20 @@ class Tracker:
         """Expression weights (T, 51) float32 in [0, 1] of frames (T, 478, 3), better where the speaker's rest
         and the `faces` (T, 96, 96) are given. A rest without a look leaves the faces out."""
         look = None if faces is None else self.eye.codes(faces)
-        return self._read(landmarks, rest, look).clip(ARKIT.low, ARKIT.high)
+        weights = self._read(landmarks, rest, look).clip(ARKIT.low, ARKIT.high)
+        return self._open(weights, landmarks, rest)
+
+    def _open(self, weights: np.ndarray, landmarks: np.ndarray, rest: Rest | None) -> np.ndarray:
+        """The weights with the jaw moved by `JAW_TRUST` of the way to where the linear face's lips are as far
+        apart as the landmarks': speech is in this one distance, and landmarks show it well."""
+        origin = self._mean if rest is None else rest.shape
+        moved = align(landmarks, origin, self._stable).aligned - origin
+        upper, lower = MOUTH_OPENING
+        seen = moved[:, lower, 1] - moved[:, upper, 1]
+        opens = self._basis[:, lower, 1] - self._basis[:, upper, 1]
+        jaw = weights[:, JAW] + JAW_TRUST * (seen - weights @ opens) / opens[JAW]
+        weights[:, JAW] = jaw.clip(ARKIT.low, ARKIT.high)
+        return weights
 
     def _read(self, landmarks: np.ndarray, rest: Rest | None, look: np.ndarray | None) -> np.ndarray:
         """Weights (T, 51) float32, not clipped."""

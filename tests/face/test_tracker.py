@@ -182,3 +182,13 @@ def test_what_lasts_is_expression_only_where_it_may_be() -> None:
         for lasting in (True, False)
     )
     assert raised > 0.4 and high < 0.2
+
+
+def test_the_mouth_opens_as_far_as_the_landmarks_say() -> None:
+    jaw = np.linspace(0, 0.8, 17)
+    weights = torch.stack([expression(jawOpen=value, mouthSmile=0.3) for value in jaw])
+    rest = Rest((FACE.mean.numpy() + someone(4)).astype(np.float32))
+    read = TRACKER.expression(drawn(weights, someone(4)), rest)
+    true, made = FACE.mouth_opening(weights).numpy(), FACE.mouth_opening(torch.from_numpy(read)).numpy()
+    assert np.corrcoef(made, true)[0, 1] > 0.99
+    assert 0.8 < np.polyfit(true, made, 1)[0] < 1.2
