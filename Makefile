@@ -14,7 +14,7 @@ export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo data train-stage1 train-stage2 train-stage3 train-sync train-tracker evaluate tables animate \
-	verify corpus-sheet test test-all lint format clean-demo
+	verify corpus-sheet check-corpus test test-all lint format clean-demo
 
 help:  ## show this help
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## ?/\1\t/' | \
@@ -74,6 +74,9 @@ verify: $(STAMP)  ## check the demo's shards completely
 
 corpus-sheet: $(STAMP)  ## draw the embedded corpus: speakers x emotions x levels
 	@$(BIN)/python -m data_prep.synthetic.sheet --corpus $(OUT)/corpus --output $(OUT)/corpus_sheet.png
+
+check-corpus: $(STAMP)  ## check the demo's corpus: is emotion seen and heard, do lips close, is the face read
+	@$(BIN)/python -m data_prep.check_corpus --corpus $(OUT)/corpus --shards $(OUT)/shards --output $(OUT)/check $(ARGS)
 
 test: $(STAMP)  ## the tests that need no GPU and no other data (under 10 minutes)
 	@$(BIN)/python -m pytest $(ARGS)
