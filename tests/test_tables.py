@@ -198,7 +198,7 @@ def test_results_of_other_protocols_are_not_mixed(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["demo", "ravdess", "ablation"])
+@pytest.mark.parametrize("name", ["demo", "ravdess", "mead", "ablation"])
 def test_committed_specs_are_readable(name):
     spec = read_spec(Path(__file__).parent.parent / "experiments" / "tables" / f"{name}.yaml")
     assert spec.results and len(spec.rows) > 2
