@@ -46,7 +46,7 @@ def test_the_printed_table(ratings: Path, tmp_path: Path, capsys: pytest.Capture
     assert "**" not in "".join(lines["Ground truth"])
     assert "- (1)" in lines["Ours"][1] and "(1) no ratings" in text
     assert "*4.34*" in lines["*Ours*"][0] and "*3.27*" in lines["*PC-AVS*"][4]
-    assert "640 ratings from 1 to 5 by 8 raters of 10 videos" in text
+    assert "640 ratings from 1 to 5 by 8 rater(s) of 10 video(s)" in text
     found = json.loads((tmp_path / "out" / "user_study.json").read_text())["rows"]["Ours"]["quality"]
     assert (found["ratings"], found["raters"]) == (80, 8) and found["low"] < found["mean"] < found["high"]
     with open(tmp_path / "out" / "user_study.csv", newline="") as file:
@@ -112,7 +112,7 @@ def test_what_has_no_place_is_counted(tmp_path: Path) -> None:
     (tmp_path / "ratings.csv").write_text(HEAD + rows)
     table = build_ratings(read_spec(SPEC), tmp_path / "ratings.csv")
     assert "Ratings that the table has no place for: Other (1), Ours (1)." in table.notes
-    assert any("With 1 raters" in note for note in table.notes)
+    assert any("With 1 rater(s)" in note for note in table.notes)
 
 
 @pytest.mark.parametrize(

@@ -141,13 +141,14 @@ def _winner(spec: TableSpec, ratings: list[Rating]) -> str | None:
 def _notes(spec: TableSpec, ratings: list[Rating], used: list[Rating]) -> list[str]:
     raters, videos = len({r.rater for r in used}), len({r.video for r in used})
     notes = [
-        f"{len(used)} ratings from {LOWEST:g} to {HIGHEST:g} by {raters} raters of {videos} videos.",
+        f"{len(used)} ratings from {LOWEST:g} to {HIGHEST:g} by {raters} rater(s) of {videos} video(s).",
         f"Mean with its {spec.bootstrap.level:.0%} bootstrap interval ({spec.bootstrap.samples} resamples of "
         "raters and of videos). Bold: best, every paired difference's interval leaving out zero.",
     ]
     if raters < FEW_RATERS:
-        notes.append(f"With {raters} raters the intervals say little about other people.")
-    others = Counter(r.method for r in ratings if r not in set(used))
+        notes.append(f"With {raters} rater(s) the intervals say little about other people.")
+    kept = set(used)
+    others = Counter(r.method for r in ratings if r not in kept)
     if others:
         left = ", ".join(f"{name} ({count})" for name, count in sorted(others.items()))
         notes.append(f"Ratings that the table has no place for: {left}.")

@@ -38,9 +38,10 @@ class TableSpec:
     """A table.
 
     `results` are files, relative to the working directory. `columns` are names of
-    `lit_emotalk.evaluate.columns`; in a user study, which has a file of `ratings` instead of results, they are
-    keys of `questions`, which holds their titles. `reported` holds the paper's own numbers, row name -> column -> number,
-    under `reported_title`. `absent` says for a column why it may be empty. `notes` are printed below.
+    `lit_emotalk.evaluate.columns`; in a user study, which has a file of `ratings` instead of results, they
+    are keys of `questions`, which holds their titles. `reported` holds the paper's own numbers, row name ->
+    column -> number, under `reported_title`. `absent` says for a column why it may be empty. `notes` are
+    printed below.
     """
 
     title: str
