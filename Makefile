@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 OUT ?= outputs/demo
 RECIPE ?= experiments/recipes/demo.yaml
 SYNTHETIC_SCALE ?= demo
+PRESET ?= demo
+MEAD ?=
 ARGS ?=
 STAMP := $(VENV)/.installed
 
@@ -13,7 +15,7 @@ export PYTHONUNBUFFERED = 1
 export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo data train-stage1 train-stage2 train-stage3 train-sync train-tracker evaluate tables animate \
+.PHONY: help setup demo data train-stage1 train-stage2 train-stage3 train-sync train-tracker evaluate tables reproduce animate \
 	verify corpus-sheet check-corpus test test-all lint format clean-demo
 
 help:  ## show this help
@@ -64,6 +66,9 @@ evaluate: $(STAMP)  ## score the demo's models on speakers never seen in trainin
 
 tables: $(STAMP)  ## print the tables of the evaluation
 	@$(BIN)/lit-emotalk recipe $(RECIPE) --target tables $(ARGS)
+
+reproduce: $(STAMP)  ## data, training, ablations, tables and figures: PRESET=demo, embedded (GPU) or mead (MEAD=FOLDER)
+	@$(BIN)/lit-emotalk recipe experiments/recipes/reproduce_$(PRESET).yaml $(if $(MEAD),--set root=$(MEAD)) $(ARGS)
 
 animate: $(STAMP)  ## animate a portrait: make animate ARGS="--portrait P --speech A --emotion 'a furious person' --output O.mp4"
 	@if [ -n "$(ARGS)" ]; then $(BIN)/lit-emotalk animate --models $(OUT)/models $(ARGS); \

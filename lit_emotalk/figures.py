@@ -158,7 +158,7 @@ def build_parser() -> argparse.ArgumentParser:
     for command in (sheet, grid, ablation):
         command.add_argument("--columns", type=int, default=8, help="frames a row")
         command.add_argument("--size", type=int, default=160, help="height of a frame in pixels")
-        command.add_argument("--output", type=Path, required=True, help=".png or .pdf")
+        command.add_argument("--output", type=Path, nargs="+", required=True, help=".png or .pdf, or both")
     return parser
 
 
@@ -185,10 +185,12 @@ def draw(args: argparse.Namespace) -> np.ndarray:
 def main(argv: list[str]) -> None:
     """Run the command; raises UserError for wrong input."""
     args = build_parser().parse_args(argv)
-    if args.output.suffix.lower() not in FORMATS:
-        raise UserError(f"{args.output} must end in {' or '.join(FORMATS)}")
+    for output in args.output:
+        if output.suffix.lower() not in FORMATS:
+            raise UserError(f"{output} must end in {' or '.join(FORMATS)}")
     if min(args.columns, args.size) < 1:
         raise UserError("--columns and --size must be at least 1")
     picture = draw(args)
-    save(picture, args.output)
-    print(f"wrote {args.output}: {picture.shape[1]}x{picture.shape[0]} pixels")
+    for output in args.output:
+        save(picture, output)
+        print(f"wrote {output}: {picture.shape[1]}x{picture.shape[0]} pixels")

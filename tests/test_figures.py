@@ -124,9 +124,8 @@ def test_ablation_has_a_row_for_each_variant(tiny_shards, made_videos, tmp_path)
     variants = [f"Full={tmp_path / 'full'}", f"w/o res.={tmp_path / 'wo_res'}"]
     output = tmp_path / "ablation.pdf"
     common = ["--shards", str(tiny_shards), "--columns", "3", "--size", "32", "--clips", "M003_happy_2_008"]
-    main(["ablation", "--models", *variants, *common, "--output", str(output)])
+    main(["ablation", "--models", *variants, *common, "--output", str(output), str(tmp_path / "a.png")])
     assert output.read_bytes()[:4] == b"%PDF"
-    main(["ablation", "--models", *variants, *common, "--output", str(tmp_path / "a.png")])
     assert rows_of(tmp_path / "a.png", 3)[1:] == [40, 90]
     with pytest.raises(UserError, match="--models: no such file or folder"):
         main(["ablation", "--models", "a=none", *common, "--output", str(output)])
