@@ -8,6 +8,7 @@ RECIPE ?= experiments/recipes/demo.yaml
 SYNTHETIC_SCALE ?= demo
 PRESET ?= demo
 MEAD ?=
+SWEEP ?= experiments/sweeps/hef_demo.yaml
 ARGS ?=
 STAMP := $(VENV)/.installed
 
@@ -16,7 +17,7 @@ export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo data train-stage1 train-stage2 train-stage3 train-sync train-tracker evaluate tables reproduce animate \
-	verify corpus-sheet check-corpus test test-all lint format clean-demo
+	sweep benchmark verify corpus-sheet check-corpus test test-all lint format clean-demo
 
 help:  ## show this help
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## ?/\1\t/' | \
@@ -73,6 +74,12 @@ reproduce: $(STAMP)  ## data, training, ablations, tables and figures: PRESET=de
 animate: $(STAMP)  ## animate a portrait: make animate ARGS="--portrait P --speech A --emotion 'a furious person' --output O.mp4"
 	@if [ -n "$(ARGS)" ]; then $(BIN)/lit-emotalk animate --models $(OUT)/models $(ARGS); \
 	else $(BIN)/lit-emotalk recipe $(RECIPE) --target animate; fi
+
+sweep: $(STAMP)  ## a grid of trainings, by W&B or here: make sweep SWEEP=experiments/sweeps/hef.yaml
+	@$(BIN)/lit-emotalk sweep $(SWEEP) $(ARGS)
+
+benchmark: $(STAMP)  ## how fast HEF draws and trains on this machine
+	@$(BIN)/python -m tests.benchmarks.hef $(ARGS)
 
 verify: $(STAMP)  ## check the demo's shards completely
 	@$(BIN)/python -m data_prep.verify $(OUT)/shards $(ARGS)

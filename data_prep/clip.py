@@ -2,20 +2,18 @@
 
 import json
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from data_prep.pack import Clip, to_pcm
-from data_prep.track import track_video
+from data_prep.track import shared_tracker, track_video
 from lit_emotalk import schema
 from lit_emotalk.audio import load_audio
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
-from lit_emotalk.face.tracker import Tracker
+from lit_emotalk.face.tracker import Rest
 from lit_emotalk.files import atomic_path, sha256_text
 from lit_emotalk.video import probe
 
@@ -113,6 +111,7 @@ def prepare_clip(source: Source, frame_size: int, target: Path) -> dict[str, Any
             record=np.frombuffer(json.dumps(record).encode(), np.uint8),
             pcm=to_pcm(samples[: frames * schema.SAMPLES_PER_FRAME]),
             landmarks=tracked.landmarks[:frames],
+            faces=tracked.faces[:frames],
             lost=tracked.lost[:frames],
             jpg=np.frombuffer(b"".join(tracked.frames[:frames]), np.uint8),
             jpg_sizes=np.array([len(jpg) for jpg in tracked.frames[:frames]]),
@@ -120,7 +119,7 @@ def prepare_clip(source: Source, frame_size: int, target: Path) -> dict[str, Any
     return {
         "frames": frames,
         "lost_frames": record["lost_frames"],
-        "faces": tracked.faces,
+        "faces": tracked.people,
         "face_pixels": round(tracked.face_pixels),
         "loudness_db": round(float(loudness), 1),
     }
@@ -142,30 +141,28 @@ def _read_truth(path: Path | None) -> Truth:
         raise UserError(f"{path} is not a sidecar with text and phonemes: {error}") from error
 
 
-@lru_cache(maxsize=1)
-def shared_tracker() -> Tracker:
-    """The tracker, once per process; on one thread: any number of workers gives the same bits."""
-    torch.set_num_threads(1)
-    return Tracker.load()
-
-
-def load_landmarks(path: Path) -> np.ndarray:
-    """Landmarks (T, 478, 3) in crop units of a kept clip, without the frames that were filled in."""
-    with np.load(path) as kept:
-        return kept["landmarks"][~kept["lost"]]
+def read_rest(paths: list[Path]) -> Rest:
+    """A speaker's rest from kept clips, without the frames that were filled in."""
+    landmarks, faces = [], []
+    for path in paths:
+        with np.load(path) as kept:
+            landmarks.append(kept["landmarks"][~kept["lost"]])
+            faces.append(kept["faces"][~kept["lost"]])
+    return shared_tracker().rest(np.concatenate(landmarks), np.concatenate(faces))
 
 
 def load_clip(path: Path, rest_path: Path) -> Clip:
-    """A kept clip with its coefficients, read with the speaker's resting shape (npy (478, 3))."""
+    """A kept clip with its coefficients, read with the speaker's rest."""
     tracker = shared_tracker()
     with np.load(path) as kept:
         record = json.loads(kept["record"].tobytes())
-        landmarks, lost, pcm = kept["landmarks"], kept["lost"], kept["pcm"]
+        landmarks, faces, lost, pcm = kept["landmarks"], kept["faces"], kept["lost"], kept["pcm"]
         data, ends = kept["jpg"].tobytes(), np.cumsum(kept["jpg_sizes"])
-    coeffs = tracker.coefficients(landmarks, np.load(rest_path))
+    coeffs = tracker.coefficients(landmarks, Rest.load(rest_path), faces)
     record["key_frame"] = find_apex(coeffs[:, ARKIT.expression], lost, record["emotion"])
     frames = [data[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-    return Clip(record, pcm / 32768.0, coeffs, tracker.expression(landmarks), landmarks, frames)
+    single = tracker.expression(landmarks, None, faces)
+    return Clip(record, pcm / 32768.0, coeffs, single, landmarks, frames)
 
 
 def find_apex(expression: np.ndarray, lost: np.ndarray, emotion: str | None) -> int:

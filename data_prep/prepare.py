@@ -16,21 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-import numpy as np
 
 from data_prep import clip
 from data_prep import track as track_module
-from data_prep.clip import Source, load_clip, load_landmarks, prepare_clip, shared_tracker
+from data_prep.clip import Source, load_clip, prepare_clip, read_rest
 from data_prep.code_digest import code_digest
 from data_prep.pack import CLIPS_PER_SHARD, JPEG_QUALITY, Corpus, Entry, pack
 from lit_emotalk import audio, video, weights
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.emotions import COMPOUNDS
 from lit_emotalk.errors import UserError
-from lit_emotalk.face import alignment, basis, crop, landmarker, regions, tracker
+from lit_emotalk.face import alignment, basis, crop, landmarker, look, regions, tracker
 from lit_emotalk.face.basis import BASIS_FILE
 from lit_emotalk.face.tracker import TRACKER_FILE
-from lit_emotalk.files import atomic_path, sha256_file, sha256_text, write_text
+from lit_emotalk.files import sha256_file, sha256_text, write_text
 from lit_emotalk.progress import track
 
 WORK = ".work"
@@ -99,8 +98,10 @@ def _unfit_for_split(source: Source, splits: dict[str, list[str]]) -> str | None
 
 def _prepare_clips(job: Job) -> dict[str, dict[str, Any]]:
     """The state of every clip by key, after preparing those that are not up to date, longest first."""
-    code = code_digest(clip, track_module, crop, landmarker, regions, audio, video)
-    options = sha256_text(json.dumps([code, JPEG_QUALITY, job.frame_size, ARKIT.name]))
+    code = code_digest(clip, track_module, crop, landmarker, regions, alignment, look, audio, video)
+    options = sha256_text(
+        json.dumps([code, sha256_file(BASIS_FILE), JPEG_QUALITY, job.frame_size, ARKIT.name])
+    )
     states, due = {}, []
     for source in job.sources:
         state = _current_state(job.output, source, options)
@@ -179,14 +180,14 @@ def _current_state(output: Path, source: Source, options: str) -> dict[str, Any]
 
 
 def _read_rests(job: Job, fit: list[Source], states: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Resting shape of each speaker, in `.work/SPEAKER/rest.npy`; returns what each was made of."""
+    """The rest of each speaker, in `.work/SPEAKER/rest.npz`; returns what each was made of."""
     by_speaker: dict[str, list[Source]] = defaultdict(list)
     for source in fit:
         by_speaker[source.speaker].append(source)
     reader = [
         sha256_file(TRACKER_FILE),
         sha256_file(BASIS_FILE),
-        code_digest(tracker, alignment, basis, clip),
+        code_digest(tracker, look, alignment, basis, clip),
     ]
     made_of, due = {}, []
     for speaker, sources in by_speaker.items():
@@ -198,15 +199,13 @@ def _read_rests(job: Job, fit: list[Source], states: dict[str, dict[str, Any]]) 
         if not rest.is_file() or not mark.is_file() or mark.read_text() != made_of[speaker]:
             due.append((speaker, chosen))
     for speaker, chosen in track(due, "resting shapes", unit="speakers") if due else ():
-        landmarks = np.concatenate([load_landmarks(_kept(job.output, source)) for source in chosen])
-        with atomic_path(_rest_path(job.output, speaker)) as temporary:
-            np.save(temporary, shared_tracker().rest(landmarks))
+        read_rest([_kept(job.output, source) for source in chosen]).save(_rest_path(job.output, speaker))
         write_text(_rest_path(job.output, speaker).with_suffix(".txt"), made_of[speaker])
     return made_of
 
 
 def _rest_path(output: Path, speaker: str) -> Path:
-    return output / WORK / speaker / "rest.npy"
+    return output / WORK / speaker / "rest.npz"
 
 
 def _sample_for_rest(sources: list[Source]) -> list[Source]:

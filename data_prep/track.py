@@ -1,15 +1,19 @@
 """A video's speaker: one face followed through the frames, its landmarks and its square crops."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from data_prep.pack import jpg_bytes
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.crop import Crop, clip_crop
 from lit_emotalk.face.landmarker import Face, Landmarker
+from lit_emotalk.face.tracker import Tracker
 from lit_emotalk.video import read_frames
 
 FRAME_MS = 1000 // schema.FPS
@@ -28,16 +32,17 @@ MAX_KEPT_BYTES = 1 << 30
 class Tracked:
     """The speaker of a video at 25 fps, T frames.
 
-    landmarks (T, 478, 3) float32 in crop units; `crop` in pixels of the video; `frames` T jpg files; `lost`
-    (T,) bool, frames filled from their neighbours; `faces`, how many people were seen; `face_pixels`, the
-    median of the face's larger side.
+    landmarks (T, 478, 3) float32 in crop units; `crop` in pixels of the video; `frames` T jpg files; `faces`
+    (T, 96, 96) uint8, what the tracker looks at; `lost` (T,) bool, frames filled from their neighbours;
+    `people`, how many were seen; `face_pixels`, the median of the face's larger side.
     """
 
     landmarks: np.ndarray
     crop: Crop
     frames: list[bytes] = field(repr=False)
+    faces: np.ndarray
     lost: np.ndarray
-    faces: int
+    people: int
     face_pixels: float
 
 
@@ -65,8 +70,8 @@ class Windows:
         if self._bytes > MAX_KEPT_BYTES:
             self._frames = None
 
-    def cut(self, crop: Crop, size: int) -> list[np.ndarray] | None:
-        """The crop of every frame, or None where the kept windows do not cover it."""
+    def covering(self, crop: Crop, size: int) -> tuple[list[np.ndarray], tuple[int, int]] | None:
+        """The windows and their left upper corner, or None where they do not cover the crop at this size."""
         if self._frames is None or self._corner is None:
             return None
         left, top = self._corner
@@ -78,8 +83,7 @@ class Windows:
             and min(crop.x + crop.half + margin, width) <= left + self._extent[1]
             and min(crop.y + crop.half + margin, height) <= top + self._extent[0]
         )
-        moved = Crop(crop.x - left, crop.y - top, crop.half)
-        return [moved.cut(frame, size) for frame in self._frames] if covered else None
+        return (self._frames, self._corner) if covered else None
 
     def _choose(self, frame: np.ndarray, crop: Crop) -> None:
         height, width = self._size = frame.shape[0], frame.shape[1]
@@ -123,11 +127,41 @@ def track_video(path: Path, frame_size: int) -> Tracked:
     lost = np.isnan(landmarks[:, 0, 0])
     landmarks = fill_gaps(landmarks, path)
     crop = clip_crop(landmarks, extent)
-    crops = windows.cut(crop, frame_size)
-    if crops is None:
-        crops = [crop.cut(frame, frame_size) for frame in read_frames(path)]
-    frames = [jpg_bytes(picture) for picture in crops]
-    return Tracked(crop.normalise(landmarks), crop, frames, lost, len(people), pixels)
+    kept, (left, top) = windows.covering(crop, frame_size) or (read_frames(path), (0, 0))
+    frames, faces = _cut_both(
+        kept, landmarks - (left, top, 0), Crop(crop.x - left, crop.y - top, crop.half), frame_size
+    )
+    faces = faces[_nearest(~lost)]
+    return Tracked(crop.normalise(landmarks), crop, frames, faces, lost, len(people), pixels)
+
+
+def _cut_both(
+    pictures: Iterable[np.ndarray], landmarks: np.ndarray, crop: Crop, size: int
+) -> tuple[list[bytes], np.ndarray]:
+    """The crops as jpg files, and the faces that the tracker looks at, in one pass over the pictures."""
+    frames = []
+
+    def seen() -> Iterator[np.ndarray]:
+        for picture in pictures:
+            frames.append(jpg_bytes(crop.cut(picture, size)))
+            yield picture
+
+    faces = shared_tracker().faces(seen(), landmarks)
+    return frames, faces
+
+
+def _nearest(known: np.ndarray) -> np.ndarray:
+    """For each frame the nearest that is known: (T,) bool -> (T,) indices."""
+    places = np.flatnonzero(known)
+    middles = (places[1:] + places[:-1] + 1) // 2
+    return places[np.searchsorted(middles, np.arange(len(known)), side="right")]
+
+
+@lru_cache(maxsize=1)
+def shared_tracker() -> Tracker:
+    """The tracker, once per process; on one thread: any number of workers gives the same bits."""
+    torch.set_num_threads(1)
+    return Tracker.load()
 
 
 def link_faces(found: list[list[Face]]) -> list[dict[int, Face]]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
-from torch import Tensor, nn
+from torch import Tensor
 
-from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
+from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.face.alignment import align, rotation_matrices, rotation_vectors
 from lit_emotalk.face.basis import LinearFace
 from lit_emotalk.face.regions import LANDMARKS, MOUTH_CORNERS, OUTER_EYE_CORNERS, STABLE
@@ -19,12 +19,19 @@ Head = dict[str, np.ndarray]
 REFERENCE_PASSES = 3
 RIDGE = 3.0
 BATCH = 256
-REST_KNOWN = 0.6
-"""How often a training example has the resting shape."""
+REST_KNOWN, PICTURE_SEEN = 0.7, 0.7
+"""How often a training example has the speaker's rest, and how often the face's code."""
 REST_ERROR = 0.08
 """Standard deviation, in unit weights, of the expression left in a training example's resting shape."""
 JITTER = 0.002
 """Standard deviation of the noise on training landmarks, in inter-ocular distances."""
+STRANGE_SHAPE = 0.012
+"""Size of the smooth change of shape, beyond the rendered heads', that examples without a rest get: real
+people differ from rendered ones. In inter-ocular distances."""
+SHAPE_REACH, SHAPES = 0.25, 40
+COMPONENTS = 192
+SCALE_FLOOR = 0.01
+"""Deviation of a component, in inter-ocular distances, under which it is not made louder."""
 LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 0.02
 
@@ -150,34 +157,44 @@ def fit_basis(examples: Examples, pairs: np.ndarray) -> np.ndarray:
     return np.linalg.solve(gram, weights.T @ moved).reshape(-1, LANDMARKS, 3)
 
 
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """Codes of the examples' faces.
+
+    codes: (2, V, N, 64) of V variations, plain and mirrored. rest: (2, N, 64) of the same heads at rest.
+    left: (51, 64), what one unit at weight 1 left in the rest adds.
+    """
+
+    codes: Tensor
+    rest: Tensor
+    left: Tensor
+
+
 def fit_network(
-    examples: Examples, face: LinearFace, pairs: np.ndarray, steps: int, hidden: int, seed: int
+    examples: Examples, looks: Looks, face: LinearFace, pairs: np.ndarray, steps: int, hidden: int, seed: int
 ) -> UnitNetwork:
     """Train the network on the examples and their mirror images: squared error per unit over its variance,
-    AdamW, cosine.
+    AdamW with one cycle.
 
-    The resting shape is given to a share `REST_KNOWN` of the examples, with some expression left in it, as an
-    estimate from unknown frames has.
+    Landmarks enter as the leading components of their movement, scaled towards equal variance. The rest is
+    known in a share `REST_KNOWN` of the examples, with some expression left in it, as an estimate from
+    unknown frames has; the picture is seen in a share `PICTURE_SEEN`.
     """
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    both = (examples, mirror_examples(examples, pairs))
-    columns = {
-        name: torch.from_numpy(np.concatenate([getattr(e, name) for e in both])).flatten(1)
-        for name in ("aligned", "on_rest", "rest", "rotation", "rotation_on_rest", "weights")
-    }
-    mean, basis = face.mean.flatten(), face.basis.flatten(1)
-    network = UnitNetwork(hidden)
-    _set_scaling(network, columns, mean)
-    importance = 1 / (columns["weights"].var(0) + 0.01)
+    space = fit_space(examples, face)
+    table = _make_table(examples, looks, face, pairs, space)
+    network = UnitNetwork(COMPONENTS, hidden)
+    network.projection.copy_(space.components * space.scale)
+    importance = 1 / (table["weights"].var(0) + 0.01)
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps, pct_start=0.1)
     network.train()
     for _ in track(range(steps), "tracker network", unit="steps"):
-        chosen = torch.randint(len(columns["weights"]), (BATCH,), generator=generator)
-        batch = {name: column[chosen] for name, column in columns.items()}
-        predicted = network(*_draw_inputs(batch, mean, basis, generator))
-        loss = (importance * nn.functional.mse_loss(predicted, batch["weights"], reduction="none")).mean()
+        chosen = torch.randint(len(table["weights"]), (BATCH,), generator=generator)
+        batch = {name: column[chosen] for name, column in table.items()}
+        predicted = network.read(*_draw_inputs(batch, space, looks.left, generator))
+        loss = (importance * (predicted - batch["weights"]).square().mean(0)).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -185,24 +202,83 @@ def fit_network(
     return network.eval()
 
 
-def _set_scaling(network: UnitNetwork, columns: dict[str, Tensor], mean: Tensor) -> None:
-    """One deviation for all coordinates of a kind, so that still points stay small."""
-    from_mean, from_rest = columns["aligned"] - mean, columns["on_rest"] - columns["rest"]
-    size = LANDMARKS * 3
-    network.offset[:size] = from_mean.mean(0)
-    network.gain[:size] = 1 / (from_mean - from_mean.mean(0)).std()
-    network.gain[size : 2 * size] = 1 / from_rest.std()
-    network.gain[-3:] = 1 / columns["rotation"].std(0)
+@dataclass(frozen=True, eq=False)
+class Space:
+    """The components of the landmarks' movement that the network is trained on.
+
+    components: (1434, K) orthonormal; scale: (K,) what each is multiplied by; left: (51, K) what a unit left
+    in the rest adds; strange: (S, K) smooth changes of shape for standard normal coefficients.
+    """
+
+    components: Tensor
+    scale: Tensor
+    left: Tensor
+    strange: Tensor
+
+    def project(self, moved: np.ndarray) -> Tensor:
+        """Movements (N, 478, 3) -> (N, K)."""
+        flat = torch.from_numpy(moved.reshape(len(moved), -1)).float()
+        return flat @ self.components * self.scale
+
+
+def fit_space(examples: Examples, face: LinearFace) -> Space:
+    """Principal components of the movement from the rest, each scaled by its deviation but for a floor."""
+    moved = (examples.on_rest - examples.rest).reshape(len(examples.weights), -1)
+    values, vectors = np.linalg.eigh(moved.T @ moved / len(moved))
+    components = torch.from_numpy(vectors[:, ::-1][:, :COMPONENTS].copy())
+    variance = torch.from_numpy(values[::-1][:COMPONENTS].copy())
+    scale = 1 / (variance + SCALE_FLOOR**2).sqrt()
+    shapes = torch.from_numpy(smooth_shapes(face.mean.numpy())).float()
+    fields = torch.einsum("pk,ab->kapb", shapes, torch.eye(3)).reshape(-1, LANDMARKS * 3)
+    left = face.basis.flatten(1) @ components * scale
+    return Space(components, scale, left, fields @ components * scale * STRANGE_SHAPE)
+
+
+def smooth_shapes(mean: np.ndarray) -> np.ndarray:
+    """Smooth random fields over the face: (478, k) such that `shapes @ normal(k)` has unit variance at each
+    point and is alike within about `SHAPE_REACH` (a Gaussian process's leading components)."""
+    squared = ((mean[:, None] - mean[None]) ** 2).sum(-1)
+    values, vectors = np.linalg.eigh(np.exp(-squared / (2 * SHAPE_REACH**2)))
+    return vectors[:, -SHAPES:] * np.sqrt(values[-SHAPES:])
+
+
+def _make_table(
+    examples: Examples, looks: Looks, face: LinearFace, pairs: np.ndarray, space: Space
+) -> dict[str, Tensor]:
+    """The examples and, after them, their mirror images."""
+    both = (examples, mirror_examples(examples, pairs))
+    mean = face.mean.numpy()
+    return {
+        "from_mean": space.project(np.concatenate([e.aligned for e in both]) - mean),
+        "from_rest": space.project(np.concatenate([e.on_rest - e.rest for e in both])),
+        "rotation": torch.from_numpy(np.concatenate([e.rotation for e in both])),
+        "rotation_on_rest": torch.from_numpy(np.concatenate([e.rotation_on_rest for e in both])),
+        "weights": torch.from_numpy(np.concatenate([e.weights for e in both])),
+        "codes": looks.codes.transpose(1, 2).flatten(0, 1),
+        "rest_code": looks.rest.flatten(0, 1),
+    }
 
 
 def _draw_inputs(
-    batch: dict[str, Tensor], mean: Tensor, basis: Tensor, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    batch: dict[str, Tensor], space: Space, left_in_look: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """A batch as the network will meet it: jitter; a rest that holds some expression; strangers' shapes."""
     frames = len(batch["weights"])
-    known = (torch.rand(frames, 1, generator=generator) < REST_KNOWN).float()
-    left = torch.randn(frames, ARKIT.expression_size, generator=generator) @ basis * REST_ERROR
-    noise = torch.randn(batch["aligned"].shape, generator=generator) * JITTER
-    from_mean = torch.where(known > 0, batch["on_rest"], batch["aligned"]) - mean + noise
-    from_rest = (batch["on_rest"] - batch["rest"] - left + noise) * known
+
+    def normal(columns: int) -> Tensor:
+        return torch.randn(frames, columns, generator=generator)
+
+    known, seen = (
+        (torch.rand(frames, 1, generator=generator) < share).float() for share in (REST_KNOWN, PICTURE_SEEN)
+    )
+    left = REST_ERROR * normal(len(space.left))
+    noise = normal(len(space.scale)) * space.scale * JITTER
+    strange = normal(len(space.strange)) @ space.strange
+    moved = (
+        torch.where(known > 0, batch["from_rest"] - left @ space.left, batch["from_mean"] + strange) + noise
+    )
+    variation = torch.randint(batch["codes"].shape[1], (frames,), generator=generator)
+    code = batch["codes"][torch.arange(frames), variation]
+    look = code - known * (batch["rest_code"] + left @ left_in_look)
     rotation = torch.where(known > 0, batch["rotation_on_rest"], batch["rotation"])
-    return from_mean, from_rest, known, rotation
+    return moved, look, known, seen, rotation

@@ -1,29 +1,41 @@
 """The tracker's training set: rendered heads with independently drawn units, seen through MediaPipe.
 
 Each head is one npz file of `landmarks` (F, 478, 3) px, `weights` (F, 51), `rotation` (F, 3), `scores` (F,
-51)
-(MediaPipe's raw ones) and `neutral` (F,) bool. Frames in which no face is found are left out.
+51) (MediaPipe's raw ones), `neutral` (F,) bool, `independent` (F,) bool: units drawn one by one, unlike
+the acted frames, which teach what usually goes together; `jpg`, the pictures one after the other, and
+`jpg_sizes` (F,). Frames in which no face is found are left out.
 """
 
-import hashlib
 import importlib
 import io
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from joblib import Parallel, delayed
 from PIL import Image
 
+import data_prep.synthetic
+from data_prep.code_digest import code_digest
+from data_prep.pack import jpg_bytes
+from data_prep.synthetic.emotion_faces import emotional_face
+from data_prep.synthetic.manner import Manner, draw_manner
+from data_prep.synthetic.performance import WHILE_SPEAKING
+from data_prep.synthetic.visemes import VISEMES
 from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
+from lit_emotalk.emotions import MEAD_EMOTIONS
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.files import atomic_path
 from lit_emotalk.progress import track
 
 IDENTITY_SEED_OFFSET = 7_000_000
 """Added to the seed, so that no head of the tracker's set is a speaker of a corpus made with a usual seed."""
-DRAWING_MODULES = tuple(f"data_prep.synthetic.{name}" for name in ("identity", "scene", "render"))
+ACTED_SHARE = 0.4
+"""How many frames show an emotion's face and a sound's mouth: what usually goes together, and how weak it
+usually is."""
 NEUTRAL_FRAMES = 5
 SIZE = 256
 MAX_ANGLES = np.radians([15.0, 25.0, 15.0])
@@ -31,31 +43,27 @@ MAX_ANGLES = np.radians([15.0, 25.0, 15.0])
 GAZE = ("eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp")
 OPPOSITES = (
     ("jawLeft", "jawRight"), ("mouthLeft", "mouthRight"), ("eyeBlinkLeft", "eyeWideLeft"),
-    ("eyeBlinkRight", "eyeWideRight"), ("mouthFunnel", "mouthStretchLeft"), ("mouthFunnel",
-    "mouthStretchRight"),
+    ("eyeBlinkRight", "eyeWideRight"), ("mouthFunnel", "mouthStretchLeft"),
+    ("mouthFunnel", "mouthStretchRight"),
     ("mouthPucker", "mouthStretchLeft"), ("mouthPucker", "mouthStretchRight"),
 )  # fmt: skip
 """Pairs of which a frame keeps only the stronger: no face does both."""
-REGIONS: dict[str, tuple[tuple[str, ...], float, int]] = {
-    "brows": (("browDown", "browInnerUp", "browOuterUp"), 0.6, 2),
-    "cheeks": (("cheekPuff", "cheekSquint"), 0.35, 1),
-    "lids": (("eyeBlink", "eyeSquint", "eyeWide"), 0.7, 2),
-    "nose": (("noseSneer",), 0.3, 1),
-    "jaw": (("jawForward", "jawLeft", "jawRight"), 0.3, 1),
+REGIONS: dict[str, tuple[tuple[str, ...], tuple[float, ...]]] = {
+    "brows": (("browDown", "browInnerUp", "browOuterUp"), (0.45, 0.4, 0.15)),
+    "cheeks": (("cheekPuff", "cheekSquint"), (0.75, 0.25)),
+    "lids": (("eyeBlink", "eyeSquint", "eyeWide"), (0.4, 0.5, 0.1)),
+    "nose": (("noseSneer",), (0.75, 0.25)),
+    "jaw": (("jawForward", "jawLeft", "jawRight"), (0.8, 0.2)),
     "mouth": (
         (
             "mouthDimple", "mouthFrown", "mouthFunnel", "mouthLeft", "mouthLowerDown", "mouthPress",
-            "mouthPucker",
-            "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
-            "mouthSmile",
-            "mouthStretch", "mouthUpperUp",
+            "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower",
+            "mouthShrugUpper", "mouthSmile", "mouthStretch", "mouthUpperUp",
         ),
-        0.9,
-        4,
+        (0.2, 0.4, 0.25, 0.15),
     ),
 }  # fmt: skip
-"""Region -> names of its units without the side, how often it moves, and how many of its units move at most.
-"""
+"""Region -> names of its units without the side, and the chances that 0, 1, 2 ... of them move."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +76,21 @@ class SetPlan:
 
     def folder(self, root: Path) -> Path:
         """Where the set is kept: the name carries the seed and a digest of the code that draws the heads."""
-        for name in DRAWING_MODULES:
-            importlib.import_module(name)
-        loaded = sorted(name for name in sys.modules if name.startswith("data_prep.synthetic."))
-        sources = [Path(str(sys.modules[name].__file__)) for name in loaded] + [Path(__file__)]
-        digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:8]
+        digest = code_digest(*drawing_modules(), sys.modules[__name__])[:8]
         return root / f"heads-{self.frames_per_head}x-seed{self.seed}-{digest}"
+
+
+def drawing_modules() -> list[ModuleType]:
+    """The modules that decide what a rendered head looks like and does: identity, scene, renderer and all
+    that these import; the acted face's own."""
+    folder = Path(next(iter(data_prep.synthetic.__path__)))
+    wanted, seen = ["identity", "scene", "render"], {"emotion_faces", "manner", "performance", "visemes"}
+    while wanted:
+        name = wanted.pop()
+        seen.add(name)
+        text = (folder / f"{name}.py").read_text()
+        wanted += set(re.findall(r"from data_prep\.synthetic\.(\w+) import", text)) - seen
+    return [importlib.import_module(f"data_prep.synthetic.{name}") for name in sorted(seen)]
 
 
 def make_set(plan: SetPlan, root: Path, workers: int) -> list[Path]:
@@ -100,25 +117,64 @@ def _make_head(plan: SetPlan, index: int, file: Path) -> None:
     rng = np.random.default_rng([plan.seed, index])
     identity = draw_identity(plan.seed + IDENTITY_SEED_OFFSET, index)
     renderer = Renderer(identity, draw_scene(rng), size=SIZE)
-    columns: dict[str, list[np.ndarray]] = {
-        name: [] for name in ("landmarks", "weights", "rotation", "scores", "neutral")
-    }
+    manner = draw_manner(plan.seed + IDENTITY_SEED_OFFSET, index)
+    names = ("landmarks", "weights", "rotation", "scores", "neutral", "independent")
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    pictures: list[bytes] = []
     with Landmarker(max_faces=1) as landmarker:
         for frame in range(plan.frames_per_head):
             neutral = frame < NEUTRAL_FRAMES
-            weights = np.zeros(ARKIT.expression_size, np.float32) if neutral else draw_units(rng)
+            acted = not neutral and rng.random() < ACTED_SHARE
+            weights = _draw_frame(neutral, acted, manner, rng)
             rotation = (rng.triangular(-1, 0, 1, 3) * MAX_ANGLES).astype(np.float32)
             translation = rng.normal(0, 0.04, 2).astype(np.float32)
             picture = degrade(renderer.frame(weights, rotation, translation), rng)
             faces = landmarker.detect(picture)
             if faces:
-                row = (faces[0].landmarks, weights, rotation, faces[0].scores, np.array(neutral))
+                independent = not neutral and not acted
+                face_columns = (faces[0].landmarks, weights, rotation, faces[0].scores)
+                row = (*face_columns, np.array(neutral), np.array(independent))
                 for column, value in zip(columns.values(), row, strict=True):
                     column.append(value)
+                pictures.append(jpg_bytes(picture))
     with atomic_path(file) as temporary:
         np.savez(
-            temporary, allow_pickle=False, **{name: np.array(column) for name, column in columns.items()}
+            temporary,
+            allow_pickle=False,
+            jpg=np.frombuffer(b"".join(pictures), np.uint8),
+            jpg_sizes=np.array([len(jpg) for jpg in pictures]),
+            **{name: np.array(column) for name, column in columns.items()},
         )
+
+
+def _draw_frame(neutral: bool, acted: bool, manner: Manner, rng: np.random.Generator) -> np.ndarray:
+    if neutral:
+        return np.zeros(ARKIT.expression_size, np.float32)
+    return draw_acted(manner, rng) if acted else draw_units(rng)
+
+
+def draw_acted(manner: Manner, rng: np.random.Generator) -> np.ndarray:
+    """Random weights (51,) float32 in [0, 1] of somebody who speaks with emotion: an emotion's face at any
+    strength, giving way to the mouth between two sounds, now and then lips closed over the jaw, a gaze, a
+    blink."""
+    face = emotional_face(str(rng.choice(MEAD_EMOTIONS)), 3, manner) * rng.uniform(0.0, 1.0)
+    busy = rng.random()
+    for stem, share in WHILE_SPEAKING.items():
+        face[ARKIT.columns(stem)] *= 1 - busy * (1 - share)
+    speech = dict.fromkeys(ARKIT_NAMES, 0.0)
+    mix = rng.random()
+    for share in (mix, 1 - mix):
+        for stem, weight in VISEMES[str(rng.choice(list(VISEMES)))].target.items():
+            for i in ARKIT.columns(stem):
+                speech[ARKIT_NAMES[i]] += busy * share * weight
+    _draw_gaze(speech, rng)
+    if rng.random() < 0.15:
+        _draw_sides(speech, "eyeBlink", rng)
+    spoken = np.array([speech[name] for name in ARKIT_NAMES])
+    weights = np.clip(face + (1 - face) * spoken, 0, 1)
+    if rng.random() < 0.15:
+        weights[ARKIT_NAMES.index("mouthClose")] = weights[ARKIT_NAMES.index("jawOpen")]
+    return weights.astype(np.float32)
 
 
 def degrade(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -138,22 +194,17 @@ def degrade(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_units(rng: np.random.Generator) -> np.ndarray:
-    """Random weights (51,) float32 in [0, 1]: few units of each region, independent of one another (our
-    choice).
+    """Random weights (51,) float32 in [0, 1]: few units of each region, independent of one another.
 
-    Two sides of a unit mostly move together, the eyes mostly look the same way, and mouthClose (lips kept
-    shut
-    while the jaw drops, as in m, b, p) never exceeds jawOpen.
+    Our choice. Two sides of a unit mostly move together, the eyes mostly look the same way, and mouthClose
+    (lips kept shut while the jaw drops, as in m, b, p) never exceeds jawOpen.
     """
     weights = dict.fromkeys(ARKIT_NAMES, 0.0)
-    for names, chance, most in REGIONS.values():
-        if rng.random() < chance:
-            for name in rng.choice(
-                names, size=min(int(rng.integers(1, most + 1)), len(names)), replace=False
-            ):
-                _draw_sides(weights, str(name), rng)
+    for names, chances in REGIONS.values():
+        for name in rng.choice(names, size=rng.choice(len(chances), p=chances), replace=False):
+            _draw_sides(weights, str(name), rng)
     _draw_gaze(weights, rng)
-    if rng.random() < 0.6:
+    if rng.random() < 0.5:
         weights["jawOpen"] = _strength(rng)
         if rng.random() < 0.4:
             weights["mouthClose"] = weights["jawOpen"] * rng.uniform(0.2, 1.0)
@@ -164,7 +215,7 @@ def draw_units(rng: np.random.Generator) -> np.ndarray:
 
 
 def _strength(rng: np.random.Generator) -> float:
-    return float(rng.beta(1.3, 1.3))
+    return float(rng.beta(1.5, 1.2))
 
 
 def _draw_sides(weights: dict[str, float], name: str, rng: np.random.Generator) -> None:

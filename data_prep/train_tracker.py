@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
+from data_prep.look_fit import fit_look, load_faces, pictures_of, read_looks
 from data_prep.tracker_fit import (
     Head,
     fit_basis,
@@ -28,9 +28,10 @@ from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 from lit_emotalk.errors import UserError, run_main
 from lit_emotalk.face.basis import BASIS_FILE, LinearFace
 from lit_emotalk.face.tracker import Tracker
-from lit_emotalk.files import atomic_path, write_text
+from lit_emotalk.files import write_text
+from lit_emotalk.progress import track
 
-FRAMES_PER_HEAD = 80
+FRAMES_PER_HEAD = 60
 HELD_OUT = 0.15
 REPORTED: tuple[str, ...] = (
     "jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "mouthSmile", "mouthFrown", "mouthStretch",
@@ -41,14 +42,25 @@ REPORTED: tuple[str, ...] = (
 )  # fmt: skip
 """The 20 units, both sides together, that move most in speech and emotion."""
 
+HOW: dict[str, str] = {
+    "with_rest": "pictures and rest",
+    "without_rest": "pictures, no rest",
+    "landmarks_only": "landmarks and rest",
+    "raw": "MediaPipe's raw score",
+}
+"""The readings that are compared, and their titles."""
+
 
 def main() -> None:
     """Command line of the tracker's training."""
     parser = argparse.ArgumentParser(prog="python -m data_prep.train_tracker", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("lit_emotalk/face/tracker.safetensors"))
     parser.add_argument("--work", type=Path, default=Path("outputs/tracker"), help="rendered set and report")
-    parser.add_argument("--frames", type=int, default=16_000, help="rendered frames, 80 for each head")
+    parser.add_argument(
+        "--frames", type=int, default=12_000, help=f"rendered frames, {FRAMES_PER_HEAD} for each head"
+    )
     parser.add_argument("--steps", type=int, default=5_000, help="training steps of the network")
+    parser.add_argument("--look-steps", type=int, default=2_000, help="training steps of the look network")
     parser.add_argument("--hidden", type=int, default=256, help="width of the network")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2, help="rendering processes")
@@ -60,50 +72,72 @@ def train(arguments: argparse.Namespace) -> None:
     heads_wanted = arguments.frames // FRAMES_PER_HEAD
     if heads_wanted < 10:
         raise UserError(f"--frames {arguments.frames} is too few; give at least {10 * FRAMES_PER_HEAD}")
-    if arguments.workers < 1 or arguments.steps < 1 or arguments.hidden < 1:
-        raise UserError("--workers, --steps and --hidden must be at least 1")
+    if min(arguments.workers, arguments.steps, arguments.look_steps, arguments.hidden) < 1:
+        raise UserError("--workers, --steps, --look-steps and --hidden must be at least 1")
     plan = SetPlan(heads_wanted, FRAMES_PER_HEAD, arguments.seed)
     heads = load_set(make_set(plan, arguments.work, arguments.workers))
     held_out = max(2, round(HELD_OUT * len(heads)))
     train_heads, test_heads = heads[:-held_out], heads[-held_out:]
 
-    mean, stable = fit_reference(train_heads)
-    examples = make_examples(train_heads, mean, stable)
-    pairs = mirror_pairs(mean)
-    basis = fit_basis(examples, pairs)
-    face = LinearFace(*(torch.from_numpy(array).half() for array in (mean, basis, stable)))
-    network = fit_network(examples, face, pairs, arguments.steps, arguments.hidden, arguments.seed)
-
+    tracker = fit_tracker(
+        train_heads, arguments.steps, arguments.look_steps, arguments.hidden, arguments.seed
+    )
     basis_file = arguments.output.with_name(BASIS_FILE.name)
-    with atomic_path(basis_file) as temporary:
-        save_file({name: buffer.half() for name, buffer in face.named_buffers()}, temporary)
-    with atomic_path(arguments.output) as temporary:
-        save_file({name: tensor.half() for name, tensor in network.state_dict().items()}, temporary)
+    tracker.save(arguments.output, basis_file)
     report = evaluate(Tracker.load(arguments.output, basis_file), test_heads)
-    report |= {"train_heads": len(train_heads), "train_frames": len(examples.weights)}
+    report |= {"train_heads": len(train_heads), "train_frames": sum(map(frames_of, train_heads))}
     write_text(arguments.work / "report.json", json.dumps(report, indent=2) + "\n")
     table = format_report(report)
     write_text(arguments.work / "report.md", table)
     print(table)
 
 
-def evaluate(tracker: Tracker, heads: list[Head]) -> dict:
-    """Per unit on held-out heads: correlation and slope of the tracker, with the rest it finds and without,
-    and of the raw scores.
+def fit_tracker(heads: list[Head], steps: int, look_steps: int, hidden: int, seed: int) -> Tracker:
+    """A tracker from rendered heads: the linear face, then the network that looks at faces, then the one that
+    reads units."""
+    mean, stable = fit_reference(heads)
+    examples = make_examples(heads, mean, stable)
+    pairs = mirror_pairs(mean)
+    basis = fit_basis(examples, pairs)
+    face = LinearFace(*(torch.from_numpy(array).half() for array in (mean, basis, stable)))
+    generator = torch.Generator().manual_seed(seed)
+    faces = [load_faces(head, mean, stable, generator) for head in track(heads, "faces", unit="heads")]
+    eye = fit_look(faces, look_steps, seed)
+    network = fit_network(examples, read_looks(eye, faces), face, pairs, steps, hidden, seed)
+    return Tracker(face, network, eye)
 
-    The resting shape is estimated by `Tracker.rest` from a head's frames that are not neutral. The slope is
-    the
-    regression of the truth on the reading: 1 is calibrated. `gain` is that of the reading on the truth.
+
+def frames_of(head: Head) -> int:
+    """How many frames a head has."""
+    return len(head["weights"])
+
+
+def evaluate(tracker: Tracker, heads: list[Head]) -> dict:
+    """Per unit on held-out heads: correlation and slope of the tracker, with and without pictures and the
+    rest it finds, and of the raw scores.
+
+    The rest is estimated by `Tracker.rest` from the same frames: a head's, with units drawn independently.
+    The slope is the regression of the truth on the reading: 1 is calibrated. `gain` is that of the reading on
+    the truth.
     """
-    moving = [{name: array[~head["neutral"]] for name, array in head.items()} for head in heads]
-    truth = np.concatenate([head["weights"] for head in moving])
-    readings = {
-        "with_rest": np.concatenate(
-            [tracker.expression(head["landmarks"], tracker.rest(head["landmarks"])) for head in moving]
-        ),
-        "without_rest": np.concatenate([tracker.expression(head["landmarks"]) for head in moving]),
-        "raw": np.concatenate([head["scores"] for head in moving]),
-    }
+    moving = [head["independent"] for head in heads]
+    truth = np.concatenate([head["weights"][rows] for head, rows in zip(heads, moving, strict=True)])
+    readings: dict[str, list[np.ndarray]] = {how: [] for how in HOW}
+    for head, rows in zip(heads, moving, strict=True):
+        points = head["landmarks"][rows]
+        faces = tracker.faces(pictures_of(head), head["landmarks"])[rows]
+        readings["with_rest"].append(tracker.expression(points, tracker.rest(points, faces), faces))
+        readings["without_rest"].append(tracker.expression(points, None, faces))
+        readings["landmarks_only"].append(tracker.expression(points, tracker.rest(points)))
+        readings["raw"].append(head["scores"][rows])
+    return {"test_heads": len(heads), "test_frames": len(truth)} | compare(
+        {how: np.concatenate(parts) for how, parts in readings.items()}, truth
+    )
+
+
+def compare(readings: dict[str, np.ndarray], truth: np.ndarray) -> dict:
+    """Scores of readings (N, 51), `raw` among them, against the truth (N, 51): per unit, per reported group
+    (both sides' mean), and a summary over these."""
     units = {
         name: {how: unit_scores(reading[:, i], truth[:, i]) for how, reading in readings.items()}
         for i, name in enumerate(ARKIT_NAMES)
@@ -128,13 +162,7 @@ def evaluate(tracker: Tracker, heads: list[Head]) -> dict:
         }
         for how in readings
     }
-    return {
-        "test_heads": len(heads),
-        "test_frames": len(truth),
-        "summary": summary,
-        "reported": grouped,
-        "units": units,
-    }
+    return {"summary": summary, "reported": grouped, "units": units}
 
 
 def unit_scores(reading: np.ndarray, truth: np.ndarray) -> dict[str, float]:
@@ -156,23 +184,20 @@ def format_report(report: dict) -> str:
         f"Held-out heads: {report['test_heads']}, frames: {report['test_frames']}; "
         f"training heads: {report['train_heads']}, frames: {report['train_frames']}.",
         "",
-        "| unit | with rest: r | slope | without rest: r | slope | MediaPipe's raw score: r |",
-        "|---|---|---|---|---|---|",
+        "| unit | " + " | ".join(f"{title}: r | slope" for title in HOW.values()) + " |",
+        "|---" * (1 + 2 * len(HOW)) + "|",
     ]
     for name, row in report["reported"].items():
-        ours, alone = row["with_rest"], row["without_rest"]
-        lines.append(
-            f"| {name} | {ours['correlation']:.2f} | {ours['slope']:.2f} | {alone['correlation']:.2f} "
-            f"| {alone['slope']:.2f} | {row['raw']['correlation']:.2f} |"
-        )
+        cells = [f"{row[how]['correlation']:.2f} | {row[how]['slope']:.2f}" for how in HOW]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     summary = report["summary"]
-    medians = {how: f"{values['median_correlation']:.2f}" for how, values in summary.items()}
-    lines.append(f"| median | {medians['with_rest']} | | {medians['without_rest']} | | {medians['raw']} |")
-    for how in ("with_rest", "without_rest"):
+    medians = [f"{summary[how]['median_correlation']:.2f} |" for how in HOW]
+    lines.append("| median | " + " | ".join(medians) + " |")
+    for how, title in HOW.items():
         values = summary[how]
         lines += [
             "",
-            f"{how.replace('_', ' ')}: better than raw on {values['better_than_raw']} of {len(REPORTED)}, "
+            f"{title}: better than raw on {values['better_than_raw']} of {len(REPORTED)}, "
             f"slope within 0.8-1.2 on {values['calibrated']} of {len(REPORTED)}.",
         ]
     return "\n".join(lines) + "\n"

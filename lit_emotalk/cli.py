@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tables": ("lit_emotalk.tables", "tables of evaluations beside the paper's numbers"),
     "figures": ("lit_emotalk.figures", "contact sheets and comparisons from videos"),
     "weights": ("lit_emotalk.weights_command", "list and fetch third-party weights"),
+    "sweep": ("lit_emotalk.sweep", "a grid of trainings, by W&B or here"),
     "recipe": ("lit_emotalk.recipe", "run a list of steps; what has not changed is skipped"),
 }
 """Subcommand -> (module with `main(argv)`, what it does)."""

@@ -53,10 +53,12 @@ class Emotion:
 
 @dataclass(frozen=True)
 class Portrait:
-    """A source face: square crop (S, S, 3) uint8 and its coefficients (57,), pose in units of that crop."""
+    """A source face: square crop (S, S, 3) uint8; coefficients (57,), pose in units of that crop; landmarks
+    (478, 3) in crop units."""
 
     image: np.ndarray
     coefficients: np.ndarray
+    landmarks: np.ndarray
 
 
 class TalkingFace:
@@ -94,7 +96,9 @@ class TalkingFace:
         found = detect_face(image, name, face)
         crop = clip_crop(found.landmarks[None], image.shape[:2])
         landmarks = crop.normalise(found.landmarks[None])
-        return Portrait(crop.cut(image, self.resolution), self.tracker.coefficients(landmarks)[0])
+        faces = self.tracker.faces([image], found.landmarks[None])
+        coefficients = self.tracker.coefficients(landmarks, None, faces)[0]
+        return Portrait(crop.cut(image, self.resolution), coefficients, landmarks[0])
 
     @torch.inference_mode()
     def code(self, emotion: Emotion) -> torch.Tensor:
@@ -121,7 +125,8 @@ class TalkingFace:
         if self.space.config.image == "open_clip":
             cut = clip_crop(found.landmarks[None], image.shape[:2]).cut(image, CLIP_CROP)
             return self.space.encode_image(to_tensor(cut, self.device))
-        expression = self.tracker.expression(found.landmarks[None])
+        marks = found.landmarks[None]
+        expression = self.tracker.expression(marks, None, self.tracker.faces([image], marks))
         return self.space.encode_units(torch.from_numpy(expression).to(self.device))
 
     @torch.inference_mode()
@@ -134,12 +139,13 @@ class TalkingFace:
     @torch.inference_mode()
     def render(self, portrait: Portrait, coefficients: np.ndarray) -> Iterator[np.ndarray]:
         """Frames (S, S, 3) uint8 of the portrait moved by coefficients (T, 57); one source encoding."""
-        pyramid = self.hef.encode_source(to_tensor(portrait.image, self.device))
+        landmarks = torch.from_numpy(portrait.landmarks).float().to(self.device)[None]
+        source = self.hef.encode_source(to_tensor(portrait.image, self.device), landmarks)
         own = torch.from_numpy(portrait.coefficients).float().to(self.device)[None]
         windows = driving_windows(coefficients, self.hef.config.window)
         for start in range(0, len(windows), RENDER_BATCH):
             driving = torch.from_numpy(windows[start : start + RENDER_BATCH]).float().to(self.device)
-            image = self.hef(pyramid, own, driving).image
+            image = self.hef(source, own, driving).image
             pixels = ((image.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
             yield from pixels.permute(0, 2, 3, 1).cpu().numpy()
 

@@ -8,6 +8,7 @@ tracker and by MediaPipe's raw scores.
 import argparse
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from lit_emotalk.data.index import index_split
 from lit_emotalk.data.manifest import read_manifest
 from lit_emotalk.errors import UserError, run_main
 from lit_emotalk.face.landmarker import Landmarker
+from lit_emotalk.face.tracker import Tracker
 from lit_emotalk.figures import contact_sheet
 from lit_emotalk.files import atomic_path, write_text
 from lit_emotalk.pipeline import Emotion, Portrait, TalkingFace, coefficients_of
@@ -62,13 +64,29 @@ def pick_clips(shards: Path, split: str = "test") -> tuple[dict, dict]:
     return portrait, speech
 
 
-def measure(frames: list[np.ndarray], landmarker: Landmarker) -> tuple[np.ndarray, np.ndarray, int]:
-    """Landmarks (N, 478, 3) and raw scores (N, 51) of the frames with a face, and how many had none."""
-    faces = [found[0] for frame in frames if (found := landmarker.detect(frame))]
-    lost = len(frames) - len(faces)
-    if not faces:
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """N frames with a face: landmarks (N, 478, 3) px, faces (N, 96, 96) that the tracker looks at, raw scores
+    (N, 51); and how many frames had none."""
+
+    landmarks: np.ndarray
+    faces: np.ndarray
+    scores: np.ndarray
+    lost: int
+
+
+def measure(frames: list[np.ndarray], landmarker: Landmarker, tracker: Tracker) -> Measured:
+    """Find the face in each frame."""
+    pairs = [(frame, found[0]) for frame in frames if (found := landmarker.detect(frame))]
+    if not pairs:
         raise UserError("no face was found in any generated frame; train longer")
-    return np.stack([face.landmarks for face in faces]), np.stack([face.scores for face in faces]), lost
+    landmarks = np.stack([face.landmarks for _, face in pairs])
+    return Measured(
+        landmarks,
+        tracker.faces((frame for frame, _ in pairs), landmarks),
+        np.stack([face.scores for _, face in pairs]),
+        len(frames) - len(pairs),
+    )
 
 
 def unit_means(coefficients: np.ndarray) -> dict[str, float]:
@@ -123,10 +141,14 @@ def showcase(models: Path, shards: Path, corpus: Path, output: Path, intensity: 
     portrait = face.read_portrait(image)
     videos = animate_all(face, portrait, log_mel(samples), intensity)
     with Landmarker(video=False) as landmarker:
-        read = {name: measure(frames, landmarker) for name, frames in videos.items()}
-    rest = face.tracker.rest(np.concatenate([landmarks for landmarks, _, _ in read.values()]))
-    units = {name: unit_means(face.tracker.expression(marks, rest)) for name, (marks, _, _) in read.items()}
-    raw = {name: unit_means(scores) for name, (_, scores, _) in read.items()}
+        read = {name: measure(frames, landmarker, face.tracker) for name, frames in videos.items()}
+    rest = face.tracker.rest(
+        *(np.concatenate([getattr(m, part) for m in read.values()]) for part in ("landmarks", "faces"))
+    )
+    units = {
+        name: unit_means(face.tracker.expression(m.landmarks, rest, m.faces)) for name, m in read.items()
+    }
+    raw = {name: unit_means(m.scores) for name, m in read.items()}
     report = {
         "portrait": portrait_clip["key"],
         "speech": speech_clip["key"],
@@ -134,7 +156,7 @@ def showcase(models: Path, shards: Path, corpus: Path, output: Path, intensity: 
         "intensity": intensity,
         "tracker": units,
         "mediapipe": raw,
-        "frames_without_face": {name: lost for name, (_, _, lost) in read.items()},
+        "frames_without_face": {name: m.lost for name, m in read.items()},
         "checks": control_checks(units, raw),
     }
     sheet = contact_sheet({f"{name}": _spread(frames) for name, frames in videos.items()})

@@ -19,6 +19,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf.errors import OmegaConfBaseException
 
 from lit_emotalk.data import ShardDataModule
+from lit_emotalk.data.pipeline import raise_if_loader_died
 from lit_emotalk.errors import UserError
 from lit_emotalk.export import save_export
 from lit_emotalk.run_directory import RunDirectory, RunFacts, is_first_rank
@@ -215,4 +216,12 @@ def main(argv: list[str]) -> None:
     except ValueError as error:
         if isinstance(error.__cause__, UserError):  # raised by a constructor, wrapped by the parser
             raise error.__cause__ from None
+        raise
+    except RuntimeError as error:
+        raise_if_loader_died(error)
+        if "loading state_dict" in str(error):
+            raise UserError(
+                "the checkpoint does not fit this configuration; give the one it was trained with, "
+                "or another --ckpt_path"
+            ) from error
         raise

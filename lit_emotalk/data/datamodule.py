@@ -199,9 +199,10 @@ class SignalsDataModule(ShardDataModule):
 class FramesDataModule(ShardDataModule):
     """Pairs of frames of one person: what stage hef reads.
 
-    Batches: `source`, `target` (B, 3, S, S) in [-1, 1]; `source_coeffs` (B, 57); `driving` (B, W, 57) around
-        the target; `region` (B, 1, S, S) weights >= 1; `face_box` (B, 4) x0, y0, x1, y1 in pixels of the
-        target; `emotion`, `intensity`, `key`, `speaker`, `label`.
+    Batches: `source`, `target` (B, 3, S, S) in [-1, 1]; `source_coeffs` (B, 57);
+        `source_landmarks` (B, 478, 3) in crop units; `driving` (B, W, 57) around the target; `region` (B, 1,
+        S, S) weights >= 1; `face_box` (B, 4) x0, y0, x1, y1 in pixels of the target; `emotion`,
+        `intensity`, `key`, `speaker`, `label`.
 
     Arguments:
         resolution: S; the shards' frames are scaled to it.

@@ -108,6 +108,7 @@ class PairsDecoder:
             "source": picture(source_clip, f"{source:04d}.jpg", self.resolution),
             "target": picture(clip, f"{target:04d}.jpg", self.resolution),
             "source_coeffs": torch.from_numpy(source_coeffs[source]),
+            "source_landmarks": torch.from_numpy(read_landmarks(source_clip)[source]).float(),
             "driving": torch.from_numpy(driving_window(coeffs, target, self.window)),
             "region": region_weights(landmarks, self.resolution, self.mouth_weight, self.eye_weight),
             "face_box": torch.from_numpy(face.astype(np.float32)),

@@ -163,10 +163,8 @@ class Loader:
                 if batch:
                     yield batch
         except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
-                raise
-            advice = "out of memory? lower data.init_args.num_workers"
-            raise UserError(f"a loader process died ({advice})") from error
+            raise_if_loader_died(error)
+            raise
 
     def _report(self, reasons: list[str]) -> None:
         for reason in reasons:
@@ -178,3 +176,14 @@ class Loader:
                 f"more than {self.clips.bad_limit} clips (bad_limit) could not be used, the last one: "
                 f"{reasons[-1]}; check the shards with python -m data_prep.verify"
             )
+
+
+def raise_if_loader_died(error: RuntimeError) -> None:
+    """Raise UserError where `error` is torch's word that a loader process died.
+
+    Torch says so from a signal handler, wherever the training process is at that moment: besides the loader,
+    whoever runs the training has to ask.
+    """
+    if "DataLoader worker" in str(error):
+        advice = "out of memory? lower data.init_args.num_workers"
+        raise UserError(f"a loader process died ({advice})") from error

@@ -77,7 +77,7 @@ class Generator:
         else:
             expression = self.face.expression(loaded.mel, code, intensity)
         driving = np.concatenate([expression, loaded.coefficients[:, -POSE_SIZE:]], 1)
-        portrait = Portrait(loaded.frames[0], loaded.coefficients[0])
+        portrait = Portrait(loaded.frames[0], loaded.coefficients[0], loaded.landmarks[0])
         return np.stack(list(self.face.render(portrait, driving)))
 
 

@@ -12,8 +12,9 @@ from lit_emotalk.data.decode_frames import sync_crop
 from lit_emotalk.evaluate.settings import NO_SYNC, OFFICIAL_SYNC, Settings
 from lit_emotalk.export import load_export
 from lit_emotalk.face.landmarker import Landmarker
+from lit_emotalk.face.look import FACE_PIXELS
 from lit_emotalk.face.regions import LANDMARKS, box
-from lit_emotalk.face.tracker import Tracker
+from lit_emotalk.face.tracker import Rest, Tracker
 from lit_emotalk.metrics.fid import inception_features, load_inception
 from lit_emotalk.metrics.lpips import load_lpips
 from lit_emotalk.metrics.sync import SyncScore, sync_score
@@ -32,11 +33,13 @@ PICTURE_BATCH = 16
 class Reads:
     """What was read off a video of T frames.
 
-    landmarks: (T, 478, 3) float32 pixels, NaN where no face was found. identity: (K, D) float32 embeddings of
-    the frames 0, stride, 2 stride ..., NaN likewise.
+    landmarks: (T, 478, 3) float32 pixels, NaN where no face was found. faces: (T, 96, 96) uint8, what the
+    tracker looks at, zero there. identity: (K, D) float32 embeddings of the frames 0, stride, 2 stride ...
+    NaN likewise.
     """
 
     landmarks: np.ndarray
+    faces: np.ndarray
     identity: np.ndarray
 
     @property
@@ -46,7 +49,9 @@ class Reads:
 
     def head(self, frames: int, stride: int) -> "Reads":
         """The reads of the first `frames` frames."""
-        return Reads(self.landmarks[:frames], self.identity[: len(range(0, frames, stride))])
+        return Reads(
+            self.landmarks[:frames], self.faces[:frames], self.identity[: len(range(0, frames, stride))]
+        )
 
 
 class Reader:
@@ -74,7 +79,10 @@ class Reader:
                     landmarks[t] = landmarks[t - 1]
                 elif faces := landmarker.track(frame, 1000 * t // FPS):
                     landmarks[t] = faces[0].landmarks
-        return Reads(landmarks, self._identities(frames, landmarks))
+        faces = np.zeros((len(frames), FACE_PIXELS, FACE_PIXELS), np.uint8)
+        found = np.isfinite(landmarks[:, 0, 0])
+        faces[found] = self.tracker.faces(frames[found], landmarks[found])
+        return Reads(landmarks, faces, self._identities(frames, landmarks))
 
     def _identities(self, frames: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         places = np.arange(0, len(frames), self.settings.stride)
@@ -93,12 +101,17 @@ class Reader:
         rows[wanted] = embeddings
         return rows[source]
 
-    def expression(self, reads: Reads, rest: np.ndarray) -> np.ndarray:
-        """(T, 51) coefficients relative to a resting shape (478, 3), NaN where there is no face."""
+    def rest(self, reads: Reads) -> Rest | None:
+        """The speaker at rest; None without any face."""
+        found = reads.found
+        return self.tracker.rest(reads.landmarks[found], reads.faces[found]) if found.any() else None
+
+    def expression(self, reads: Reads, rest: Rest) -> np.ndarray:
+        """(T, 51) coefficients relative to a speaker's rest, NaN where there is no face."""
         found = reads.found
         values = np.full((len(found), 51), np.nan, np.float32)
         if found.any():
-            values[found] = self.tracker.expression(reads.landmarks[found], rest)
+            values[found] = self.tracker.expression(reads.landmarks[found], rest, reads.faces[found])
         return values
 
     @torch.inference_mode()

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lit_emotalk.evaluate.reads import Reader, Reads
 from lit_emotalk.face.regions import MOUTH_68, OUTER_EYE_CORNERS, POINTS_68, region_boxes
+from lit_emotalk.face.tracker import Rest
 from lit_emotalk.metrics.csim import csim
 from lit_emotalk.metrics.efd import efd
 from lit_emotalk.metrics.lmd import STANDARD_SIZE, lmd
@@ -24,14 +25,13 @@ DIGITS = 6
 @dataclass(frozen=True, eq=False)
 class Reference:
     """A true clip: frames (T, H, W, 3) uint8, their reads, sound (N,) at 16 kHz or None, the identity (D,)
-    of the source portrait (NaN where no face was found), and the resting shape (478, 3) or None without any
-    face."""
+    of the source portrait (NaN where no face was found), and the speaker's rest or None without any face."""
 
     frames: np.ndarray
     reads: Reads
     samples: np.ndarray | None
     source: np.ndarray
-    rest: np.ndarray | None
+    rest: Rest | None
 
 
 @dataclass
@@ -61,9 +61,8 @@ def reference_of(
     """Look at a true clip (T, H, W, 3) once; `source` (H, W, 3) is the portrait, the clip's first frame
     where None."""
     reads = reader.read(frames)
-    rest = reader.tracker.rest(reads.landmarks[reads.found]) if reads.found.any() else None
     portrait = reads.identity[0] if source is None else reader.read(source[None]).identity[0]
-    return Reference(frames, reads, samples, portrait, rest)
+    return Reference(frames, reads, samples, portrait, reader.rest(reads))
 
 
 def score(

@@ -8,7 +8,7 @@ import numpy as np
 
 from lit_emotalk.coefficients import get_layout
 from lit_emotalk.data import Clip, index_split, read_manifest
-from lit_emotalk.data.decode import decode_jpg, frames_of, read_array
+from lit_emotalk.data.decode import decode_jpg, frames_of, read_array, read_landmarks
 from lit_emotalk.data.decode_frames import read_sound
 from lit_emotalk.data.index import SampleError
 from lit_emotalk.errors import UserError
@@ -29,11 +29,12 @@ class ShardClip:
 
 @dataclass(frozen=True, eq=False)
 class LoadedClip:
-    """A clip in memory: frames (T, S, S, 3) uint8, coefficients (T, C), mel (4T, 80) float32, samples (640
-    T,)."""
+    """A clip in memory: frames (T, S, S, 3) uint8, coefficients (T, C), landmarks (T, 478, 3) in crop units,
+    mel (4T, 80) float32, samples (640 T,)."""
 
     frames: np.ndarray
     coefficients: np.ndarray
+    landmarks: np.ndarray
     mel: np.ndarray
     samples: np.ndarray
 
@@ -102,6 +103,7 @@ def load_clip(clip: ShardClip, size: int | None = None) -> LoadedClip:
         return LoadedClip(
             np.stack([decode_jpg(clip.frames, f"{t:04d}.jpg", side) for t in range(total)]),
             read_array(clip.frames, "coeffs.npy", (total, layout.size)),
+            read_landmarks(clip.frames),
             read_array(clip.signals, "mel.npy", (MEL_PER_FRAME * total, MEL_BANDS)),
             read_sound(clip.signals),
         )

@@ -1,19 +1,25 @@
-"""Expression weights and head pose from MediaPipe's landmarks, by a small network trained on rendered heads.
+"""Expression weights and head pose from MediaPipe's landmarks and the face's looks.
+
+The networks are small and trained on rendered heads.
 
 `python -m data_prep.train_tracker` makes the weights that ship beside this file.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.face.alignment import Alignment, align, rotation_vectors
 from lit_emotalk.face.basis import BASIS_FILE, LinearFace
+from lit_emotalk.face.look import LOOK_SIZE, LookNetwork, cut_faces
 from lit_emotalk.face.regions import LANDMARKS
+from lit_emotalk.files import atomic_path
 
 TRACKER_FILE = Path(__file__).with_name("tracker.safetensors")
 REST_PASSES = 8
@@ -22,90 +28,161 @@ REST_QUANTILE = 0.3
 """A unit rests in at least this share of a speaker's frames ..."""
 REST_LASTING = 0.3
 """... unless even its weakest third reads more than this without a resting shape: then it lasts."""
-REST_GAIN = 0.72
-"""Readings on a resting shape, times this, have the size of acted speech, which is weaker than the training
-set's independently drawn units (fitted on the embedded corpus: slope of truth on reading 0.69 without)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rest:
+    """A speaker at rest.
+
+    shape: (478, 3) float32 in inter-ocular distances. look: (64,) float32 code of their face (see `look`),
+    None where no pictures were at hand.
+    """
+
+    shape: np.ndarray
+    look: np.ndarray | None = None
+
+    def save(self, file: Path) -> None:
+        """Write it as npz."""
+        with atomic_path(file) as temporary:
+            np.savez(temporary, shape=self.shape, **({} if self.look is None else {"look": self.look}))
+
+    @classmethod
+    def load(cls, file: Path) -> "Rest":
+        """Read what `save` wrote."""
+        with np.load(file) as stored:
+            return cls(stored["shape"], stored.get("look"))
 
 
 class UnitNetwork(nn.Module):
-    """Aligned landmarks to expression weights: a perceptron with a linear bypass (our choice).
+    """Aligned landmarks and the face's code to expression weights: a perceptron with a linear bypass.
 
-    Inputs of a frame: the aligned landmarks less the mean face (478 * 3), less the speaker's resting shape
-    (478 * 3, zero where it is unknown), whether it is known (1), and the head's rotation vector (3).
+    Our choice. Landmarks are projected first, (1434, K). Both come less the speaker's rest where it is known,
+    and without it landmarks less the mean face; each of the two cases has its own inputs.
     """
 
-    offset: Tensor
-    gain: Tensor
+    projection: Tensor
 
-    def __init__(self, hidden: int = 256) -> None:
+    def __init__(self, components: int, hidden: int) -> None:
         super().__init__()
-        inputs = 2 * LANDMARKS * 3 + 4
-        self.register_buffer("offset", torch.zeros(inputs))
-        self.register_buffer("gain", torch.ones(inputs))
-        self.first = nn.Linear(inputs, hidden)
+        self.register_buffer("projection", torch.zeros(LANDMARKS * 3, components))
+        self.first = nn.Linear(2 * (components + LOOK_SIZE) + 5, hidden)
         self.second = nn.Linear(hidden, hidden)
         self.last = nn.Linear(hidden, ARKIT.expression_size)
 
-    def forward(self, from_mean: Tensor, from_rest: Tensor, known: Tensor, rotation: Tensor) -> Tensor:
-        """(B, 1434), (B, 1434), (B, 1), (B, 3) -> weights (B, 51), not clipped."""
-        inputs = (torch.cat([from_mean, from_rest, known, rotation], -1) - self.offset) * self.gain
-        hidden = torch.relu(self.first(inputs))
+    def forward(self, moved: Tensor, look: Tensor, known: Tensor, seen: Tensor, rotation: Tensor) -> Tensor:
+        """Movement (B, 1434), code (B, 64), whether the rest is known and the picture seen (B, 1), rotation
+        vector (B, 3) -> weights (B, 51), not clipped."""
+        return self.read(moved @ self.projection, look, known, seen, rotation)
+
+    def read(self, moved: Tensor, look: Tensor, known: Tensor, seen: Tensor, rotation: Tensor) -> Tensor:
+        """The same of projected movement (B, K)."""
+        look, unknown = look * seen, 1 - known
+        inputs = [moved * unknown, moved * known, look * unknown, look * known, known, seen, rotation]
+        hidden = torch.relu(self.first(torch.cat(inputs, -1)))
         return self.last(hidden + torch.relu(self.second(hidden)))
 
 
 class Tracker:
-    """Reads expression and pose from landmarks (T, 478, 3), one unit on all three axes.
+    """Reads expression and pose from landmarks (T, 478, 3), one unit on all three axes, and, where there are
+    pictures, from the face's looks.
 
-    `face` gives the reference of the alignment and the unit shapes; `network` the weights.
+    `face` gives the reference of the alignment and the unit shapes; `network` the weights; `eye` the codes of
+    faces.
     """
 
-    def __init__(self, face: LinearFace, network: UnitNetwork) -> None:
+    def __init__(self, face: LinearFace, network: UnitNetwork, eye: LookNetwork) -> None:
+        self.face = face
         self.network = network.eval()
+        self.eye = eye.eval()
         self._mean = face.mean.double().numpy()
         self._basis = face.basis.double().numpy()
         self._stable = face.stable.double().numpy()
+        self._look_basis = eye.basis.double().numpy()
 
     @classmethod
     def load(cls, tracker_file: Path = TRACKER_FILE, basis_file: Path = BASIS_FILE) -> "Tracker":
         """The tracker that ships with the package (or the one in the given files)."""
         state = {name: tensor.float() for name, tensor in load_file(tracker_file).items()}
-        network = UnitNetwork(hidden=len(state["first.bias"]))
-        network.load_state_dict(state)
-        return cls(LinearFace.load(basis_file), network)
+        units, look = (
+            {name.removeprefix(part): tensor for name, tensor in state.items() if name.startswith(part)}
+            for part in ("units.", "look.")
+        )
+        network = UnitNetwork(units["projection"].shape[1], len(units["first.bias"]))
+        network.load_state_dict(units)
+        eye = LookNetwork()
+        eye.load_state_dict(look)
+        return cls(LinearFace.load(basis_file), network, eye)
 
-    def align(self, landmarks: np.ndarray, rest: np.ndarray | None = None) -> Alignment:
-        """Landmarks (T, 478, 3) without head pose, on the mean face or on the speaker's own resting shape."""
-        return align(landmarks, self._mean if rest is None else rest, self._stable)
+    def save(self, tracker_file: Path, basis_file: Path) -> None:
+        """Write the networks and the linear face, at half precision."""
+        modules = {"units": self.network, "look": self.eye}
+        state = {
+            f"{part}.{name}": tensor
+            for part, module in modules.items()
+            for name, tensor in module.state_dict().items()
+        }
+        for file, tensors in ((tracker_file, state), (basis_file, dict(self.face.named_buffers()))):
+            with atomic_path(file) as temporary:
+                save_file({name: tensor.half().contiguous() for name, tensor in tensors.items()}, temporary)
 
-    def rest(self, landmarks: np.ndarray) -> np.ndarray:
-        """The resting shape (478, 3) of one speaker, in inter-ocular distances, from frames (T, 478, 3).
+    def faces(self, frames: Iterable[np.ndarray], landmarks: np.ndarray) -> np.ndarray:
+        """What the tracker looks at: upright grey faces (T, 96, 96) uint8 of T frames, each (H, W, 3) uint8
+        RGB, with landmarks (T, 478, 3) in pixels."""
+        return cut_faces(frames, self.align(landmarks))
 
-        First the median over the frames of each frame less its expression by the linear face; then the shape
+    def align(self, landmarks: np.ndarray) -> Alignment:
+        """Landmarks (T, 478, 3) without head pose, on the mean face."""
+        return align(landmarks, self._mean, self._stable)
+
+    def rest(self, landmarks: np.ndarray, faces: np.ndarray | None = None) -> Rest:
+        """One speaker at rest, from frames (T, 478, 3) and their `faces` (T, 96, 96).
+
+        First the median over the frames of each frame less its expression by the linear face; then the rest
         moves until, in `REST_QUANTILE` of the frames, every unit reads zero, but for those that last
         throughout (our choice).
         """
-        alone = self._read(landmarks, None)
+        look = None if faces is None else self.eye.codes(faces)
+        alone = self._read(landmarks, None, look)
         aligned = self.align(landmarks).aligned
         weights = alone.clip(ARKIT.low, ARKIT.high).astype(np.float64)
-        rest = np.median(aligned - np.einsum("tk,kpd->tpd", weights, self._basis), axis=0)
+        shape = np.median(aligned - np.einsum("tk,kpd->tpd", weights, self._basis), axis=0)
+        code = None if look is None else np.median(look - weights @ self._look_basis, axis=0)
         weakest = np.quantile(alone, REST_QUANTILE, axis=0)
         lasting = np.where(weakest > REST_LASTING, weakest, 0.0)
         for _ in range(REST_PASSES):
-            level = np.quantile(self._read(landmarks, rest), REST_QUANTILE, axis=0) - lasting
-            rest = rest + REST_STEP * np.einsum("k,kpd->pd", level, self._basis)
-        return rest.astype(np.float32)
+            read = self._read(landmarks, Rest(shape, code), look)
+            level = np.quantile(read, REST_QUANTILE, axis=0) - lasting
+            shape = shape + REST_STEP * np.einsum("k,kpd->pd", level, self._basis)
+            code = None if code is None else code + REST_STEP * level @ self._look_basis
+        return Rest(shape.astype(np.float32), None if code is None else code.astype(np.float32))
 
-    def expression(self, landmarks: np.ndarray, rest: np.ndarray | None = None) -> np.ndarray:
-        """Expression weights (T, 51) float32 in [0, 1] of frames (T, 478, 3), better where the resting shape
-        is given."""
-        return self._read(landmarks, rest).clip(ARKIT.low, ARKIT.high)
+    def expression(
+        self, landmarks: np.ndarray, rest: Rest | None = None, faces: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Expression weights (T, 51) float32 in [0, 1] of frames (T, 478, 3), better where the speaker's rest
+        and the `faces` (T, 96, 96) are given. A rest without a look leaves the faces out."""
+        look = None if faces is None else self.eye.codes(faces)
+        return self._read(landmarks, rest, look).clip(ARKIT.low, ARKIT.high)
 
-    def _read(self, landmarks: np.ndarray, rest: np.ndarray | None) -> np.ndarray:
+    def _read(self, landmarks: np.ndarray, rest: Rest | None, look: np.ndarray | None) -> np.ndarray:
         """Weights (T, 51) float32, not clipped."""
-        placed = self.align(landmarks, rest)
+        origin = self._mean if rest is None else rest.shape
+        placed = align(landmarks, origin, self._stable)
+        frames = len(placed.aligned)
+        code, seen = np.zeros((frames, LOOK_SIZE)), look is not None
+        if rest is not None and rest.look is None:
+            seen = False
+        elif look is not None:
+            code = look if rest is None else look - rest.look
+        inputs = (
+            (placed.aligned - origin).reshape(frames, -1),
+            code,
+            np.full((frames, 1), rest is not None),
+            np.full((frames, 1), seen),
+            rotation_vectors(placed.rotation),
+        )
         with torch.inference_mode():
-            weights = self.network(*unit_inputs(placed, self._mean, rest)).numpy()
-        return weights if rest is None else REST_GAIN * weights
+            return self.network(*(torch.from_numpy(array.astype(np.float32)) for array in inputs)).numpy()
 
     def pose(self, landmarks: np.ndarray) -> np.ndarray:
         """Pose (T, 6) float32 of landmarks (T, 478, 3) in crop units (see `coefficients`): rotation vector,
@@ -118,21 +195,8 @@ class Tracker:
             [rotation_vectors(placed.rotation), translation, scale[:, None]], -1, dtype=np.float32
         )
 
-    def coefficients(self, landmarks: np.ndarray, rest: np.ndarray | None = None) -> np.ndarray:
+    def coefficients(
+        self, landmarks: np.ndarray, rest: Rest | None = None, faces: np.ndarray | None = None
+    ) -> np.ndarray:
         """Expression and pose (T, 57) float32 of landmarks (T, 478, 3) in crop units: the `arkit` layout."""
-        return np.concatenate([self.expression(landmarks, rest), self.pose(landmarks)], -1)
-
-
-def unit_inputs(
-    placed: Alignment, mean: np.ndarray, rest: np.ndarray | None
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """What `UnitNetwork` sees of aligned landmarks: from_mean, from_rest (T, 1434), known (T, 1), rotation
-    (T, 3), float32."""
-    frames = len(placed.aligned)
-    from_mean = torch.from_numpy((placed.aligned - mean).reshape(frames, -1)).float()
-    if rest is None:
-        from_rest, known = torch.zeros_like(from_mean), torch.zeros(frames, 1)
-    else:
-        from_rest = torch.from_numpy((placed.aligned - rest).reshape(frames, -1)).float()
-        known = torch.ones(frames, 1)
-    return from_mean, from_rest, known, torch.from_numpy(rotation_vectors(placed.rotation)).float()
+        return np.concatenate([self.expression(landmarks, rest, faces), self.pose(landmarks)], -1)

@@ -3,6 +3,7 @@ residuals.
 
     source image --> encoder --> pyramid  P8 ... PS            (once per clip)
     source and driving coefficients --> style code s           (every frame)
+    source landmarks, coefficients --> guide  g8 ... gS        (every frame; see hef_guide.py)
 
     full                          w/o res.                      w/o hie.
     flow8  = d8                   flow8  = D8                   flow8  = 0
@@ -12,12 +13,14 @@ residuals.
     image  = up(image)  + update  image  = update               image  = up(image) + update
 
     d: a residual, within two pixels of its level;  D: a whole flow, within half the image;
+    to each level's flow its guide is added, and each level's features see it;
     where image on the right is mixed with the warped source:  mask * warp(source, flow) + (1 - mask) * image;
     at every level:  x = StyConv(mix(x, warp(P, flow)))
 
 The three are the paper's network and its two ablations (supplement 1.4, Fig. 2), read by us: the main
 paper's block diagram is not at hand. Composing the image from the warped source at every level is our
-choice: it keeps results as sharp as the source, and an untrained generator copies its source.
+choice: it keeps results as sharp as the source. So is the guide (`guide: none` leaves it out): without it an
+untrained generator copies its source, with it the source's face already moves as driven.
 """
 
 from dataclasses import dataclass
@@ -28,6 +31,7 @@ from torch import Tensor, nn
 
 from lit_emotalk.coefficients import get_layout
 from lit_emotalk.models.hef_blocks import FlowRule, HEFBlock, Level, SourceEncoder, StyleEncoder
+from lit_emotalk.models.hef_guide import FaceGuide
 
 FIRST_RESOLUTION = 8
 SHARED_FLOW_RESOLUTION = 32
@@ -48,7 +52,7 @@ class HEFConfig:
     """What defines a HEF generator.
 
     `resolution` is 128, 256 or 512 (any power of two from 16 to 512 works); `window` is the number of
-    driving frames.
+    driving frames; `guide` is `basis` (the layout arkit alone) or `none`.
     """
 
     size: Literal["tiny", "realtime", "base"] = "base"
@@ -56,6 +60,7 @@ class HEFConfig:
     variant: Literal["full", "wo_res", "wo_hie"] = "full"
     layout: str = "arkit"
     window: int = 27
+    guide: Literal["basis", "none"] = "basis"
 
     def __post_init__(self) -> None:
         known = [FIRST_RESOLUTION << level for level in range(1, len(CHANNELS["base"]))]
@@ -68,6 +73,12 @@ class HEFConfig:
         if self.window < 1 or self.window % 2 == 0:
             raise ValueError(f"window must be odd and positive, not {self.window}")
         get_layout(self.layout)
+        if self.guide not in ("basis", "none"):
+            raise ValueError(f"guide must be basis or none, not '{self.guide}'")
+        if self.guide == "basis" and self.layout != "arkit":
+            raise ValueError(
+                f"the linear face guides the layout arkit alone; give guide none for {self.layout}"
+            )
 
     @property
     def resolutions(self) -> list[int]:
@@ -86,12 +97,19 @@ class HEFConfig:
         return "whole" if resolution == min(SHARED_FLOW_RESOLUTION, self.resolution) else "shared"
 
 
+class Source(NamedTuple):
+    """A source image, encoded: pyramid of (B, 3 + channels, r, r), coarse to fine, and its landmarks."""
+
+    pyramid: list[Tensor]
+    landmarks: Tensor
+
+
 class HEFOutput(NamedTuple):
     """What the generator gives. Lists are coarse to fine, one entry a level.
 
-    image (B, 3, S, S) in [-1, 1]; flows (B, 2, r, r), backward, in half image widths; masks (B, 1, r, r)
-    in [0, 1], the share of the warped source in the image; warped (B, 3, r, r), the source image warped;
-    images (B, 3, r, r), the composed images before clipping.
+    image (B, 3, S, S) in [-1, 1]; flows (B, 2, r, r), backward, in half image widths, guide included;
+    masks (B, 1, r, r) in [0, 1], the share of the warped source in the image; warped (B, 3, r, r), the source
+    image warped; images (B, 3, r, r), the composed images before clipping.
     """
 
     image: Tensor
@@ -113,6 +131,7 @@ class HEF(nn.Module):
         channels = CHANNELS[config.size][: len(resolutions)]
         style_size = STYLE_SIZE[config.size]
         self.encoder = SourceEncoder(channels)
+        self.guide = FaceGuide() if config.guide == "basis" else None
         self.style = StyleEncoder(get_layout(config.layout).size, config.window, style_size)
         self.place = nn.Linear(style_size, channels[0] * FIRST_RESOLUTION**2)
         self.blocks = nn.ModuleList(
@@ -124,40 +143,49 @@ class HEF(nn.Module):
                 convolutions=CONVOLUTIONS[config.size],
                 flow_rule=config.flow_rule(resolution),
                 image_residual=config.variant != "wo_res",
+                guided=config.guide != "none",
                 first=level == 0,
             )
             for level, resolution in enumerate(resolutions)
         )
 
-    def encode_source(self, image: Tensor) -> list[Tensor]:
-        """The pyramid of source images (B, 3, S, S) in [-1, 1]; made once per clip and given to every
-        `forward`.
+    def encode_source(self, image: Tensor, landmarks: Tensor) -> Source:
+        """What `forward` needs of source images (B, 3, S, S) in [-1, 1] and their landmarks (B, 478, 3) in
+        crop units; made once per clip.
         """
-        return self.encoder(image)
+        return Source(self.encoder(image), landmarks)
 
-    def forward(self, pyramid: list[Tensor], source_coeffs: Tensor, driving: Tensor) -> HEFOutput:
+    def forward(self, source: Source, source_coeffs: Tensor, driving: Tensor) -> HEFOutput:
         """Draw the source's face as driven.
 
         `source_coeffs` (B, K) are the source image's coefficients; `driving` (B, window, K) those of the
-        frames around the one to draw, which is the middle one. The pyramid may have a batch of 1: it
-        then serves every row.
+        frames around the one to draw, which is the middle one. The source may have a batch of 1: it then
+        serves every row.
         """
         rows = driving.shape[0]
-        pyramid = [level.expand(rows, -1, -1, -1) for level in pyramid]
-        style = self.style(source_coeffs.expand(rows, -1), driving)
+        pyramid = [level.expand(rows, -1, -1, -1) for level in source.pyramid]
+        source_coeffs = source_coeffs.expand(rows, -1)
+        style = self.style(source_coeffs, driving)
+        guides: list[Tensor] | list[None] = [None] * len(pyramid)
+        if self.guide is not None:
+            landmarks = source.landmarks.expand(rows, -1, -1)
+            centre = driving[:, self.config.window // 2]
+            guides = self.guide(landmarks, source_coeffs, centre, self.config.resolutions)
         coarse = pyramid[0]
         place = self.place(style).unflatten(1, (-1, FIRST_RESOLUTION, FIRST_RESOLUTION))
         image = coarse[:, :3]
         level = Level(
             x=torch.cat((coarse[:, 3:], place), 1),
+            guide=guides[0],
+            learned=torch.zeros_like(image[:, :2], dtype=torch.float32),
             flow=torch.zeros_like(image[:, :2], dtype=torch.float32),
             image=image,
             mask=image[:, :1],
             warped=image,
         )
         levels: list[Level] = []
-        for block, source in zip(self.blocks, pyramid, strict=True):
-            level = block(level, source, style)
+        for block, features, guide in zip(self.blocks, pyramid, guides, strict=True):
+            level = block(level, features, style, guide)
             levels.append(level)
         return HEFOutput(
             image=level.image.float().clamp(-1, 1),

@@ -19,6 +19,9 @@ choice)."""
 PIXELS_PER_LEVEL = 2.0
 """How far one residual may move the flow, in pixels of its own level (our choice)."""
 
+GUIDE_GAIN = 16.0
+"""Half image widths, times this, are pixels of the level of 32 (our choice)."""
+
 MASK_LOGIT = 3.0
 """First value of the masks' logits: 95 % of the warped source, so that an untrained generator copies its
 source.
@@ -123,9 +126,12 @@ class StyleEncoder(nn.Module):
 
 
 class Level(NamedTuple):
-    """What one HEF block hands to the next: features, flow, image, and what it made them from."""
+    """What one HEF block hands to the next: features, guide, learned flow, the sum of both, image, and what
+    it made them from. Without a guide there is none to add."""
 
     x: Tensor
+    guide: Tensor | None
+    learned: Tensor
     flow: Tensor
     image: Tensor
     mask: Tensor
@@ -138,7 +144,8 @@ class HEFBlock(nn.Module):
     Features come up from the level below; from them the block reads a flow update, warps the source's
     features and image by its flow, mixes features by a mask, and composes the image from the warped
     source image and the synthesised one. `flow_rule` and `image_residual` are what the ablations change;
-    see `next_flow` and `next_image`.
+    see `next_flow` and `next_image`. With `guided`, features also see the guide's flow, and the flow is the
+    guide's plus the learned one.
     """
 
     def __init__(
@@ -150,12 +157,13 @@ class HEFBlock(nn.Module):
         convolutions: int,
         flow_rule: FlowRule,
         image_residual: bool,
+        guided: bool,
         first: bool,
     ) -> None:
         super().__init__()
         self.first, self.flow_rule, self.image_residual = first, flow_rule, image_residual
         self.reach = PIXELS_PER_LEVEL * 2 / resolution
-        self.expand = StyConv(in_channels, channels, style_size)
+        self.expand = StyConv(in_channels + (2 if guided else 0), channels, style_size)
         self.motion = nn.Conv2d(channels, 4 if flow_rule != "shared" else 2, 3, padding=1)
         self.refine = nn.ModuleList(StyConv(channels, channels, style_size) for _ in range(convolutions))
         self.rgb = nn.Conv2d(channels, 3, 3, padding=1)
@@ -164,8 +172,8 @@ class HEFBlock(nn.Module):
             nn.init.zeros_(head.bias)  # type: ignore[arg-type]
 
     def next_flow(self, flow: Tensor, update: Tensor) -> Tensor:
-        """This level's flow, from the flow so far (already at this size) and this level's update (B, 2,
-        H, W).
+        """This level's learned flow, from the one so far (already at this size) and this level's update (B,
+        2, H, W).
         """
         if self.flow_rule == "residual":
             return flow + self.reach * torch.tanh(update)
@@ -181,17 +189,21 @@ class HEFBlock(nn.Module):
             return mix(image, warped, mask) + update
         return mix(update, warped, mask)
 
-    def forward(self, below: Level, source: Tensor, style: Tensor) -> Level:
-        """`source` (B, 3 + channels, H, W) is this level of the pyramid."""
-        x, flow, image = self.expand(below.x, style), below.flow, below.image
+    def forward(self, below: Level, source: Tensor, style: Tensor, guide: Tensor | None) -> Level:
+        """`source` (B, 3 + channels, H, W) is this level of the pyramid, `guide` (B, 2, H, W) its flow."""
+        x, learned, image = below.x, below.learned, below.image
+        if below.guide is not None:
+            x = torch.cat((x, GUIDE_GAIN * below.guide.to(x.dtype)), 1)
+        x = self.expand(x, style)
         if not self.first:
-            x, flow, image = upsample(x), upsample(flow), upsample(image)
+            x, learned, image = upsample(x), upsample(learned), upsample(image)
         heads = self.motion(x)
         keep, mask = torch.sigmoid(heads[:, :2] + MASK_LOGIT).split(1, 1)
-        flow = self.next_flow(flow, heads[:, 2:].float())
+        learned = self.next_flow(learned, heads[:, 2:].float())
+        flow = learned if guide is None else guide + learned
         warped = warp(source, flow)
         x = mix(x, warped[:, 3:].to(x.dtype), keep)
         for convolution in self.refine:
             x = convolution(x, style)
         image = self.next_image(image, warped[:, :3], mask, self.rgb(x))
-        return Level(x, flow, image, mask, warped[:, :3])
+        return Level(x, guide, learned, flow, image, mask, warped[:, :3])

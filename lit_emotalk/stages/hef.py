@@ -133,7 +133,8 @@ class HEFStage(Stage):
     def draw(self, network: Any, batch: Batch) -> HEFOutput:
         """Redraw a batch's source frames as its target frames."""
         source = batch["source"].contiguous(memory_format=self.memory_format)
-        return network(network.encode_source(source), batch["source_coeffs"], batch["driving"])
+        encoded = network.encode_source(source, batch["source_landmarks"])
+        return network(encoded, batch["source_coeffs"], batch["driving"])
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """One batch: the generator's losses and step, then the discriminator's."""

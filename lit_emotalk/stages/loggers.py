@@ -100,7 +100,7 @@ def wandb_logger(
     first, and where W&B cannot start (said in one line). Never asks and never waits for a network that it
     does not need.
     """
-    mode = os.environ.get("WANDB_MODE", "online" if _logged_in() else "offline")
+    mode = os.environ.get("WANDB_MODE", "online" if logged_in() else "offline")
     if mode == "disabled" or getattr(rank_zero_only, "rank", 0) != 0:
         return None
     os.environ.setdefault("WANDB_SILENT", "true")
@@ -127,7 +127,8 @@ def wandb_logger(
     return logger
 
 
-def _logged_in() -> bool:
+def logged_in() -> bool:
+    """Whether W&B would take runs without asking: by WANDB_API_KEY or ~/.netrc."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     try:

@@ -222,7 +222,7 @@ def test_continuing_gives_the_same_shards(
     (prepared / "frames-000000.tar").unlink()
     (prepared / ".work/M001/M001_happy_3_001.json").unlink()
     (prepared / ".work/W002/W002_angry_2_001.npz").unlink()
-    (prepared / ".work/M001/rest.npy").unlink()
+    (prepared / ".work/M001/rest.npz").unlink()
     run(monkeypatch, tree, prepared)
     assert checksums(prepared) == before and (prepared / "manifest.json").read_bytes() == manifest
 

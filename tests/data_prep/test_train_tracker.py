@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from data_prep.pack import jpg_bytes
+from data_prep.synthetic.manner import draw_manner
 from data_prep.tracker_fit import (
     Head,
+    Looks,
     fit_basis,
     fit_network,
     fit_reference,
@@ -16,15 +19,17 @@ from data_prep.tracker_fit import (
     mirror_pairs,
     mirror_units,
 )
-from data_prep.tracker_set import NEUTRAL_FRAMES, OPPOSITES, draw_units, load_set
+from data_prep.tracker_set import NEUTRAL_FRAMES, OPPOSITES, draw_acted, draw_units, load_set
 from data_prep.train_tracker import evaluate, train, unit_scores
 from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.alignment import rotation_matrices
 from lit_emotalk.face.basis import LinearFace
+from lit_emotalk.face.look import LOOK_SIZE, LookNetwork
 from lit_emotalk.face.tracker import Tracker
 
 FACE = LinearFace.load()
+GREY = jpg_bytes(np.full((256, 256, 3), 128, np.uint8))
 
 
 def made_up_head(rng: np.random.Generator, frames: int) -> Head:
@@ -43,6 +48,9 @@ def made_up_head(rng: np.random.Generator, frames: int) -> Head:
         "rotation": rotation.astype(np.float32),
         "scores": np.zeros_like(weights),
         "neutral": ~moving,
+        "independent": moving,
+        "jpg": np.frombuffer(GREY * frames, np.uint8),
+        "jpg_sizes": np.full(frames, len(GREY)),
     }
 
 
@@ -63,11 +71,15 @@ def test_fit_learns_to_read_units_of_new_heads(heads: list[Head]) -> None:
     truth = FACE.basis.numpy()
     assert np.corrcoef(basis.ravel(), truth.ravel())[0, 1] > 0.9
     face = LinearFace(*(torch.from_numpy(array) for array in (mean, basis, stable)))
-    network = fit_network(examples, face, pairs, steps=150, hidden=64, seed=0)
-    report = evaluate(Tracker(face, network), heads[16:])
-    assert report["reported"]["jawOpen"]["with_rest"]["correlation"] > 0.7
-    assert report["summary"]["with_rest"]["median_correlation"] > 0.5
-    assert report["summary"]["with_rest"]["better_than_raw"] == 20
+    frames = len(examples.weights)
+    blank = Looks(
+        torch.zeros(2, 1, frames, LOOK_SIZE), torch.zeros(2, frames, LOOK_SIZE), torch.zeros(51, LOOK_SIZE)
+    )
+    network = fit_network(examples, blank, face, pairs, steps=400, hidden=64, seed=0)
+    report = evaluate(Tracker(face, network, LookNetwork()), heads[16:])
+    assert report["reported"]["jawOpen"]["landmarks_only"]["correlation"] > 0.7
+    assert report["summary"]["landmarks_only"]["median_correlation"] > 0.5
+    assert report["summary"]["landmarks_only"]["better_than_raw"] == 20
 
 
 def test_drawn_units_are_sparse_independent_and_possible() -> None:
@@ -82,6 +94,15 @@ def test_drawn_units_are_sparse_independent_and_possible() -> None:
     groups = ("browDown", "browInnerUp", "mouthSmile", "cheekSquint", "noseSneer", "jawOpen", "eyeBlink")
     correlation = np.corrcoef(np.stack([ARKIT.mean_of(drawn, group) for group in groups]))
     assert np.abs(correlation - np.eye(len(groups))).max() < 0.25
+
+
+def test_acted_faces_are_possible_and_speak() -> None:
+    rng, manner = np.random.default_rng(0), draw_manner(0, 0)
+    drawn = np.stack([draw_acted(manner, rng) for _ in range(400)])
+    assert drawn.min() >= 0 and drawn.max() <= 1 and drawn.dtype == np.float32
+    assert drawn[:, ARKIT_NAMES.index("jawOpen")].max() > 0.25
+    brows, sneer = ARKIT.mean_of(drawn, "browDown"), ARKIT.mean_of(drawn, "noseSneer")
+    assert np.corrcoef(brows, sneer)[0, 1] > 0.25, "units of one emotion go together"
 
 
 def test_mirror_swaps_sides_only() -> None:

@@ -1,6 +1,7 @@
 """The shipped tracker and linear face: shapes, invariances, resting shapes, units that mean what they say."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ import torch
 from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 from lit_emotalk.face.alignment import rotation_matrices
 from lit_emotalk.face.basis import LinearFace, mouth_opening, mouth_width
+from lit_emotalk.face.look import FACE_PIXELS, LOOK_SIZE
 from lit_emotalk.face.regions import LIPS, MOUTH_OPENING
-from lit_emotalk.face.tracker import Tracker
+from lit_emotalk.face.tracker import Rest, Tracker
 
 FACE = LinearFace.load()
 TRACKER = Tracker.load()
@@ -88,8 +90,8 @@ def test_units_of_the_two_sides_mirror_each_other() -> None:
 def test_readings_follow_the_unit(prefix: str) -> None:
     strengths = torch.linspace(0, 1, 6)
     clip = drawn(torch.stack([expression(**{prefix: float(s)}) for s in strengths]), someone(1))
-    read = ARKIT.mean_of(TRACKER.expression(clip, rest=drawn(torch.zeros(51), someone(1))), prefix)
-    assert read[0] < 0.25 and read[-1] > 0.4
+    read = ARKIT.mean_of(TRACKER.expression(clip, Rest(drawn(torch.zeros(51), someone(1)))), prefix)
+    assert read[0] < 0.25 and read[-1] > 0.3
     assert np.corrcoef(read, strengths)[0, 1] > 0.9
 
 
@@ -100,14 +102,17 @@ def test_shapes_and_ranges() -> None:
     assert np.isfinite(coefficients).all()
     units = coefficients[:, ARKIT.expression]
     assert units.min() >= 0 and units.max() <= 1
-    assert TRACKER.rest(clip).shape == (478, 3)
+    faces = np.random.default_rng(0).integers(0, 255, (5, FACE_PIXELS, FACE_PIXELS)).astype(np.uint8)
+    rest = TRACKER.rest(clip, faces)
+    assert rest.shape.shape == (478, 3) and rest.look is not None and rest.look.shape == (LOOK_SIZE,)
+    assert TRACKER.coefficients(clip, rest, faces).shape == (5, ARKIT.size)
 
 
 def test_expression_ignores_place_and_size() -> None:
     clip = drawn(torch.rand(8, 51, generator=torch.Generator().manual_seed(0)) * 0.6)
     moved = 83.0 * clip + np.array([128.0, 100.0, 5.0])
     rest = TRACKER.rest(clip)
-    np.testing.assert_allclose(TRACKER.rest(moved), rest, atol=1e-4)
+    np.testing.assert_allclose(TRACKER.rest(moved).shape, rest.shape, atol=1e-4)
     np.testing.assert_allclose(TRACKER.expression(moved), TRACKER.expression(clip), atol=1e-3)
     np.testing.assert_allclose(TRACKER.expression(moved, rest), TRACKER.expression(clip, rest), atol=1e-3)
 
@@ -128,14 +133,41 @@ def test_rest_takes_the_expression_away() -> None:
     clip = drawn(weights, identity)
     rest = TRACKER.rest(clip)
     truth = TRACKER.align((FACE.mean.numpy() + identity)[None]).aligned[0]
-    found, naive = np.abs(rest - truth).mean(), np.abs(TRACKER.align(clip).aligned.mean(0) - truth).mean()
+    found, naive = (
+        np.abs(rest.shape - truth).mean(),
+        np.abs(TRACKER.align(clip).aligned.mean(0) - truth).mean(),
+    )
     assert found < 0.015 and found < naive
 
 
 def test_thousands_of_frames_a_second() -> None:
     clip = np.repeat(drawn(torch.rand(50, 51)), 20, axis=0)
-    rest = clip[0]
+    rest = Rest(clip[0])
     TRACKER.coefficients(clip[:10], rest)
     start = time.perf_counter()
     TRACKER.coefficients(clip, rest)
     assert len(clip) / (time.perf_counter() - start) > 500
+
+
+def test_faces_count_only_beside_a_rest_that_has_a_look() -> None:
+    clip = drawn(torch.rand(6, 51, generator=torch.Generator().manual_seed(2)) * 0.5)
+    faces = np.random.default_rng(1).integers(0, 255, (6, FACE_PIXELS, FACE_PIXELS)).astype(np.uint8)
+    blind, seeing = TRACKER.rest(clip), TRACKER.rest(clip, faces)
+    assert np.array_equal(TRACKER.expression(clip, blind, faces), TRACKER.expression(clip, blind))
+    assert np.abs(TRACKER.expression(clip, seeing, faces) - TRACKER.expression(clip, seeing)).max() > 0.01
+    assert np.abs(TRACKER.expression(clip, None, faces) - TRACKER.expression(clip)).max() > 0.01
+
+
+@pytest.mark.parametrize("look", [None, np.arange(LOOK_SIZE, dtype=np.float32)])
+def test_rest_is_kept_in_a_file(look: np.ndarray | None, tmp_path: Path) -> None:
+    Rest(FACE.mean.numpy(), look).save(tmp_path / "rest.npz")
+    kept = Rest.load(tmp_path / "rest.npz")
+    assert np.array_equal(kept.shape, FACE.mean.numpy())
+    assert kept.look is None if look is None else np.array_equal(kept.look, look)
+
+
+def test_saving_keeps_the_readings(tmp_path: Path) -> None:
+    TRACKER.save(tmp_path / "tracker.safetensors", tmp_path / "basis.safetensors")
+    again = Tracker.load(tmp_path / "tracker.safetensors", tmp_path / "basis.safetensors")
+    clip = drawn(torch.rand(4, 51) * 0.5)
+    assert np.array_equal(again.expression(clip), TRACKER.expression(clip))

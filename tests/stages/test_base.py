@@ -79,6 +79,14 @@ def test_a_run_killed_within_an_epoch_continues_exactly(
     assert compared[0][-1] == compared[1][-1] and len({step for step, *_ in compared[0]}) == len(compared[0])
 
 
+def test_a_killed_loader_process_ends_the_run_in_one_line(tiny_shards, tmp_path):
+    changed = config(tiny_shards, tmp_path, data={"num_workers": 1, "steps_per_epoch": 200})
+    path = write_config(tmp_path / "config.yaml", changed)
+    ended = start(path, TOY_LOADER_DIES_AT="7", WANDB_MODE="disabled")
+    assert ended.returncode == 2
+    assert ended.stderr.strip().splitlines()[-1].startswith("lit-emotalk fit: error: a loader process died")
+
+
 def test_another_seed_gives_other_weights(uninterrupted, tiny_shards, tmp_path):
     fit(write_config(tmp_path / "config.yaml", config(tiny_shards, tmp_path)), "--seed_everything", "4")
     assert not same(exported(tmp_path / "toy" / "default"), exported(uninterrupted))

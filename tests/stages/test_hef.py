@@ -51,6 +51,7 @@ class Discs(Dataset):
             "source": pictures[0],
             "target": pictures[1],
             "source_coeffs": coefficients[0],
+            "source_landmarks": torch.zeros(478, 3),
             "driving": coefficients[1].expand(9, -1),
             "region": region,
             "face_box": torch.tensor([2.0, 2, 14, 14]),
@@ -63,7 +64,7 @@ class Discs(Dataset):
 def stage(**changes: Any) -> HEFStage:
     torch.manual_seed(0)
     values: dict[str, Any] = {
-        "network": HEFConfig(size="tiny", resolution=SIZE, window=9),
+        "network": HEFConfig(size="tiny", resolution=SIZE, window=9, guide="none"),
         "perceptual": "edges",
         "learning_rate": 1e-3,
         "warmup": 4,

@@ -1,0 +1,102 @@
+"""The flow that the linear face gives: against the same heads posed by another way."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
+from lit_emotalk.face.alignment import rotation_matrices
+from lit_emotalk.face.basis import LinearFace
+from lit_emotalk.models.hef import HEF, HEFConfig
+from lit_emotalk.models.hef_guide import GUIDE_POINTS, FaceGuide, rotation_matrix
+
+FRONT = (0.0, 0.0, 0.0, 0.0, 0.0, -0.9)
+TURNED = (0.1, -0.25, 0.15, 0.12, -0.08, -0.75)
+
+
+def head(units: dict[str, float], pose: tuple[float, ...], person: int = 0) -> tuple[Tensor, Tensor]:
+    """Landmarks (1, 478, 3) in crop units and coefficients (1, 57) of a head with its own face."""
+    face = LinearFace.load()
+    weights = torch.zeros(1, 51)
+    for name, value in units.items():
+        weights[0, ARKIT_NAMES.index(name)] = value
+    own = 0.05 * np.random.default_rng(person).standard_normal((478, 3))
+    own -= own[list(GUIDE_POINTS)].mean(0)
+    shape = face.landmarks(weights)[0].numpy() + own
+    place = np.array([*pose[3:5], 0.0])
+    posed = np.exp(pose[5]) * shape @ rotation_matrices(np.array(pose[:3])).T + place
+    crop = (posed + np.array([1.0, 1.0, 0.0])) / 2
+    return torch.from_numpy(crop).float()[None], torch.cat((weights, torch.tensor([pose])), 1)
+
+
+def test_points_go_where_the_driven_head_has_them() -> None:
+    source, own = head({"mouthSmileLeft": 0.4, "browDownRight": 0.3}, TURNED)
+    target, driving = head({"jawOpen": 0.7, "browInnerUp": 0.5}, FRONT)
+    here, there = FaceGuide().moved(source, own, driving)
+    points = list(GUIDE_POINTS)
+    torch.testing.assert_close(here, 2 * source[:, points, :2] - 1)
+    torch.testing.assert_close(there, 2 * target[:, points, :2] - 1, atol=1e-4, rtol=0)
+
+
+def test_flow_brings_every_point_from_where_it_was() -> None:
+    source, own = head({}, FRONT)
+    driving = head({"jawOpen": 0.6, "mouthSmileLeft": 0.5}, TURNED)[1]
+    guide = FaceGuide()
+    here, there = guide.moved(source, own, driving)
+    flow = guide(source, own, driving, [64, 256])[-1]
+    found = F.grid_sample(flow, there[:, :, None], align_corners=False)[..., 0].transpose(1, 2)
+    error = (found - (here - there)).norm(dim=-1)
+    assert error.median() < 0.02 * (here - there).norm(dim=-1).median()
+    corner = flow[0, :, 0, 0].norm()
+    assert corner < 0.5 * (here - there).norm(dim=-1).median()
+
+
+def test_nothing_moves_where_nothing_changes_and_levels_agree() -> None:
+    source, own = head({"jawOpen": 0.3}, TURNED)
+    guide = FaceGuide()
+    assert all(flow.abs().max() < 1e-5 for flow in guide(source, own, own, [8, 32]))
+    driving = head({"jawOpen": 0.9}, TURNED)[1]
+    coarse, fine, whole = guide(source, own, driving, [16, 64, 128])
+    assert (coarse.shape, fine.shape, whole.shape) == ((1, 2, 16, 16), (1, 2, 64, 64), (1, 2, 128, 128))
+    torch.testing.assert_close(coarse, F.avg_pool2d(fine, 4))
+
+
+def test_rotation_agrees_with_the_trackers() -> None:
+    vectors = np.random.default_rng(0).normal(0, 0.6, (5, 3))
+    expected = torch.from_numpy(rotation_matrices(vectors)).float()
+    torch.testing.assert_close(rotation_matrix(torch.from_numpy(vectors).float()), expected)
+    torch.testing.assert_close(rotation_matrix(torch.zeros(1, 3)), torch.eye(3)[None])
+
+
+def test_an_untrained_generator_already_moves_the_mouth() -> None:
+    source, own = head({}, FRONT)
+    driving = head({"jawOpen": 1.0}, FRONT)[1]
+    chin = 2 * source[0, 152, :2] - 1
+    axis = (torch.arange(64) * 2 + 1) / 64 - 1
+    far = (axis[None, :] - chin[0]) ** 2 + (axis[:, None] - chin[1]) ** 2
+    image = (2 * torch.exp(-far / 0.01) - 1).expand(1, 3, -1, -1)
+    network = HEF(HEFConfig(size="tiny", resolution=64, window=9)).eval()
+    with torch.no_grad():
+        encoded = network.encode_source(image, source)
+        still = network(encoded, own, own[:, None].expand(-1, 9, -1)).image
+        open_ = network(encoded, own, driving[:, None].expand(-1, 9, -1)).image
+
+    def height(picture: Tensor) -> float:
+        mass = (picture[0, 0] + 1).clamp_min(0)
+        return float((mass.sum(1) * axis).sum() / mass.sum())
+
+    wanted = 2 * LinearFace.load().basis[ARKIT_NAMES.index("jawOpen"), 152, 1] * np.exp(FRONT[5]) / 2
+    assert abs(height(still) - float(chin[1])) < 0.03
+    assert height(open_) - height(still) > 0.6 * float(wanted)
+
+
+def test_exports_to_a_graph() -> None:
+    network = HEF(HEFConfig(size="tiny", resolution=32, window=9)).eval()
+    landmarks, own = head({}, FRONT)
+    encoded = network.encode_source(torch.rand(1, 3, 32, 32) * 2 - 1, landmarks)
+    driving = torch.rand(1, 9, ARKIT.size) * 0.3
+    graph = torch.export.export(network, (encoded, own, driving))
+    torch.testing.assert_close(
+        graph.module()(encoded, own, driving).image, network(encoded, own, driving).image
+    )
