@@ -157,6 +157,8 @@ def test_only_a_clear_winner_is_bold():
     assert clear_winner({"a": base, "b": better}, speakers, True, Bootstrap()) == "a"
     assert clear_winner({"a": base, "b": equal}, speakers, False, Bootstrap()) is None
     assert clear_winner({"a": base}, speakers, False, Bootstrap()) is None
+    few = {clip: base[clip] for clip in list(base)[:4]}
+    assert clear_winner({"a": few, "b": better}, speakers, False, Bootstrap()) is None, "of four clips"
 
 
 def test_identity_between_speakers():

@@ -6,6 +6,9 @@ import numpy as np
 
 from lit_emotalk.tables.spec import Bootstrap
 
+FEWEST_COMPARED = 5
+"""Fewer clips say nothing of the difference of two methods: their intervals are too narrow (our choice)."""
+
 Values = dict[str, float]
 """A method's number per clip."""
 
@@ -80,7 +83,7 @@ def clear_winner(
     zero.
 
     Differences are taken clip by clip, on the clips that all methods have. None where there is no such
-    method, or fewer than two methods.
+    method, fewer than two methods, or fewer than `FEWEST_COMPARED` clips.
     """
     clips = common(methods)
     if not clips:
@@ -90,8 +93,10 @@ def clear_winner(
 
 
 def common(methods: dict[str, Values]) -> list[str]:
-    """What all methods have a number of; nothing where there are fewer than two methods."""
-    return sorted(set.intersection(*map(set, methods.values()))) if len(methods) > 1 else []
+    """What all methods have a number of; nothing where that is too little to compare them, or where there are
+    fewer than two methods."""
+    shared = sorted(set.intersection(*map(set, methods.values()))) if len(methods) > 1 else []
+    return shared if len(shared) >= FEWEST_COMPARED else []
 
 
 def paired_winner(
