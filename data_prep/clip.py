@@ -142,13 +142,20 @@ def _read_truth(path: Path | None) -> Truth:
 
 
 def read_rest(paths: list[Path]) -> Rest:
-    """A speaker's rest from kept clips, without the frames that were filled in."""
-    landmarks, faces = [], []
+    """A speaker's rest from kept clips, without the frames that were filled in.
+
+    No expression lasts where one of the clips is neutral.
+    """
+    landmarks: list[np.ndarray] = []
+    faces: list[np.ndarray] = []
+    emotions: set[str | None] = set()
     for path in paths:
         with np.load(path) as kept:
+            emotions.add(json.loads(kept["record"].tobytes())["emotion"])
             landmarks.append(kept["landmarks"][~kept["lost"]])
             faces.append(kept["faces"][~kept["lost"]])
-    return shared_tracker().rest(np.concatenate(landmarks), np.concatenate(faces))
+    lasting = "neutral" not in emotions
+    return shared_tracker().rest(np.concatenate(landmarks), np.concatenate(faces), lasting)
 
 
 def load_clip(path: Path, rest_path: Path) -> Clip:

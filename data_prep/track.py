@@ -131,7 +131,7 @@ def track_video(path: Path, frame_size: int) -> Tracked:
     frames, faces = _cut_both(
         kept, landmarks - (left, top, 0), Crop(crop.x - left, crop.y - top, crop.half), frame_size
     )
-    faces = faces[_nearest(~lost)]
+    faces = faces[nearest_known(~lost)]
     return Tracked(crop.normalise(landmarks), crop, frames, faces, lost, len(people), pixels)
 
 
@@ -139,7 +139,7 @@ def _cut_both(
     pictures: Iterable[np.ndarray], landmarks: np.ndarray, crop: Crop, size: int
 ) -> tuple[list[bytes], np.ndarray]:
     """The crops as jpg files, and the faces that the tracker looks at, in one pass over the pictures."""
-    frames = []
+    frames: list[bytes] = []
 
     def seen() -> Iterator[np.ndarray]:
         for picture in pictures:
@@ -150,7 +150,7 @@ def _cut_both(
     return frames, faces
 
 
-def _nearest(known: np.ndarray) -> np.ndarray:
+def nearest_known(known: np.ndarray) -> np.ndarray:
     """For each frame the nearest that is known: (T,) bool -> (T,) indices."""
     places = np.flatnonzero(known)
     middles = (places[1:] + places[:-1] + 1) // 2

@@ -29,7 +29,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument(
         "--scale", choices=SCALES, default="demo", help="how much each speaker says (default: demo)"
     )
-    parser.add_argument("--speakers", type=int, help="default: 15 for demo, 48 for full")
+    parser.add_argument("--speakers", type=int, help="default: 22 for demo, 48 for full")
     parser.add_argument("--seed", type=int, default=0, help="equal seeds give equal corpora (default: 0)")
     parser.add_argument("--size", type=int, default=256, help="side of the frames in pixels (default: 256)")
     parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")

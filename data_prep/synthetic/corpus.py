@@ -32,7 +32,7 @@ class Scale:
 
 
 SCALES: dict[str, Scale] = {
-    "demo": Scale(15, (1, 3), 1, 2, True, False, 2),
+    "demo": Scale(22, (1, 3), 1, 2, True, False, 2),
     "full": Scale(48, LEVELS, 4, 8, False, True, 6),
 }
 

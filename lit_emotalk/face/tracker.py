@@ -18,7 +18,7 @@ from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.face.alignment import Alignment, align, rotation_vectors
 from lit_emotalk.face.basis import BASIS_FILE, LinearFace
 from lit_emotalk.face.look import LOOK_SIZE, LookNetwork, cut_faces
-from lit_emotalk.face.regions import LANDMARKS
+from lit_emotalk.face.regions import LANDMARKS, MOUTH_OPENING
 from lit_emotalk.files import atomic_path
 
 TRACKER_FILE = Path(__file__).with_name("tracker.safetensors")
@@ -27,7 +27,10 @@ REST_STEP = 0.4
 REST_QUANTILE = 0.3
 """A unit rests in at least this share of a speaker's frames ..."""
 REST_LASTING = 0.3
-"""... unless even its weakest third reads more than this without a resting shape: then it lasts."""
+"""... unless even its weakest third reads more than this without a rest: then it may last."""
+JAW = ARKIT.names.index("jawOpen")
+JAW_TRUST = 0.6
+"""How far the jaw follows the distance of the lips (fitted on the embedded corpus; see `Tracker._open`)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +137,11 @@ class Tracker:
         """Landmarks (T, 478, 3) without head pose, on the mean face."""
         return align(landmarks, self._mean, self._stable)
 
-    def rest(self, landmarks: np.ndarray, faces: np.ndarray | None = None) -> Rest:
+    def rest(self, landmarks: np.ndarray, faces: np.ndarray | None = None, lasting: bool = True) -> Rest:
         """One speaker at rest, from frames (T, 478, 3) and their `faces` (T, 96, 96).
+
+        `lasting`: whether an expression may last through all the frames; False where some are neutral, so
+        that brows which sit high are not taken for raised ones.
 
         First the median over the frames of each frame less its expression by the linear face; then the rest
         moves until, in `REST_QUANTILE` of the frames, every unit reads zero, but for those that last
@@ -148,10 +154,10 @@ class Tracker:
         shape = np.median(aligned - np.einsum("tk,kpd->tpd", weights, self._basis), axis=0)
         code = None if look is None else np.median(look - weights @ self._look_basis, axis=0)
         weakest = np.quantile(alone, REST_QUANTILE, axis=0)
-        lasting = np.where(weakest > REST_LASTING, weakest, 0.0)
+        kept = np.where(weakest > REST_LASTING, weakest, 0.0) if lasting else np.zeros_like(weakest)
         for _ in range(REST_PASSES):
             read = self._read(landmarks, Rest(shape, code), look)
-            level = np.quantile(read, REST_QUANTILE, axis=0) - lasting
+            level = np.quantile(read, REST_QUANTILE, axis=0) - kept
             shape = shape + REST_STEP * np.einsum("k,kpd->pd", level, self._basis)
             code = None if code is None else code + REST_STEP * level @ self._look_basis
         return Rest(shape.astype(np.float32), None if code is None else code.astype(np.float32))
@@ -162,23 +168,33 @@ class Tracker:
         """Expression weights (T, 51) float32 in [0, 1] of frames (T, 478, 3), better where the speaker's rest
         and the `faces` (T, 96, 96) are given. A rest without a look leaves the faces out."""
         look = None if faces is None else self.eye.codes(faces)
-        return self._read(landmarks, rest, look).clip(ARKIT.low, ARKIT.high)
+        weights = self._read(landmarks, rest, look).clip(ARKIT.low, ARKIT.high)
+        return self._open(weights, landmarks, rest)
+
+    def _open(self, weights: np.ndarray, landmarks: np.ndarray, rest: Rest | None) -> np.ndarray:
+        """The weights with the jaw moved by `JAW_TRUST` of the way to where the linear face's lips are as far
+        apart as the landmarks': speech is in this one distance, and landmarks show it well."""
+        origin = self._mean if rest is None else rest.shape
+        moved = align(landmarks, origin, self._stable).aligned - origin
+        upper, lower = MOUTH_OPENING
+        seen = moved[:, lower, 1] - moved[:, upper, 1]
+        opens = self._basis[:, lower, 1] - self._basis[:, upper, 1]
+        jaw = weights[:, JAW] + JAW_TRUST * (seen - weights @ opens) / opens[JAW]
+        weights[:, JAW] = jaw.clip(ARKIT.low, ARKIT.high)
+        return weights
 
     def _read(self, landmarks: np.ndarray, rest: Rest | None, look: np.ndarray | None) -> np.ndarray:
         """Weights (T, 51) float32, not clipped."""
         origin = self._mean if rest is None else rest.shape
         placed = align(landmarks, origin, self._stable)
         frames = len(placed.aligned)
-        code, seen = np.zeros((frames, LOOK_SIZE)), look is not None
-        if rest is not None and rest.look is None:
-            seen = False
-        elif look is not None:
-            code = look if rest is None else look - rest.look
+        at_rest = np.zeros(LOOK_SIZE, np.float32) if rest is None else rest.look
+        code = None if look is None or at_rest is None else look - at_rest
         inputs = (
             (placed.aligned - origin).reshape(frames, -1),
-            code,
+            np.zeros((frames, LOOK_SIZE)) if code is None else code,
             np.full((frames, 1), rest is not None),
-            np.full((frames, 1), seen),
+            np.full((frames, 1), code is not None),
             rotation_vectors(placed.rotation),
         )
         with torch.inference_mode():

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from data_prep.clip import find_apex
-from data_prep.track import fill_gaps, link_faces, track_video
+from data_prep.track import fill_gaps, link_faces, nearest_known, track_video
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.landmarker import Face
+from lit_emotalk.face.look import FACE_PIXELS
 
 REAL_CLIPS = Path(__file__).parents[3] / "shared" / "data" / "real_clips"
 
@@ -58,6 +59,14 @@ def test_apex_ignores_blinks_jaw_and_lost_frames() -> None:
     assert find_apex(expression, lost, "happy") in (16, 22)
 
 
+@pytest.mark.parametrize(
+    ("known", "nearest"),
+    [("111", [0, 1, 2]), ("0010", [2, 2, 2, 2]), ("100010", [0, 0, 4, 4, 4, 4]), ("10001", [0, 0, 4, 4, 4])],
+)
+def test_lost_frames_take_the_nearest_known(known: str, nearest: list[int]) -> None:
+    assert nearest_known(np.array([letter == "1" for letter in known])).tolist() == nearest
+
+
 @pytest.mark.slow
 @pytest.mark.shared_data
 @pytest.mark.skipif(not REAL_CLIPS.is_dir(), reason=f"no real clips at {REAL_CLIPS}")
@@ -65,5 +74,6 @@ def test_apex_ignores_blinks_jaw_and_lost_frames() -> None:
 def test_real_clips_are_tracked(path: Path) -> None:
     tracked = track_video(path, 128)
     assert tracked.lost.mean() < 0.07
+    assert tracked.faces.shape == (len(tracked.frames), FACE_PIXELS, FACE_PIXELS)
     inside = tracked.landmarks[~tracked.lost][..., :2]
     assert inside.min() > 0 and inside.max() < 1

@@ -171,3 +171,24 @@ def test_saving_keeps_the_readings(tmp_path: Path) -> None:
     again = Tracker.load(tmp_path / "tracker.safetensors", tmp_path / "basis.safetensors")
     clip = drawn(torch.rand(4, 51) * 0.5)
     assert np.array_equal(again.expression(clip), TRACKER.expression(clip))
+
+
+def test_what_lasts_is_expression_only_where_it_may_be() -> None:
+    generator = torch.Generator().manual_seed(3)
+    speech = torch.rand(40, 1, generator=generator) * expression(jawOpen=0.4)
+    clip = drawn(speech + expression(browInnerUp=0.9))
+    raised, high = (
+        ARKIT.mean_of(TRACKER.expression(clip, TRACKER.rest(clip, lasting=lasting)), "browInnerUp").mean()
+        for lasting in (True, False)
+    )
+    assert raised > 0.4 and high < 0.2
+
+
+def test_the_mouth_opens_as_far_as_the_landmarks_say() -> None:
+    jaw = np.linspace(0, 0.8, 17)
+    weights = torch.stack([expression(jawOpen=value, mouthSmile=0.3) for value in jaw])
+    rest = Rest((FACE.mean.numpy() + someone(4)).astype(np.float32))
+    read = TRACKER.expression(drawn(weights, someone(4)), rest)
+    true, made = FACE.mouth_opening(weights).numpy(), FACE.mouth_opening(torch.from_numpy(read)).numpy()
+    assert np.corrcoef(made, true)[0, 1] > 0.99
+    assert 0.8 < np.polyfit(true, made, 1)[0] < 1.2

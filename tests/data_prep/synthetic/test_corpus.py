@@ -222,7 +222,7 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 
 def test_speakers_default_to_the_scale() -> None:
-    assert parse_arguments(["--output", "x"]).speakers == 15
+    assert parse_arguments(["--output", "x"]).speakers == 22
     assert parse_arguments(["--output", "x", "--scale", "full"]).speakers == 48
 
 
