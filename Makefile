@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 OUT ?= outputs/demo
 RECIPE ?= experiments/recipes/demo.yaml
 SYNTHETIC_SCALE ?= demo
+PRESET ?= demo
+MEAD ?=
 SWEEP ?= experiments/sweeps/hef_demo.yaml
 ARGS ?=
 STAMP := $(VENV)/.installed
@@ -15,8 +17,8 @@ export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo data data-mead data-ravdess data-voxceleb2 data-folder train-stage1 train-stage2 \
-	train-stage3 train-sync train-tracker evaluate tables animate sweep benchmark verify corpus-sheet test test-all lint \
-	format clean-demo
+	train-stage3 train-sync train-tracker evaluate tables reproduce animate sweep benchmark verify corpus-sheet \
+	check-corpus test test-all lint format clean-demo
 
 help:  ## show this help
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## ?/\1\t/' | \
@@ -86,6 +88,9 @@ evaluate: $(STAMP)  ## score the demo's models on speakers never seen in trainin
 tables: $(STAMP)  ## print the tables of the evaluation
 	@$(BIN)/lit-emotalk recipe $(RECIPE) --target tables $(ARGS)
 
+reproduce: $(STAMP)  ## data, training, ablations, tables and figures: PRESET=demo, embedded (GPU) or mead (MEAD=FOLDER)
+	@$(BIN)/lit-emotalk recipe experiments/recipes/reproduce_$(PRESET).yaml $(if $(MEAD),--set root=$(MEAD)) $(ARGS)
+
 animate: $(STAMP)  ## animate a portrait: make animate ARGS="--portrait P --speech A --emotion 'a furious person' --output O.mp4"
 	@if [ -n "$(ARGS)" ]; then $(BIN)/lit-emotalk animate --models $(OUT)/models $(ARGS); \
 	else $(BIN)/lit-emotalk recipe $(RECIPE) --target animate; fi
@@ -101,6 +106,9 @@ verify: $(STAMP)  ## check the demo's shards completely
 
 corpus-sheet: $(STAMP)  ## draw the embedded corpus: speakers x emotions x levels
 	@$(BIN)/python -m data_prep.synthetic.sheet --corpus $(OUT)/corpus --output $(OUT)/corpus_sheet.png
+
+check-corpus: $(STAMP)  ## check the demo's corpus: is emotion seen and heard, do lips close, is the face read
+	@$(BIN)/python -m data_prep.check_corpus --corpus $(OUT)/corpus --shards $(OUT)/shards --output $(OUT)/check $(ARGS)
 
 test: $(STAMP)  ## the tests that need no GPU and no other data (under 10 minutes)
 	@$(BIN)/python -m pytest $(ARGS)

@@ -1,6 +1,12 @@
 """`lit-emotalk recipe FILE`: runs a list of steps; skips those whose inputs, code and outputs are unchanged.
 
     out: outputs/demo            # state in OUT/.recipe, times and memory in OUT/summary.json under "steps"
+    extends: base.yaml           # a recipe beside this one, whose keys, variables and steps this one changes
+    without: [animate]           # its steps that are left out
+    requires:                    # what must be there first: path, device, disk (GB), weights, package
+      - {path: "${variables.root}", why: the videos}
+      - {weights: fid_inception, why: FID, optional: true}
+    variables: {root: data}      # for ${variables.root}; --set root=FOLDER replaces it
     packages: [torch, lightning] # their versions are part of every fingerprint
     summary: {table: ${out}/table.json}  # JSON files to gather in the summary, under these keys
     steps:
@@ -10,6 +16,7 @@
         code: [data_prep]        # likewise
         outputs: [${out}/shards]# must exist afterwards; the step is run again when they change or vanish
         needs: [corpus]          # steps that come before
+        when: ratings.csv        # the step is left out while this path is not there
 
 A step's fingerprint is made of its command, the contents of inputs and code, and the packages' versions. It
 is given to the command in the environment variable LIT_EMOTALK_FINGERPRINT, by which a training knows whether
@@ -27,6 +34,7 @@ from typing import Any
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.files import write_text
+from lit_emotalk.recipe_needs import report
 from lit_emotalk.recipe_plan import Fingerprints, Recipe, Step, load_recipe
 from lit_emotalk.recipe_process import GIB, run_process
 
@@ -60,7 +68,13 @@ class Runner:
         return None
 
     def plan(self, steps: Sequence[Step]) -> None:
-        """Say what will run and why; raises UserError naming inputs that nothing makes."""
+        """Say what is needed, what will run and why; raises UserError naming what is lacking: needs, and
+        inputs that nothing makes."""
+        if self.recipe.needs:
+            lines, unmet = report(self.recipe.needs, self.recipe.out)
+            print("\n".join([f"{self.recipe.name} needs", *lines]), flush=True)
+            if unmet:
+                raise UserError(f"{self.recipe.name} lacks: {'; '.join(map(str, unmet))}")
         lacking = [
             f"{step.name} needs {path}"
             for step in steps
@@ -192,14 +206,24 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--extra", metavar="ARGS", default="", help="more arguments for the --only or --target step"
     )
+    parser.add_argument(
+        "--set", metavar="NAME=VALUE", action="append", default=[], help="replace a variable of the recipe"
+    )
     parser.add_argument("--plan", action="store_true", help="say what would run, and stop")
     return parser
+
+
+def _setting(argument: str) -> tuple[str, str]:
+    name, equals, value = argument.partition("=")
+    if not name or not equals:
+        raise UserError(f"--set {argument}: give NAME=VALUE")
+    return name, value
 
 
 def main(argv: list[str]) -> None:
     """Run the command; raises UserError for a wrong recipe, for missing inputs and where a step fails."""
     args = build_parser().parse_args(argv)
-    recipe = load_recipe(Path(args.recipe))
+    recipe = load_recipe(Path(args.recipe), dict(map(_setting, args.set)))
     aim = args.only or args.target
     if args.extra and not aim:
         raise UserError("--extra needs --only or --target: the step that gets the arguments")

@@ -7,15 +7,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 from lit_emotalk.errors import UserError
 from lit_emotalk.files import sha256_file, sha256_text, write_text
+from lit_emotalk.recipe_file import read_recipe
+from lit_emotalk.recipe_needs import Need, read_need
 
 IGNORED_PARTS = ("__pycache__",)
-KEYS = ("out", "packages", "steps", "summary", "variables")
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,8 @@ class Step:
 class Recipe:
     """A recipe: its name (the file's), the directory of its state and summary, and its steps in order.
 
-    `summary` maps keys of the summary to JSON files that the steps make.
+    `summary` maps keys of the summary to JSON files that the steps make; `needs` must be there before the
+    first step.
     """
 
     name: str
@@ -42,6 +40,7 @@ class Recipe:
     packages: tuple[str, ...]
     steps: tuple[Step, ...]
     summary: dict[str, Path] = field(default_factory=dict)
+    needs: tuple[Need, ...] = ()
 
     def step(self, name: str) -> Step:
         """The step called `name`; raises UserError listing the steps."""
@@ -59,27 +58,17 @@ class Recipe:
         return tuple(step for step in self.steps if step.name in wanted)
 
 
-def load_recipe(path: Path) -> Recipe:
-    """Read and check a recipe.
+def load_recipe(path: Path, settings: dict[str, str] | None = None) -> Recipe:
+    """Read and check a recipe; `settings` replace its variables.
 
     Raises UserError where the file is missing or no YAML, for unknown keys, repeated names, `needs` that do
     not come before, and packages that are not installed.
     """
-    if not path.is_file():
-        raise UserError(f"no such recipe: {path}")
-    try:
-        content: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
-        raise UserError(f"{path} is not a readable recipe: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict) or not isinstance(content.get("steps"), list) or "out" not in content:
-        raise UserError(f"{path} needs the keys 'out' and 'steps' (a list)")
-    unknown = sorted(set(content) - set(KEYS))
-    if unknown:
-        raise UserError(f"{path} has unknown keys: {', '.join(unknown)}; known: {', '.join(KEYS)}")
+    content = read_recipe(path, settings or {})
     summary = content.get("summary", {})
     if not isinstance(summary, dict) or "steps" in summary:
         raise UserError(f"{path}: 'summary' must map names (not 'steps') to JSON files")
-    steps = tuple(_step(values, path) for values in content["steps"])
+    steps = tuple(_step(values, path) for values in content["steps"] if _wanted(values))
     names = [step.name for step in steps]
     for index, step in enumerate(steps):
         if names.index(step.name) != index:
@@ -95,7 +84,13 @@ def load_recipe(path: Path) -> Recipe:
         tuple(content.get("packages", ())),
         steps,
         {str(key): Path(file) for key, file in summary.items()},
+        tuple(read_need(values, path) for values in content.get("requires") or ()),
     )
+
+
+def _wanted(values: Any) -> bool:
+    """Whether a step is to be done: not where the path of its key `when` is not there."""
+    return not isinstance(values, dict) or "when" not in values or Path(str(values.pop("when"))).exists()
 
 
 def _step(values: Any, path: Path) -> Step:

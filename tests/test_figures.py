@@ -1,11 +1,13 @@
 """Figures: where frames and labels go, and the two commands."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.figures import MARGIN, contact_sheet, main
+from lit_emotalk.figures import MARGIN, TITLE_TEXT, contact_sheet, main
 from lit_emotalk.video import write_video
 
 
@@ -57,3 +59,73 @@ def test_commands_draw_videos(tmp_path):
         main(["compare", "--methods", ours, "--clips", "clip", "--output", str(tmp_path / "x.gif")])
     with pytest.raises(UserError, match="no such file"):
         main(["contact-sheet", "--videos", "a=none.mp4", *arguments])
+    with pytest.raises(UserError, match="give --methods and --clips"):
+        main(["compare", "--methods", ours, *arguments])
+
+
+def test_several_clips_lie_below_each_other(tmp_path):
+    for name, value in (("one", 60), ("two", 200)):
+        write_video(tmp_path / "ours" / f"{name}.mp4", [plain(value, 64)] * 10)
+    arguments = ["--columns", "2", "--size", "32", "--output", str(tmp_path / "f.png")]
+    main(["compare", "--methods", f"Ours={tmp_path / 'ours'}", "--clips", "one", *arguments])
+    alone = np.asarray(Image.open(tmp_path / "f.png").convert("L"))
+    main(["compare", "--methods", f"Ours={tmp_path / 'ours'}", "--clips", "one", "two", *arguments])
+    both = np.asarray(Image.open(tmp_path / "f.png").convert("L"))
+    title = TITLE_TEXT + 2 * MARGIN
+    assert both.shape == (2 * (alone.shape[0] + title), alone.shape[1])
+    assert np.array_equal(both[title : title + len(alone)], alone)
+    assert both[:title].min() < 128, "the clip's name is drawn"
+    assert abs(int(both[-20, -20]) - 200) < 6
+
+
+@pytest.fixture
+def made_videos(monkeypatch):
+    """Generator without networks: grey videos of 48 pixels, the grey by condition and variant."""
+
+    class Grey:
+        def __init__(self, models, device):
+            self.grey = 40 if models.name == "full" else 90
+            self.face = self
+            self.resolution = 48
+
+        def frames(self, clip, loaded, condition):
+            assert loaded.frames.shape[1:] == (48, 48, 3)
+            value = self.grey + 100 * (condition == "image")
+            return np.full((clip.facts["level"] + 5, 48, 48, 3), value, np.uint8)
+
+    monkeypatch.setattr("lit_emotalk.evaluate.generate.Generator", Grey)
+
+
+def rows_of(picture: Path, count: int, size: int = 32) -> list[int]:
+    """Grey of the last frame of each of the lowest `count` rows, from the top."""
+    grey = np.asarray(Image.open(picture).convert("L"))
+    return [int(grey[-(size + MARGIN) * (count - i) + size // 2, -20]) for i in range(count)]
+
+
+def test_our_models_stand_below_the_truth_and_other_methods(tiny_shards, made_videos, tmp_path):
+    key = "M003_angry_3_007"
+    write_video(tmp_path / "EAMM" / f"{key}.mp4", [plain(230, 64)] * 10)
+    (tmp_path / "full").mkdir()
+    output = tmp_path / "f.png"
+    common = ["--shards", str(tiny_shards), "--columns", "3", "--size", "32", "--output", str(output)]
+    models = ["--models", str(tmp_path / "full"), "--condition", "text", "image", "--clips", key]
+    main(["compare", "--methods", str(tmp_path / "EAMM"), *models, *common])
+    truth, eamm, text, image = rows_of(output, 4)
+    assert (text, image) == (40, 140) and abs(eamm - 230) < 6 and truth not in (40, 140)
+    main(["compare", *models[:-2], *common])
+    assert len(np.asarray(Image.open(output))) > 2 * 3 * 36, "two clips are chosen"
+    with pytest.raises(UserError, match="no clip M003_none in split test"):
+        main(["compare", *models[:-1], "M003_none", *common])
+
+
+def test_ablation_has_a_row_for_each_variant(tiny_shards, made_videos, tmp_path):
+    for name in ("full", "wo_res"):
+        (tmp_path / name).mkdir()
+    variants = [f"Full={tmp_path / 'full'}", f"w/o res.={tmp_path / 'wo_res'}"]
+    output = tmp_path / "ablation.pdf"
+    common = ["--shards", str(tiny_shards), "--columns", "3", "--size", "32", "--clips", "M003_happy_2_008"]
+    main(["ablation", "--models", *variants, *common, "--output", str(output), str(tmp_path / "a.png")])
+    assert output.read_bytes()[:4] == b"%PDF"
+    assert rows_of(tmp_path / "a.png", 3)[1:] == [40, 90]
+    with pytest.raises(UserError, match="--models: no such file or folder"):
+        main(["ablation", "--models", "a=none", *common, "--output", str(output)])

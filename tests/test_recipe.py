@@ -111,7 +111,8 @@ def test_the_summary_keeps_what_others_wrote(chain):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("steps:", "stepss:", "needs the keys 'out' and 'steps'"),
+        ("steps:", "stepss:", "unknown keys: stepss"),
+        ("out: out", "", "needs the keys 'out' and 'steps'"),
         ("packages:", "package:", "unknown keys: package"),
         ("numpy", "numpyy", "numpyy, which is not installed"),
         ("needs: [first]", "need: [first]", "step second has unknown keys: need"),

@@ -157,6 +157,8 @@ def test_only_a_clear_winner_is_bold():
     assert clear_winner({"a": base, "b": better}, speakers, True, Bootstrap()) == "a"
     assert clear_winner({"a": base, "b": equal}, speakers, False, Bootstrap()) is None
     assert clear_winner({"a": base}, speakers, False, Bootstrap()) is None
+    few = {clip: base[clip] for clip in list(base)[:4]}
+    assert clear_winner({"a": few, "b": better}, speakers, False, Bootstrap()) is None, "of four clips"
 
 
 def test_identity_between_speakers():
@@ -198,7 +200,7 @@ def test_results_of_other_protocols_are_not_mixed(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["demo", "ravdess", "ablation"])
+@pytest.mark.parametrize("name", ["demo", "ravdess", "mead", "ablation"])
 def test_committed_specs_are_readable(name):
     spec = read_spec(Path(__file__).parent.parent / "experiments" / "tables" / f"{name}.yaml")
     assert spec.results and len(spec.rows) > 2

@@ -76,11 +76,12 @@ def sync_name(sync: str) -> str:
     if sync == NO_SYNC:
         return "none"
     from lit_emotalk.export import read_card
+    from lit_emotalk.models.syncnet import SyncNetConfig
 
     card = read_card(sync, "sync")
-    config = card["config"]
+    config = SyncNetConfig(**card["config"])
     digest, shards = str(card["sha256"])[:8], str(card["manifest"])[:8]
     return (
-        f"SyncNet {digest} of stage sync, trained on shards {shards} (width {config['width']}, "
-        f"{config['view']} at {config['crop']} pixels); not comparable with published values"
+        f"SyncNet {digest} of stage sync, trained on shards {shards} (width {config.width}, "
+        f"{config.view} at {config.crop} pixels); not comparable with published values"
     )

@@ -1,7 +1,7 @@
 """`lit-emotalk tables`: the paper's tables from results, beside the paper's own numbers.
 
-`spec` reads what a table holds, `statistics` the means and intervals, `build` the cells and notes, `write`
-the formats.
+`spec` reads what a table holds, `statistics` the means and intervals, `build` the cells and notes of results,
+`ratings` those of a user study, `write` the formats.
 """
 
 import argparse
@@ -18,6 +18,7 @@ def main(argv: list[str]) -> None:
     )
     parser.add_argument("--spec", type=Path, nargs="+", required=True, help="experiments/tables/*.yaml")
     parser.add_argument("--results", type=Path, nargs="+", help="results.jsonl files instead of the spec's")
+    parser.add_argument("--ratings", type=Path, help="CSV of a user study instead of the spec's")
     parser.add_argument(
         "--output",
         type=Path,
@@ -29,6 +30,7 @@ def main(argv: list[str]) -> None:
     if named and len(args.spec) > 1:
         raise UserError("several specs need a folder as --output, not one .md file")
     from lit_emotalk.tables.build import build
+    from lit_emotalk.tables.ratings import build_ratings
     from lit_emotalk.tables.spec import read_spec
     from lit_emotalk.tables.write import write
 
@@ -36,5 +38,6 @@ def main(argv: list[str]) -> None:
     if one_file and len(args.spec) > 1:
         raise UserError("--output names one file but there are several specs; name a folder")
     for path in args.spec:
-        table = build(read_spec(path), args.results)
+        spec = read_spec(path)
+        table = build(spec, args.results) if spec.ratings is None else build_ratings(spec, args.ratings)
         print(write(table, args.output if one_file else args.output / path.stem))

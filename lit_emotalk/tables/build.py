@@ -13,6 +13,7 @@ from lit_emotalk.tables.spec import TableSpec
 from lit_emotalk.tables.statistics import Estimate, Values, clear_winner, estimate
 
 FEW_SPEAKERS = 5
+RATING_DECIMALS = 2
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,14 @@ class Table:
 
     def heading(self, column: str) -> str:
         """A column's title with its arrow."""
+        if self.spec.questions:
+            return f"{self.spec.questions[column]} ↑"
         return f"{COLUMNS[column].title} {arrow(column)}"
+
+    def shown(self, column: str, value: float) -> str:
+        """A number with its column's decimals."""
+        decimals = RATING_DECIMALS if self.spec.questions else COLUMNS[column].decimals
+        return f"{value:.{decimals}f}"
 
 
 def build(spec: TableSpec, results: list[Path] | None = None) -> Table:

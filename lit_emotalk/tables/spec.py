@@ -9,7 +9,9 @@ import yaml
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.columns import COLUMNS
 
-KNOWN = ("title", "results", "rows", "columns", "reported", "absent", "notes", "bootstrap")
+KNOWN = (
+    "title", "results", "ratings", "rows", "columns", "questions", "reported", "absent", "notes", "bootstrap",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,10 @@ class TableSpec:
     """A table.
 
     `results` are files, relative to the working directory. `columns` are names of
-    `lit_emotalk.evaluate.columns`. `reported` holds the paper's own numbers, row name -> column -> number,
-    under `reported_title`. `absent` says for a column why it may be empty. `notes` are printed below.
+    `lit_emotalk.evaluate.columns`; in a user study, which has a file of `ratings` instead of results, they
+    are keys of `questions`, which holds their titles. `reported` holds the paper's own numbers, row name ->
+    column -> number, under `reported_title`. `absent` says for a column why it may be empty. `notes` are
+    printed below.
     """
 
     title: str
@@ -49,6 +53,13 @@ class TableSpec:
     absent: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     bootstrap: Bootstrap = Bootstrap()
+    ratings: Path | None = None
+    questions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def counted(self) -> tuple[str, str]:
+        """What an estimate rests on: clips of speakers, or ratings by raters."""
+        return ("clips", "speakers") if self.ratings is None else ("ratings", "raters")
 
 
 def read_spec(path: Path) -> TableSpec:
@@ -79,9 +90,16 @@ def _spec(content: dict[str, Any]) -> TableSpec:
     title = str(reported.pop("title", "reported in the paper"))
     columns = tuple(content["columns"])
     named = {*columns, *content.get("absent", {}), *(name for row in reported.values() for name in row)}
-    unknown = sorted(named - set(COLUMNS))
+    questions = {str(name): str(title) for name, title in (content.get("questions") or {}).items()}
+    ratings = content.get("ratings")
+    if (ratings is None) != (not questions):
+        raise ValueError("ratings and questions go together")
+    if ratings is not None and content.get("results"):
+        raise ValueError("a table has results or ratings, not both")
+    known = questions or COLUMNS
+    unknown = sorted(named - set(known))
     if unknown:
-        raise ValueError(f"unknown column(s) {', '.join(unknown)}; known: {', '.join(COLUMNS)}")
+        raise ValueError(f"unknown column(s) {', '.join(unknown)}; known: {', '.join(known)}")
     return TableSpec(
         title=str(content["title"]),
         rows=tuple(RowSpec(**row) for row in content["rows"]),
@@ -92,4 +110,6 @@ def _spec(content: dict[str, Any]) -> TableSpec:
         absent=dict(content.get("absent") or {}),
         notes=tuple(content.get("notes") or ()),
         bootstrap=Bootstrap(**(content.get("bootstrap") or {})),
+        ratings=None if ratings is None else Path(ratings),
+        questions=questions,
     )

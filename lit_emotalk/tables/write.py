@@ -5,7 +5,6 @@ import io
 import json
 from pathlib import Path
 
-from lit_emotalk.evaluate.columns import COLUMNS
 from lit_emotalk.files import write_text
 from lit_emotalk.tables.build import Cell, Table
 
@@ -30,20 +29,14 @@ def write(table: Table, stem: Path) -> str:
     return text
 
 
-def shown(column: str, value: float) -> str:
-    """A number with its column's decimals."""
-    return f"{value:.{COLUMNS[column].decimals}f}"
-
-
-def cell_text(column: str, cell: Cell, reasons: list[str], bold: str, mark: str) -> str:
+def cell_text(table: Table, column: str, cell: Cell, reasons: list[str], bold: str, mark: str) -> str:
     """A cell: mean and interval, or a dash with the number of its reason, which is added to `reasons`."""
     if cell.estimate is not None:
         found = cell.estimate
-        mean = shown(column, found.mean)
-        mean = bold.format(mean) if cell.bold else mean
-        return f"{mean} [{shown(column, found.low)}, {shown(column, found.high)}]"
+        mean, low, high = (table.shown(column, value) for value in (found.mean, found.low, found.high))
+        return f"{bold.format(mean) if cell.bold else mean} [{low}, {high}]"
     if cell.value is not None:
-        return shown(column, cell.value)
+        return table.shown(column, cell.value)
     if cell.reason not in reasons:
         reasons.append(cell.reason)
     return f"-{mark.format(reasons.index(cell.reason) + 1)}"
@@ -57,7 +50,7 @@ def markdown(table: Table) -> str:
     lines += [_pipes(["Method", *map(table.heading, spec.columns)]), _pipes(["---"] + ["---:"] * width)]
     for name, cells in table.rows:
         lines.append(
-            _pipes([name, *(cell_text(c, cells[c], reasons, "**{}**", " ({})") for c in spec.columns)])
+            _pipes([name, *(cell_text(table, c, cells[c], reasons, "**{}**", " ({})") for c in spec.columns)])
         )
     if spec.reported:
         lines.append(_pipes([f"*{spec.reported_title}*", *[""] * width]))
@@ -69,10 +62,11 @@ def markdown(table: Table) -> str:
 
 
 def comma_separated(table: Table) -> str:
-    """One line per row and column: block, method, column, mean, low, high, clips, speakers, reason."""
+    """One line per row and column: block, method, column, mean, low, high, clips, speakers (in a user study
+    ratings, raters), reason."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["block", "method", "column", "mean", "low", "high", "clips", "speakers", "reason"])
+    writer.writerow(["block", "method", "column", "mean", "low", "high", *table.spec.counted, "reason"])
     for name, cells in table.rows:
         for column, cell in cells.items():
             found = cell.estimate
@@ -101,7 +95,7 @@ def latex(table: Table) -> str:
     ]
     lines += [_row(["Method", *map(table.heading, spec.columns)]), r"\midrule"]
     for name, cells in table.rows:
-        texts = [cell_text(c, cells[c], reasons, "BOLD({})BOLD", " ({})") for c in spec.columns]
+        texts = [cell_text(table, c, cells[c], reasons, "BOLD({})BOLD", " ({})") for c in spec.columns]
         line = _row([name, *texts])
         lines.append(line.replace("BOLD(", r"\textbf{").replace(")BOLD", "}"))
     if spec.reported:
@@ -118,10 +112,13 @@ def latex(table: Table) -> str:
 
 
 def numbers(table: Table) -> dict[str, object]:
-    """The numbers for programs: rows of columns of mean, low, high, clips, speakers."""
+    """The numbers for programs: rows of columns of mean, low, high, clips, speakers (or ratings, raters)."""
+    keys = ("mean", "low", "high", *table.spec.counted)
     rows = {
         name: {
-            column: vars(cell.estimate) if cell.estimate else {"mean": cell.value, "reason": cell.reason}
+            column: dict(zip(keys, vars(cell.estimate).values(), strict=True))
+            if cell.estimate
+            else {"mean": cell.value, "reason": cell.reason}
             for column, cell in cells.items()
         }
         for name, cells in table.rows

@@ -1,11 +1,13 @@
 """`lit-emotalk evaluate` on shards: which clips, baselines, every condition of (untrained) models, resuming
 by model."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from lit_emotalk import weights
 from lit_emotalk.data import Clip
@@ -13,6 +15,7 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate import main
 from lit_emotalk.evaluate.generate import Generator
 from lit_emotalk.evaluate.reads import filled, reference_crops
+from lit_emotalk.evaluate.settings import sync_name
 from lit_emotalk.evaluate.shards import load_clip, shard_clips, spread
 from lit_emotalk.evaluate.store import read_results
 from lit_emotalk.export import save_export
@@ -166,3 +169,12 @@ def test_frames_without_a_face_take_their_neighbours_place():
     landmarks = np.full((5, 478, 3), np.nan, np.float32)
     landmarks[1], landmarks[4] = 1, 4
     assert filled(landmarks)[:, 0, 0].tolist() == [1, 1, 1, 4, 4]
+
+
+def test_a_sync_export_without_a_view_shows_the_face(models, tmp_path):
+    shutil.copytree(models / "sync", tmp_path / "sync")
+    card = tmp_path / "sync" / "model.yaml"
+    content = yaml.safe_load(card.read_text())
+    del content["config"]["view"]
+    card.write_text(yaml.safe_dump(content))
+    assert "face at 64 pixels" in sync_name(str(tmp_path / "sync"))

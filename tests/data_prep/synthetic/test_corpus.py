@@ -163,6 +163,28 @@ def test_order_and_company_of_clips_do_not_matter(corpus: Path, tmp_path: Path) 
     assert len(made) == 6
 
 
+def test_one_seed_gives_one_corpus_and_another_seed_another(corpus: Path, tmp_path: Path) -> None:
+    clip = tiny_plan().clips[0]
+    for seed in (TINY.seed, TINY.seed + 1):
+        make_clips(replace(TINY, seed=seed), [clip], tmp_path / str(seed), "cpu")
+    first, again, other = (root / clip.path for root in (corpus, tmp_path / "4", tmp_path / "5"))
+    for suffix in (".npz", ".json"):
+        content = first.with_suffix(suffix).read_bytes()
+        assert again.with_suffix(suffix).read_bytes() == content != other.with_suffix(suffix).read_bytes()
+    assert np.array_equal(list(read_frames(first)), list(read_frames(again)))
+    differing = np.abs(next(read_frames(first)).astype(int) - next(read_frames(other))).mean()
+    assert differing > 5
+
+
+@pytest.mark.parametrize("scale", ["demo", "full"])
+@pytest.mark.parametrize("speakers", [1, 3, 24])
+def test_compounds_are_never_in_a_training_split(scale: str, speakers: int) -> None:
+    plan = plan_corpus(Parameters(1, speakers, scale, 256))
+    train = set(plan.splits["train"])
+    assert train and train == {clip.speaker for clip in plan.clips if clip.split == "train"}
+    assert not any(clip.emotion in COMPOUNDS for clip in plan.clips if clip.speaker in train)
+
+
 def test_another_corpus_in_the_folder_is_refused(corpus: Path, tmp_path: Path) -> None:
     other = plan_corpus(replace(TINY, seed=5))
     with pytest.raises(UserError, match=r"holds another corpus \(seed 4 not 5"):
