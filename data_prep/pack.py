@@ -17,6 +17,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 
+from data_prep.spread import spread
 from lit_emotalk import schema
 from lit_emotalk.audio import log_mel
 from lit_emotalk.errors import UserError
@@ -149,7 +150,6 @@ def pack(
     directory: Path | str,
     corpus: Corpus,
     clips_per_shard: int = CLIPS_PER_SHARD,
-    workers: int = 1,
 ) -> int:
     """Write the shards that are missing or whose content changed, then the manifest; returns their number.
 
@@ -170,7 +170,7 @@ def pack(
         manifest_path.unlink(missing_ok=True)
         jobs = [joblib.delayed(_write_shard)(directory / name, kind, clips) for name, kind, _, clips in due]
         # Results come back in order, so that an interrupted run keeps every shard that it announced.
-        results = joblib.Parallel(n_jobs=workers, return_as="generator")(jobs)
+        results = spread(jobs, ordered=True)
         for (name, *_), facts in zip(due, track(results, "packing", len(due), "shards"), strict=True):
             state[name] = {"plan": plans[name], **facts}
             write_text(state_path, json.dumps(state, indent=1))

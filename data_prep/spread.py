@@ -1,0 +1,60 @@
+"""Work spread over processes: this machine's cores, or an existing Dask or Ray cluster."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+import joblib
+from joblib.parallel import get_active_backend
+
+from lit_emotalk.errors import UserError
+
+CLUSTERS = "dask:tcp://HOST:8786, ray:auto or ray:ray://HOST:10001"
+
+
+@contextmanager
+def workers(count: int, cluster: str | None = None) -> Iterator[None]:
+    """Within the block `spread` uses `count` processes here or, where given, all of a cluster.
+
+    `cluster` is `dask:ADDRESS` or `ray:ADDRESS`; its machines must see the corpus and the output under the
+    same paths and have this package installed. Raises UserError where the cluster's package is not installed
+    or it cannot be reached.
+    """
+    if cluster is None:
+        with joblib.parallel_config("loky", n_jobs=count, inner_max_num_threads=1):
+            yield
+        return
+    kind, _, address = cluster.partition(":")
+    connect = {"dask": _connect_dask, "ray": _connect_ray}.get(kind)
+    if connect is None or not address:
+        raise UserError(f"--cluster must be like {CLUSTERS}, not '{cluster}'")
+    try:
+        connection = connect(address)
+    except ImportError as error:
+        package = {"dask": "distributed", "ray": "ray"}[kind]
+        raise UserError(f"--cluster {cluster} needs the package '{package}'; pip install it") from error
+    except Exception as error:  # each package has errors of its own
+        reason = " ".join(str(error).split())
+        raise UserError(f"cannot reach the cluster {cluster}: {reason}") from error
+    with connection, joblib.parallel_config(kind, n_jobs=-1):
+        yield
+
+
+def spread(tasks: Iterable[Any], ordered: bool = False) -> Iterator[Any]:
+    """Results of joblib's delayed `tasks`, as they come or in order, computed by the workers of the block."""
+    backend, _ = get_active_backend()
+    kind = "generator" if ordered else "generator_unordered"
+    if not backend.supports_return_generator and backend.effective_n_jobs(-1) > 1:
+        kind = "list"
+    return iter(joblib.Parallel(return_as=kind)(tasks))
+
+
+def _connect_dask(address: str) -> Any:
+    return import_module("distributed").Client(address)
+
+
+def _connect_ray(address: str) -> Any:
+    connection = import_module("ray").init(address=address, ignore_reinit_error=True)
+    import_module("ray.util.joblib").register_ray()
+    return connection
