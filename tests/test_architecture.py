@@ -25,7 +25,9 @@ ALLOWED: dict[str, set[str]] = {
     "metrics": FACE | {"metrics", "models"},
     "data": BASE | {"data", "face", "audio"},
     "stages": FACE | {"stages", "models", "losses", "metrics", "export", "data", "prompts"},
-    "pipeline": FACE | {"models", "export"},
+    "emotion_request": {"emotions", "errors", "schema"},
+    "emotion_codes": FACE | {"models", "export", "emotion_request"},
+    "pipeline": FACE | {"models", "export", "emotion_codes", "emotion_request"},
 }
 
 
