@@ -1,4 +1,4 @@
-"""Figures of frames: labelled grids, and `lit-emotalk figures {contact-sheet,compare}`."""
+"""Figures: labelled grids of frames, and `lit-emotalk figures {contact-sheet,compare,attention}`."""
 
 import argparse
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from lit_emotalk import attention_figure
 from lit_emotalk.errors import UserError
 from lit_emotalk.files import atomic_path
 
@@ -99,7 +100,7 @@ def compare(methods: dict[str, Path], clips: list[str], columns: int, size: int)
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog="lit-emotalk figures", description="Figures of frames.")
+    parser = argparse.ArgumentParser(prog="lit-emotalk figures", description="Figures.")
     commands = parser.add_subparsers(dest="command", required=True)
     sheet = commands.add_parser("contact-sheet", help="a row per video, columns sampled times")
     sheet.add_argument("--videos", nargs="+", required=True, metavar="[LABEL=]FILE")
@@ -112,6 +113,7 @@ def build_parser() -> argparse.ArgumentParser:
         command.add_argument("--columns", type=int, default=8, help="frames a row")
         command.add_argument("--size", type=int, default=160, help="height of a frame in pixels")
         command.add_argument("--output", type=Path, required=True, help=".png or .pdf")
+    attention_figure.add_parser(commands)
     return parser
 
 
@@ -120,6 +122,10 @@ def main(argv: list[str]) -> None:
     args = build_parser().parse_args(argv)
     if args.output.suffix.lower() not in FORMATS:
         raise UserError(f"{args.output} must end in {' or '.join(FORMATS)}")
+    if args.command == "attention":
+        sounds = named_paths(args.audio, "--audio")
+        write(attention_figure.attention_picture(args.models, sounds), args.output)
+        return
     if min(args.columns, args.size) < 1:
         raise UserError("--columns and --size must be at least 1")
     if args.command == "contact-sheet":
@@ -129,5 +135,10 @@ def main(argv: list[str]) -> None:
         )
     else:
         picture = compare(named_paths(args.methods, "--methods"), args.clips, args.columns, args.size)
-    save(picture, args.output)
-    print(f"wrote {args.output}: {picture.shape[1]}x{picture.shape[0]} pixels")
+    write(picture, args.output)
+
+
+def write(picture: np.ndarray, output: Path) -> None:
+    """Save a picture and say so."""
+    save(picture, output)
+    print(f"wrote {output}: {picture.shape[1]}x{picture.shape[0]} pixels")

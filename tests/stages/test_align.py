@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from lit_emotalk.emotions import EMOTIONS
+from lit_emotalk.emotions import COMPOUNDS, EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.export import load_export
 from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
+from lit_emotalk.prompts import held_out
 from lit_emotalk.stages.align import AlignStage
 from lit_emotalk.stages.augment import (
     FaceAugment,
@@ -45,9 +46,25 @@ def test_it_learns_and_reports(align_run):
     assert min(losses[-3:]) < losses[0]
     assert column(align_run, "val/image_text")[-1] == 1.0
     assert column(align_run, "val/held_out_words")[-1] >= 0.85
-    assert 0 <= column(align_run, "val/audio_text")[-1] <= 1
+    for name in ("audio_text", "audio_words", "image_words", "text_audio", "text_image", "image_audio_uar"):
+        assert 0 <= column(align_run, f"val/{name}")[-1] <= 1
+    assert column(align_run, "val/gap_audio_text")[-1] > 0
     space = load_export(align_run / "export", "align")
     assert isinstance(space, EmotionSpace) and space.fitted
+
+
+def test_it_lists_words_and_draws_the_space(align_run):
+    with open(align_run / "space" / "words.csv", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["right"] for row in rows] == sorted(row["right"] for row in rows)
+    words = {row["word"]: row for row in rows}
+    assert len(rows) == len(held_out()) + len(COMPOUNDS)
+    right = sum(words[word]["right"] == "1" for word, _ in held_out()) / len(held_out())
+    assert right == pytest.approx(column(align_run, "val/held_out_words")[-1])
+    right = sum(words[name]["right"] == "1" for name in COMPOUNDS) / len(COMPOUNDS)
+    assert right == pytest.approx(column(align_run, "val/compounds")[-1])
+    pictures = sorted(path.name for path in (align_run / "space").glob("*.png"))
+    assert pictures == [f"val-{name}-0002.png" for name in ("attention", "confusion", "map")]
 
 
 class Stopped(Exception):
