@@ -151,6 +151,36 @@ class ZeroShot(Metric):
         }
 
 
+class AverageRecall(Metric):
+    """Unweighted average recall of scores (B, E) for emotions (B,): the highest among those present counts.
+
+    Clips of unknown emotion do not count; `compute` gives None where no emotion was known.
+    """
+
+    full_state_update = False
+    higher_is_better = True
+    scores: list[Tensor]
+    emotion: list[Tensor]
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        for name in ("scores", "emotion"):
+            self.add_state(name, [], dist_reduce_fx="cat")
+
+    def update(self, scores: Tensor, emotion: Tensor) -> None:
+        """Add a batch."""
+        self.scores.append(scores[emotion >= 0].float())
+        self.emotion.append(emotion[emotion >= 0])
+
+    def compute(self) -> Tensor | None:
+        """The recall, in [0, 1]."""
+        scores, emotion = _joined(self.scores), _joined(self.emotion)
+        if scores is None or emotion is None or not len(emotion):
+            return None
+        present = emotion.unique()
+        return average_recall(present[scores[:, present].argmax(1)], emotion)
+
+
 def _joined(parts: list[Tensor] | Tensor) -> Tensor | None:
     if isinstance(parts, Tensor):
         return parts

@@ -6,7 +6,14 @@ import torch
 
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.metrics.expression import HEARD, MOVING, ExpressionError, MeanFaces, correlation
-from lit_emotalk.metrics.zero_shot import ZeroShot, across, average_recall, retrieval, zero_shot
+from lit_emotalk.metrics.zero_shot import (
+    AverageRecall,
+    ZeroShot,
+    across,
+    average_recall,
+    retrieval,
+    zero_shot,
+)
 
 
 def clips() -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
@@ -156,3 +163,13 @@ def test_words_of_absent_emotions_do_not_count_and_gaps_are_distances():
     audio = torch.tensor([1 / 3, 1 / 2, 1 / 6, 0])
     assert found["gap_audio_text"] == pytest.approx(float((audio - torch.tensor([0.5, 0.5, 0, 0])).norm()))
     assert found["gap_audio_image"] == pytest.approx(float((audio - eye[0]).norm()))
+
+
+def test_recall_of_scores_is_among_the_emotions_present():
+    metric = AverageRecall()
+    metric.update(torch.tensor([[1.0, 9.0, 0.0], [0.0, 9.0, 1.0]]), torch.tensor([0, 2]))
+    metric.update(torch.tensor([[1.0, 0.0, 2.0], [5.0, 0.0, 0.0]]), torch.tensor([0, -1]))
+    assert float(metric.compute()) == pytest.approx((1 / 2 + 1) / 2)
+    metric.reset()
+    metric.update(torch.zeros(1, 3), torch.tensor([-1]))
+    assert metric.compute() is None
