@@ -72,7 +72,8 @@ def parse_emotion(what: str, intensity: float = 1.0) -> Emotion:
         return parse_blend(what, intensity)
     modality, separator, path = what.partition("=")
     if separator and modality.strip() in _FILES:
-        return Emotion(**{modality.strip(): path.strip()}, intensity=intensity)
+        named: dict[str, Any] = {modality.strip(): path.strip(), "intensity": intensity}
+        return Emotion(**named)
     name = what.strip().lower()
     if name in EMOTIONS or name in COMPOUNDS or name in ALIASES:
         return Emotion(label=name, intensity=intensity)

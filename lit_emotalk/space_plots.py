@@ -92,7 +92,7 @@ def draw_map(codes: dict[str, tuple[np.ndarray, np.ndarray]], names: Sequence[st
     for number in sorted({int(e) for _, emotion in codes.values() for e in emotion}):
         axes.scatter([], [], color=colours(number), label=names[number])
     for modality in codes:
-        axes.scatter([], [], color="grey", marker=MARKERS[modality], label=modality)
+        axes.scatter([], [], color="black", marker=MARKERS[modality], label=modality)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     axes.set_xlabel("first principal axis", size=8)
     axes.set_ylabel("second principal axis", size=8)
