@@ -16,8 +16,10 @@ from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
 from lit_emotalk.stages.align_report import WordReport, attention_picture, save_picture, space_pictures
 from lit_emotalk.stages.augment import (
     FaceAugment,
+    PictureAugment,
     SoundAugment,
     augment_face,
+    augment_picture,
     augment_sound,
     draw_frames,
 )
@@ -51,7 +53,7 @@ class AlignStage(Stage):
     Arguments:
         network: the space; its text side is fitted before training.
         weights: of the losses.
-        sound, face: augmentation.
+        sound, face, picture: augmentation of speech, of coefficients, and of the pictures for open_clip.
         units_rate: how many times the learning rate the small image tower learns with.
         pictures_every: epochs between pictures; the last epoch has them too.
         learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from: see `Stage`.
@@ -77,6 +79,7 @@ class AlignStage(Stage):
         ema_decay: float | None = None,
         initialise_from: Path | None = None,
         pictures_every: int = 10,
+        picture: PictureAugment = PictureAugment(),  # noqa: B008
     ) -> None:
         if pictures_every < 1:
             raise UserError("pictures_every must be at least 1")
@@ -86,6 +89,7 @@ class AlignStage(Stage):
         self.weights = weights
         self.sound = sound
         self.face = face
+        self.picture = picture
         self.zero_shot = ZeroShot(len(EMOTIONS), space.dim)
         self.pictures_every = pictures_every
         self.words: WordReport | None = None
@@ -135,7 +139,7 @@ class AlignStage(Stage):
             losses["units_text"] = contrastive_loss(units[known], text, positives[known][:, known], scale)
             losses["audio_units"] = contrastive_loss(audio, units, positives, scale)
         if space.config.image == "open_clip":
-            image = gather_rows(space.encode_image(_pictures(batch)))
+            image = gather_rows(space.encode_image(augment_picture(_pictures(batch), self.picture)))
             losses["image_text"] = contrastive_loss(image[known], text, positives[known][:, known], scale)
         return losses
 

@@ -17,8 +17,10 @@ from lit_emotalk.prompts import held_out
 from lit_emotalk.stages.align import AlignStage
 from lit_emotalk.stages.augment import (
     FaceAugment,
+    PictureAugment,
     SoundAugment,
     augment_face,
+    augment_picture,
     augment_sound,
     draw_frames,
     mirror_columns,
@@ -191,3 +193,28 @@ def test_frames_are_drawn_near_the_key_frame_and_inside_the_clip():
     torch.manual_seed(0)
     drawn = draw_frames(frames, mask, torch.full((500,), 15), 3.0)[:, 0]
     assert drawn.max() <= 19 and 13 < drawn.mean() < 16 and drawn.std() > 1
+
+
+def test_pictures_without_changes_stay_and_mirrored_ones_are_mirrored():
+    torch.manual_seed(0)
+    image = torch.rand(40, 3, 16, 16) * 2 - 1
+    none = {"shift": 0.0, "zoom": 0.0, "turn": 0.0, "light": 0.0, "contrast": 0.0}
+    assert_close(augment_picture(image, PictureAugment(mirror=False, **none)), image, rtol=0, atol=1e-5)
+    turned = augment_picture(image, PictureAugment(**none))
+    flipped = (turned - image.flip(-1)).abs().amax((1, 2, 3)) < 1e-4
+    kept = (turned - image).abs().amax((1, 2, 3)) < 1e-4
+    assert (flipped | kept).all() and 8 < flipped.sum() < 32
+
+
+@pytest.mark.parametrize("change", ["shift", "zoom", "turn", "light", "contrast"])
+def test_each_change_of_a_picture_stays_small_and_in_range(change):
+    torch.manual_seed(0)
+    none = {"mirror": False, "shift": 0.0, "zoom": 0.0, "turn": 0.0, "light": 0.0, "contrast": 0.0}
+    how = PictureAugment(**{**none, change: getattr(PictureAugment(), change)})
+    spot = torch.full((20, 3, 64, 64), -0.8)
+    spot[:, :, 10:14, 44:48] = 0.8
+    varied = augment_picture(spot, how)
+    assert varied.shape == spot.shape and varied.abs().max() <= 1 and not torch.allclose(varied, spot)
+    brightest = varied.mean(1).flatten(1).argmax(1)
+    moved = torch.stack([brightest // 64 - 11.5, brightest % 64 - 45.5]).abs()
+    assert moved.max() <= 6
