@@ -69,6 +69,27 @@ def test_it_lists_words_and_draws_the_space(align_run):
     assert pictures == [f"val-{name}-0002.png" for name in ("attention", "confusion", "map")]
 
 
+def test_corpora_are_mixed_by_weight_in_the_configuration(tiny_shards, sound_shards, tmp_path):
+    content = align_config(tiny_shards, tmp_path, 1)
+    data = content["data"]["init_args"]
+    corpora = [{"shards": str(data.pop("shards")), "weight": 2.0}, {"shards": str(sound_shards)}]
+    content["data"] = {"class_path": "lit_emotalk.data.MixedSignalsDataModule", "init_args": data}
+    data |= {"corpora": corpora, "steps_per_epoch": 3, "batch_size": 4}
+    content["trainer"]["log_every_n_steps"] = 1
+    runs.fit(runs.write_config(tmp_path / "mixed.yaml", content))
+    run = tmp_path / "align" / "default"
+    assert len(column(run, "train/audio_text")) == 3 and len(column(run, "train/units_text")) == 2
+
+
+def test_a_corpus_of_sound_only_is_validated_and_drawn(sound_shards, tmp_path):
+    content = align_config(sound_shards, tmp_path, 1)
+    content["data"]["init_args"] |= {"steps_per_epoch": 2, "batch_size": 4}
+    runs.fit(runs.write_config(tmp_path / "sound.yaml", content))
+    run = tmp_path / "align" / "default"
+    assert 0 <= column(run, "val/audio_words")[-1] <= 1 and not column(run, "val/image_text")
+    assert len(list((run / "space").glob("*.png"))) == 3
+
+
 class Stopped(Exception):
     """Stands for whatever ends a process."""
 
