@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lit_emotalk.emotion_request import Emotion, Schedule, parse_blend
 from lit_emotalk.errors import UserError
 from lit_emotalk.files import atomic_path
 from lit_emotalk.schema import FPS, MEL_PER_FRAME, SAMPLES_PER_FRAME
@@ -18,12 +19,25 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lit-emotalk animate", description=__doc__)
     parser.add_argument("--portrait", required=True, help="picture with a face")
     parser.add_argument("--speech", required=True, help="sound file, or a video with sound")
-    emotion = parser.add_mutually_exclusive_group()
-    emotion.add_argument("--emotion", metavar="TEXT", help='in words: "a furious person"')
-    emotion.add_argument("--emotion-image", metavar="FILE", help="a picture of a face that shows it")
-    emotion.add_argument("--emotion-audio", metavar="FILE", help="a sound of someone speaking with it")
-    emotion.add_argument(
-        "--emotion-label", metavar="NAME", help="a canonical emotion's name: happy, sad, ..."
+    parser.add_argument("--emotion", metavar="TEXT", help='in words: "a furious person"')
+    parser.add_argument("--emotion-image", metavar="FILE", help="a picture of a face that shows it")
+    parser.add_argument("--emotion-audio", metavar="FILE", help="a sound of someone speaking with it")
+    parser.add_argument("--emotion-video", metavar="FILE", help="a video of a face that shows it")
+    parser.add_argument(
+        "--emotion-label",
+        metavar="NAME",
+        help="a canonical emotion's name: happy, happily surprised, ...",
+    )
+    parser.add_argument(
+        "--emotion-blend",
+        metavar="BLEND",
+        help="weighted labels, words or files: happy:0.7,surprised:0.3 or sad:1,image=FILE:2",
+    )
+    parser.add_argument(
+        "--emotion-schedule",
+        metavar="SCHEDULE",
+        help='over time: "0s neutral; 1.5s happy 0.8; 4s angry" (the last number is the intensity), or a '
+        "txt, csv or json file; one emotion fades into the next over 0.4 s",
     )
     parser.add_argument("--intensity", type=float, default=1.0, help="0..1 (default 1)")
     parser.add_argument("--models", required=True, help="folder with the exports align, eac and hef")
@@ -49,29 +63,22 @@ def main(argv: list[str]) -> None:
     output = checked_output(args.output, args.overwrite)
     from lit_emotalk.audio import load_audio, log_mel
     from lit_emotalk.motion import add_natural_motion
-    from lit_emotalk.pipeline import Emotion, TalkingFace, coefficients_of
+    from lit_emotalk.pipeline import TalkingFace, coefficients_of
     from lit_emotalk.progress import track
     from lit_emotalk.video import write_video
 
     began = time.monotonic()
-    modality = (args.emotion, args.emotion_image, args.emotion_audio, args.emotion_label)
-    own_voice = args.speech if all(value is None for value in modality) else None
-    emotion = Emotion(
-        text=args.emotion,
-        image=args.emotion_image,
-        audio=args.emotion_audio or own_voice,
-        label=args.emotion_label,
-        intensity=args.intensity,
-    )
-    if own_voice:
-        print("no emotion given: the speech clip's own voice sets it", file=sys.stderr)
+    asked = asked_emotion(args)
     samples = load_audio(args.speech)
     mel = log_mel(samples)
     if len(mel) < MEL_PER_FRAME:
         raise UserError(f"{args.speech} is shorter than one video frame (40 ms); give longer speech")
     face = TalkingFace.load(args.models, args.device)
     portrait = face.read_portrait(args.portrait, args.face)
-    expression = face.expression(mel, face.code(emotion), emotion.intensity)
+    if isinstance(asked, Schedule):
+        expression = face.scheduled(mel, asked)
+    else:
+        expression = face.expression(mel, face.code(asked), asked.intensity)
     coefficients = coefficients_of(expression, portrait.coefficients[-6:])
     if args.motion == "natural":
         coefficients = add_natural_motion(coefficients, args.seed)
@@ -87,6 +94,25 @@ def main(argv: list[str]) -> None:
         f"preparation {loaded - began:.1f} s, "
         f"rendering and encoding {done - loaded:.1f} s ({count / (done - loaded):.1f} frames/s)"
     )
+
+
+def asked_emotion(args: argparse.Namespace) -> Emotion | Schedule:
+    """What the flags ask for; without any the speech's own voice. UserError where they contradict."""
+    flags = ("emotion", "image", "audio", "video", "label", "blend", "schedule")
+    names = {name: "emotion" if name == "emotion" else f"emotion_{name}" for name in flags}
+    given = {name: getattr(args, key) for name, key in names.items() if getattr(args, key) is not None}
+    if len(given) > 1:
+        options = " and ".join("--" + names[name].replace("_", "-") for name in given)
+        raise UserError(f"{options} contradict each other; give one of them")
+    if not given:
+        print("no emotion given: the speech clip's own voice sets it", file=sys.stderr)
+        return Emotion(audio=args.speech, intensity=args.intensity)
+    [(name, value)] = given.items()
+    if name == "schedule":
+        return Schedule.parse(value, args.intensity)
+    if name == "blend" or (name == "label" and ":" in value):
+        return parse_blend(value, args.intensity)
+    return Emotion(**{"text" if name == "emotion" else name: value}, intensity=args.intensity)
 
 
 def checked_output(name: str, overwrite: bool) -> Path:

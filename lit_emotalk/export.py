@@ -40,6 +40,7 @@ KEYS_SHOWN = 4
 
 NETWORKS: dict[str, str] = {
     "align": "lit_emotalk.models.emotion_space:EmotionSpace",
+    "classify": "lit_emotalk.models.emotion_classifier:EmotionClassifier",
     "eac": "lit_emotalk.models.eac:EAC",
     "hef": "lit_emotalk.models.hef:HEF",
     "sync": "lit_emotalk.models.syncnet:SyncNet",

@@ -1,4 +1,5 @@
-"""Figures of frames: labelled grids, and `lit-emotalk figures {contact-sheet,compare,ablation}`."""
+"""Figures: labelled grids of frames, and `lit-emotalk figures
+{contact-sheet,compare,ablation,attention}`."""
 
 import argparse
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from lit_emotalk import attention_figure
 from lit_emotalk.errors import UserError
 from lit_emotalk.figure_rows import (
     CONDITION_NAMES,
@@ -136,7 +138,7 @@ def titled(sheet: np.ndarray, title: str) -> np.ndarray:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog="lit-emotalk figures", description="Figures of frames.")
+    parser = argparse.ArgumentParser(prog="lit-emotalk figures", description="Figures.")
     commands = parser.add_subparsers(dest="command", required=True)
     sheet = commands.add_parser("contact-sheet", help="a row per video, columns sampled times")
     sheet.add_argument("--videos", nargs="+", required=True, metavar="[LABEL=]FILE")
@@ -159,6 +161,7 @@ def build_parser() -> argparse.ArgumentParser:
         command.add_argument("--columns", type=int, default=8, help="frames a row")
         command.add_argument("--size", type=int, default=160, help="height of a frame in pixels")
         command.add_argument("--output", type=Path, nargs="+", required=True, help=".png or .pdf, or both")
+    attention_figure.add_parser(commands)
     return parser
 
 
@@ -188,9 +191,12 @@ def main(argv: list[str]) -> None:
     for output in args.output:
         if output.suffix.lower() not in FORMATS:
             raise UserError(f"{output} must end in {' or '.join(FORMATS)}")
-    if min(args.columns, args.size) < 1:
-        raise UserError("--columns and --size must be at least 1")
-    picture = draw(args)
+    if args.command == "attention":
+        picture = attention_figure.attention_picture(args.models, named_paths(args.audio, "--audio"))
+    else:
+        if min(args.columns, args.size) < 1:
+            raise UserError("--columns and --size must be at least 1")
+        picture = draw(args)
     for output in args.output:
         save(picture, output)
         print(f"wrote {output}: {picture.shape[1]}x{picture.shape[0]} pixels")

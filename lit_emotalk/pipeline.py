@@ -8,9 +8,9 @@ from typing import cast
 import numpy as np
 import torch
 
-from lit_emotalk.audio import load_audio, log_mel
 from lit_emotalk.coefficients import ARKIT
-from lit_emotalk.emotions import canonical
+from lit_emotalk.emotion_codes import EmotionReader
+from lit_emotalk.emotion_request import Emotion, Schedule
 from lit_emotalk.errors import UserError
 from lit_emotalk.export import load_export
 from lit_emotalk.face.crop import clip_crop
@@ -19,36 +19,10 @@ from lit_emotalk.face.tracker import Tracker
 from lit_emotalk.models.eac import EAC
 from lit_emotalk.models.emotion_space import EmotionSpace
 from lit_emotalk.models.hef import HEF
-from lit_emotalk.schema import MEL_PER_FRAME
+from lit_emotalk.schema import FPS, MEL_PER_FRAME
 from lit_emotalk.video import read_image
 
 RENDER_BATCH = 8
-CLIP_CROP = 224
-
-
-@dataclass(frozen=True)
-class Emotion:
-    """The emotion asked for: exactly one of text, image, audio and label; intensity in [0, 1].
-
-    Raises UserError where none or several are given, or the intensity is out of range.
-    """
-
-    text: str | None = None
-    image: Path | str | None = None
-    audio: Path | str | None = None
-    label: str | None = None
-    intensity: float = 1.0
-
-    def __post_init__(self) -> None:
-        given = [name for name in ("text", "image", "audio", "label") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise UserError(
-                f"give exactly one of text, image, audio and label as the emotion, not {given or 'none'}"
-            )
-        if self.text is not None and not self.text.strip():
-            raise UserError("the emotion's text is empty; describe it in a few words")
-        if not 0.0 <= self.intensity <= 1.0:
-            raise UserError(f"the intensity must be between 0 and 1, not {self.intensity}")
 
 
 @dataclass(frozen=True)
@@ -64,16 +38,23 @@ class Portrait:
 class TalkingFace:
     """The three networks joined for inference.
 
-    `resolution` is the side of the generated frames in pixels.
+    `resolution` is the side of the generated frames in pixels. Raises UserError where the EAC takes codes of
+    another width than the space's.
     """
 
     def __init__(self, space: EmotionSpace, eac: EAC, hef: HEF, device: str = "cpu") -> None:
+        if eac.config.code_dim != space.dim:
+            raise UserError(
+                f"the eac takes codes of width {eac.config.code_dim}, the emotion space gives {space.dim}: "
+                "train stage eac with this export of stage align"
+            )
         self.space = space.to(device).eval()
         self.eac = eac.to(device).eval()
         self.hef = hef.to(device).eval()
         self.device = torch.device(device)
         self.resolution = hef.config.resolution
         self.tracker = Tracker.load()
+        self.reader = EmotionReader(self.space, self.tracker)
 
     @classmethod
     def load(cls, models: Path | str, device: str = "cpu") -> "TalkingFace":
@@ -102,32 +83,8 @@ class TalkingFace:
 
     @torch.inference_mode()
     def code(self, emotion: Emotion) -> torch.Tensor:
-        """The emotion's code (D,), of unit length."""
-        if emotion.text is not None:
-            codes = self.space.encode_text([emotion.text])
-        elif emotion.label is not None:
-            codes = self.space.encode_label([canonical(emotion.label)])
-        elif emotion.audio is not None:
-            codes = self._encode_audio(log_mel(load_audio(emotion.audio)))
-        else:
-            assert emotion.image is not None
-            codes = self._encode_picture(emotion.image)
-        return codes[0]
-
-    def _encode_audio(self, mel: np.ndarray) -> torch.Tensor:
-        batch = torch.from_numpy(mel)[None].to(self.device)
-        mask = torch.ones(1, len(mel) // MEL_PER_FRAME, dtype=torch.bool, device=self.device)
-        return self.space.encode_audio(batch, mask)
-
-    def _encode_picture(self, path: Path | str) -> torch.Tensor:
-        image = read_image(path)
-        found = detect_face(image, str(path))
-        if self.space.config.image == "open_clip":
-            cut = clip_crop(found.landmarks[None], image.shape[:2]).cut(image, CLIP_CROP)
-            return self.space.encode_image(to_tensor(cut, self.device))
-        marks = found.landmarks[None]
-        expression = self.tracker.expression(marks, None, self.tracker.faces([image], marks))
-        return self.space.encode_units(torch.from_numpy(expression).to(self.device))
+        """The emotion's code (D,), of unit length; UserError as `EmotionReader.code`."""
+        return self.reader.code(emotion)
 
     @torch.inference_mode()
     def expression(self, mel: np.ndarray, code: torch.Tensor, intensity: float) -> np.ndarray:
@@ -135,6 +92,27 @@ class TalkingFace:
         batch = torch.from_numpy(np.ascontiguousarray(mel, np.float32))[None].to(self.device)
         strength = torch.tensor([intensity], dtype=torch.float32, device=self.device)
         return self.eac.predict(batch, code[None].to(self.device), strength)[0].float().cpu().numpy()
+
+    def scheduled(self, mel: np.ndarray, schedule: Schedule) -> np.ndarray:
+        """Expression coefficients (T, 51) of speech given as log-mel (4T, 80), under emotions over time.
+
+        The whole speech is converted under each different emotion and intensity, and the coefficients are
+        faded into one another by `Schedule.weights`: the EAC was trained with one emotion a clip, and with a
+        code for each frame a face keeps traces of emotions that are seconds away (our choice). UserError: an
+        emotion begins after the speech has ended.
+        """
+        frames = len(mel) // MEL_PER_FRAME
+        latest = schedule.entries[-1][0]
+        if latest >= frames / FPS:
+            raise UserError(
+                f"the schedule has an entry at {latest:g} s, but the speech ends at {frames / FPS:g} s"
+            )
+        made: dict[Emotion, np.ndarray] = {}
+        for _, emotion in schedule.entries:
+            if emotion not in made:
+                made[emotion] = self.expression(mel, self.code(emotion), emotion.intensity)
+        parts = np.stack([made[emotion] for _, emotion in schedule.entries])
+        return np.einsum("te,etc->tc", schedule.weights(frames), parts)
 
     @torch.inference_mode()
     def render(self, portrait: Portrait, coefficients: np.ndarray) -> Iterator[np.ndarray]:

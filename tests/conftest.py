@@ -57,6 +57,21 @@ def tiny_shards(tiny_clips: list[Clip], tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="session")
+def sound_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shards of sound only: five training clips and two validation clips, keys with `_s`."""
+    clips = []
+    for number, (speaker, emotion) in enumerate(
+        [("M001", "angry")] * 5 + [("W002", "angry"), ("W002", "happy")]
+    ):
+        clip = draw_clip(speaker, emotion, 2, 20, name=f"s{number}")
+        record = {**clip.record, "layout": None, "frame_size": None, "key_frame": None, "crop": None}
+        clips.append(Clip(record=record, samples=clip.samples))
+    directory = tmp_path_factory.mktemp("sound")
+    pack_clips(clips, directory, Corpus("ravdess", None, None, TINY_SPLITS, "tests"), clips_per_shard=2)
+    return directory
+
+
+@pytest.fixture(scope="session")
 def tiny_manifest(tiny_shards: Path) -> dict:
     """The manifest of `tiny_shards`."""
     return json.loads((tiny_shards / "manifest.json").read_text())

@@ -13,12 +13,15 @@ from data_prep.synthetic.identity import draw_identity
 from data_prep.synthetic.render import Renderer
 from data_prep.synthetic.scene import draw_scene
 from lit_emotalk import animate
+from lit_emotalk.audio import load_audio, log_mel
+from lit_emotalk.emotion_request import Schedule
 from lit_emotalk.errors import UserError
 from lit_emotalk.export import save_export
 from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.eac import EAC, EACConfig
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
 from lit_emotalk.models.hef import HEF, HEFConfig
+from lit_emotalk.pipeline import TalkingFace
 from lit_emotalk.video import probe, read_frames
 
 FRAMES = 20
@@ -69,7 +72,16 @@ def test_a_video_with_sound_and_a_table_of_coefficients(models, portrait, speech
     assert rows[0][25] == "jawOpen" and rows[-1][0] == f"{(FRAMES - 1) / 25:.2f}"
 
 
-@pytest.mark.parametrize("emotion", [("--emotion-label", "sad"), ("--emotion-audio", None), ()])
+@pytest.mark.parametrize(
+    "emotion",
+    [
+        ("--emotion-label", "sad"),
+        ("--emotion-audio", None),
+        (),
+        ("--emotion-blend", "happy:0.7,surprised:0.3"),
+        ("--emotion-schedule", "0s neutral; 0.4s happy 0.8"),
+    ],
+)
 def test_every_modality_gives_a_video(models, portrait, speech, tmp_path, emotion):
     given = [speech if value is None else value for value in emotion]
     run(models, portrait, speech, tmp_path / "o.mp4", *given)
@@ -103,6 +115,12 @@ def bad_files(folder):
         ({"more": ["--emotion", "  "]}, "empty"),
         ({"more": ["--emotion", "sad", "--intensity", "7"]}, "between 0 and 1"),
         ({"more": ["--emotion", "sad", "--face", "4"]}, "--face 4"),
+        (
+            {"more": ["--emotion", "sad", "--emotion-label", "sad"]},
+            "--emotion and --emotion-label contradict",
+        ),
+        ({"more": ["--emotion-schedule", "0s sad; 3s happy"]}, "the speech ends at 0.8 s"),
+        ({"more": ["--emotion-schedule", "0s sad; happy"]}, "no entry of a schedule"),
         ({"models": "no_models"}, "no_models"),
     ],
 )
@@ -140,3 +158,22 @@ def test_the_command_ends_with_one_line_and_status_2(models, speech, tmp_path):
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("lit-emotalk animate: error:") and "gone.jpg" in last
     assert "Traceback" not in done.stderr
+
+
+def test_a_schedule_is_a_constant_emotion_away_from_its_fades(models, speech):
+    face = TalkingFace.load(models)
+    mel = log_mel(load_audio(speech))
+    times = Schedule.parse("0s neutral 0.3; 0.4s happy 0.8")
+    made = face.scheduled(mel, times)
+    parts = [face.expression(mel, face.code(emotion), emotion.intensity) for _, emotion in times.entries]
+    np.testing.assert_allclose(made[:5], parts[0][:5], atol=1e-6)
+    np.testing.assert_allclose(made[-5:], parts[1][-5:], atol=1e-6)
+    np.testing.assert_allclose(made[9], 0.55 * parts[0][9] + 0.45 * parts[1][9], atol=1e-6)
+
+
+def test_an_emotion_space_of_another_width_is_refused(models, tmp_path):
+    (tmp_path / "align").symlink_to(models / "align")
+    (tmp_path / "hef").symlink_to(models / "hef")
+    save_export(tmp_path / "eac", "eac", EAC(EACConfig(code_dim=24, layers=1)), None)
+    with pytest.raises(UserError, match="codes of width 24, the emotion space gives 16"):
+        TalkingFace.load(tmp_path)

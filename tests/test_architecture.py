@@ -24,8 +24,11 @@ ALLOWED: dict[str, set[str]] = {
     "losses": BASE | {"losses", "models", "weights", "face"},
     "metrics": FACE | {"metrics", "models"},
     "data": BASE | {"data", "face", "audio"},
-    "stages": FACE | {"stages", "models", "losses", "metrics", "export", "data", "prompts"},
-    "pipeline": FACE | {"models", "export"},
+    "stages": FACE | {"stages", "models", "losses", "metrics", "export", "data", "prompts", "space_plots"},
+    "space_plots": {"schema"},
+    "emotion_request": {"emotions", "errors", "schema"},
+    "emotion_codes": FACE | {"models", "export", "emotion_request"},
+    "pipeline": FACE | {"models", "export", "emotion_codes", "emotion_request"},
 }
 
 

@@ -12,7 +12,7 @@ from tests.stages.runs import ROOT, config, write_config
 
 EXPERIMENTS = sorted(
     path.relative_to(ROOT).as_posix()
-    for stage in ("align", "eac", "hef", "sync")
+    for stage in ("align", "classify", "eac", "hef", "sync")
     for path in (ROOT / "experiments" / stage).glob("*.yaml")
 )
 

@@ -3,11 +3,14 @@
 from lit_emotalk.data.datamodule import FramesDataModule, ShardDataModule, SignalsDataModule, SyncDataModule
 from lit_emotalk.data.index import Clip, index_split
 from lit_emotalk.data.manifest import Manifest, Shard, read_manifest
+from lit_emotalk.data.mixed import CorpusShare, MixedSignalsDataModule
 
 __all__ = [
     "Clip",
+    "CorpusShare",
     "FramesDataModule",
     "Manifest",
+    "MixedSignalsDataModule",
     "Shard",
     "ShardDataModule",
     "SignalsDataModule",

@@ -70,8 +70,9 @@ class Clips(IterableDataset):
         worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
         return self.share(Share(self.rank, self.world, worker, workers))
 
-    def share(self, share: Share) -> Iterator[Batch]:
-        """Batches of the epoch in `epoch`, in a given share."""
+    def share(self, share: Share, numbers: Iterator[int] | None = None) -> Iterator[Batch]:
+        """Batches of the epoch in `epoch`, in a given share; or training batches of these numbers, counted
+        from the training's start."""
         skipped: list[str] = []
         seen_bad: set[str] = set()
 
@@ -90,23 +91,27 @@ class Clips(IterableDataset):
             return batch
 
         pipeline = wds.DataPipeline(
-            lambda: self._references(share),
+            lambda: self._references(share, numbers),
             wds.map(lambda reference: self.decoder(*reference), handler=skip),
             wds.filters.unlisted(),
             wds.batched(self.batch_size, collation_fn=collate_and_report, partial=self.order is None),
         )
-        mine = None if self.order is None else len(range(share.worker, self.steps, share.workers))
+        whole = self.order is None or numbers is not None
+        mine = None if whole else len(range(share.worker, self.steps, share.workers))
         yield from islice(pipeline, mine)
         if skipped:
             yield {SKIPPED: skipped}
 
-    def _references(self, share: Share) -> Iterator[tuple[Clip, np.random.Generator | None]]:
+    def _references(
+        self, share: Share, numbers: Iterator[int] | None
+    ) -> Iterator[tuple[Clip, np.random.Generator | None]]:
         if self.order is None:
             yield from ((clip, None) for clip in self._eval_clips(share))
             return
         clips_per_batch = self.batch_size // self.samples_per_clip
-        first = int(self.epoch) * self.steps
-        for batch in count(first + share.worker, share.workers):
+        if numbers is None:
+            numbers = count(int(self.epoch) * self.steps + share.worker, share.workers)
+        for batch in numbers:
             start = (batch * share.world + share.rank) * clips_per_batch
             for position in range(start, start + clips_per_batch):
                 yield self.clips[self.order.clip(position)], self.order.generator(position)

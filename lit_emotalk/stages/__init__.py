@@ -5,6 +5,7 @@ from typing import Any
 
 _HOMES = {
     "AlignStage": "lit_emotalk.stages.align",
+    "ClassifyStage": "lit_emotalk.stages.classify",
     "EACStage": "lit_emotalk.stages.eac",
     "HEFStage": "lit_emotalk.stages.hef",
     "SyncStage": "lit_emotalk.stages.sync",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from lit_emotalk.emotions import EMOTIONS
@@ -12,15 +13,20 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.losses.contrastive import contrastive_loss, gather_rows, positives_of
 from lit_emotalk.metrics.zero_shot import ZeroShot
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
-from lit_emotalk.prompts import held_out
+from lit_emotalk.stages.align_report import WordReport, attention_picture, save_picture, space_pictures
 from lit_emotalk.stages.augment import (
     FaceAugment,
+    PictureAugment,
     SoundAugment,
     augment_face,
+    augment_picture,
     augment_sound,
     draw_frames,
 )
 from lit_emotalk.stages.base import Batch, Stage
+
+CLIPS_SHOWN = 3
+"""Clips of the first validation batch whose attention is drawn."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +44,22 @@ class AlignStage(Stage):
 
     Every sample draws one prompt of its emotion. Losses are symmetric, with all samples of an emotion as
     positives, over the batches of all processes; the temperature is learned. A corpus of sound only trains
-    the audio encoder alone. Validation: `ZeroShot` on whole clips and their key frames' pictures, and the
-    share of the held-out words that land on their emotion.
+    the audio encoder alone. Validation: `ZeroShot` on whole clips and their key frames' pictures, the share
+    of the held-out words that land on their emotion, and of the compounds whose parts are nearest. Beside the
+    run go `space/words.csv`, which lists them with the misses first, and pictures: confusion matrices, a map
+    of the space, and the audio encoder's attention over three clips (with several processes, of the clips
+    that the first one validates).
 
     Arguments:
         network: the space; its text side is fitted before training.
         weights: of the losses.
-        sound, face: augmentation.
+        sound, face, picture: augmentation of speech, of coefficients, and of the pictures for open_clip.
         units_rate: how many times the learning rate the small image tower learns with.
+        pictures_every: epochs between pictures; the last epoch has them too.
         learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from: see `Stage`.
 
-    Raises UserError where the pictures that `image: open_clip` needs are not in the batches.
+    Raises UserError where `pictures_every` is below 1, or the pictures that `image: open_clip` needs are not
+    in the batches.
     """
 
     stage: ClassVar[str] = "align"
@@ -67,15 +78,22 @@ class AlignStage(Stage):
         final_rate: float = 0.02,
         ema_decay: float | None = None,
         initialise_from: Path | None = None,
+        pictures_every: int = 10,
+        picture: PictureAugment = PictureAugment(),  # noqa: B008
     ) -> None:
+        if pictures_every < 1:
+            raise UserError("pictures_every must be at least 1")
         space = EmotionSpace(network)
         super().__init__(space, learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from)
         self.units_rate = units_rate
         self.weights = weights
         self.sound = sound
         self.face = face
+        self.picture = picture
         self.zero_shot = ZeroShot(len(EMOTIONS), space.dim)
-        self.held_out_words: float | None = None
+        self.pictures_every = pictures_every
+        self.words: WordReport | None = None
+        self.heard: tuple[Tensor, Tensor, list[str]] | None = None
 
     def setup(self, stage: str) -> None:
         """Fit the text side, unless the weights came with one."""
@@ -121,7 +139,7 @@ class AlignStage(Stage):
             losses["units_text"] = contrastive_loss(units[known], text, positives[known][:, known], scale)
             losses["audio_units"] = contrastive_loss(audio, units, positives, scale)
         if space.config.image == "open_clip":
-            image = gather_rows(space.encode_image(_pictures(batch)))
+            image = gather_rows(space.encode_image(augment_picture(_pictures(batch), self.picture)))
             losses["image_text"] = contrastive_loss(image[known], text, positives[known][:, known], scale)
         return losses
 
@@ -141,7 +159,14 @@ class AlignStage(Stage):
             image = space.encode_image(_pictures(batch))
         elif "key_single" in batch:
             image = space.encode_units(batch["key_single"])
-        self.zero_shot.update(audio, image, batch["emotion"], space.emotion_codes())
+        if self.words is None:
+            self.words = WordReport.of(space)
+        words = (self.words.codes, self.words.emotion)
+        self.zero_shot.update(audio, image, batch["emotion"], space.emotion_codes(), words)
+        if batch_idx == 0:
+            clips = slice(CLIPS_SHOWN)
+            titles = [f"{key} ({label})" for key, label in zip(batch["key"], batch["label"], strict=True)]
+            self.heard = batch["mel"][clips], batch["mask"][clips], titles[clips]
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """As in validation."""
@@ -157,21 +182,32 @@ class AlignStage(Stage):
 
     def _log_figures(self, prefix: str) -> None:
         figures = self.zero_shot.compute()
+        if self.words is not None:
+            figures["held_out_words"] = torch.tensor(self.words.words)
+            figures["compounds"] = torch.tensor(self.words.compounds)
+            self._log_pictures(prefix, self.words)
         self.zero_shot.reset()
-        if not self.trainer.sanity_checking:
-            if self.held_out_words is None:
-                self.held_out_words = held_out_accuracy(self.inference_network)
-            figures["held_out_words"] = torch.tensor(self.held_out_words)
         for name, value in figures.items():
             self.log(f"{prefix}/{name}", value, prog_bar=name in ("audio_text", "image_text"))
 
-
-def held_out_accuracy(space: EmotionSpace) -> float:
-    """Share of the words outside every training prompt that land on their emotion, of all nine."""
-    words = held_out()
-    codes = space.encode_words([word for word, _ in words])
-    nearest = (codes @ space.emotion_codes().T).argmax(1).tolist()
-    return sum(found == emotion for found, (_, emotion) in zip(nearest, words, strict=True)) / len(words)
+    def _log_pictures(self, prefix: str, words: WordReport) -> None:
+        trainer, epoch = self.trainer, self.current_epoch
+        due = (epoch + 1) % self.pictures_every == 0 or epoch + 1 == trainer.max_epochs
+        due = due or trainer.state.fn != TrainerFn.FITTING
+        seen = self.zero_shot.collected()
+        if trainer.sanity_checking or not trainer.is_global_zero or not due or seen is None:
+            return
+        space: EmotionSpace = self.inference_network
+        folder = Path(trainer.default_root_dir) / "space"
+        words.write(folder / "words.csv")
+        pictures = space_pictures(space, seen, words)
+        if self.heard is not None:
+            pictures["attention"] = attention_picture(space, *self.heard)
+        for name, picture in pictures.items():
+            save_picture(picture, folder / f"{prefix}-{name}-{epoch:04d}.png")
+            for logger in trainer.loggers:
+                if hasattr(logger, "log_image"):
+                    logger.log_image(f"{prefix}/{name}", [picture], step=self.batches_done)
 
 
 def _pictures(batch: Batch) -> Tensor:

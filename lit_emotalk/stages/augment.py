@@ -1,4 +1,4 @@
-"""Augmentation of log-mel spectrograms and of expression coefficients, on whole batches."""
+"""Augmentation of log-mel spectrograms, expression coefficients and pictures of faces, on whole batches."""
 
 import math
 from dataclasses import dataclass
@@ -133,3 +133,39 @@ def augment_face(expression: Tensor, how: FaceAugment) -> Tensor:
         expression = torch.where(torch.rand(size, device=device) < 0.5, swapped, expression)
     gain = 1 + how.gain * (2 * torch.rand(size, device=device) - 1)
     return (gain * expression + how.noise * torch.randn_like(expression)).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class PictureAugment:
+    """How a picture of a face is varied in training, so that its expression stays; 0 leaves a change out.
+
+    mirror: whether half of the pictures are mirrored. shift: largest move, in picture widths. zoom: largest
+    relative change of size. turn: largest rotation in degrees. light: largest change of brightness, of the
+    whole range. contrast: largest relative change of contrast.
+    """
+
+    mirror: bool = True
+    shift: float = 0.05
+    zoom: float = 0.1
+    turn: float = 8.0
+    light: float = 0.1
+    contrast: float = 0.25
+
+
+def augment_picture(image: Tensor, how: PictureAugment) -> Tensor:
+    """Varied pictures: (B, 3, S, S) -> (B, 3, S, S), in [-1, 1]; the edge is repeated beyond the picture."""
+
+    def draw(most: float) -> Tensor:
+        return most * (2 * torch.rand(len(image), device=image.device) - 1)
+
+    side = torch.ones(len(image), device=image.device)
+    if how.mirror:
+        side = torch.where(draw(1.0) < 0, -side, side)
+    angle, size = torch.deg2rad(draw(how.turn)), 1 + draw(how.zoom)
+    across = torch.stack([side * size * angle.cos(), -size * angle.sin(), 2 * draw(how.shift)], -1)
+    down = torch.stack([side * size * angle.sin(), size * angle.cos(), 2 * draw(how.shift)], -1)
+    grid = F.affine_grid(torch.stack([across, down], 1), list(image.shape), align_corners=False)
+    moved = F.grid_sample(image, grid.to(image.dtype), padding_mode="border", align_corners=False)
+    contrast, light = (1 + draw(how.contrast))[:, None, None, None], 2 * draw(how.light)[:, None, None, None]
+    mean = moved.mean((1, 2, 3), keepdim=True)
+    return (mean + contrast * (moved - mean) + light).clamp(-1, 1)

@@ -6,7 +6,14 @@ import torch
 
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.metrics.expression import HEARD, MOVING, ExpressionError, MeanFaces, correlation
-from lit_emotalk.metrics.zero_shot import ZeroShot, average_recall, retrieval, zero_shot
+from lit_emotalk.metrics.zero_shot import (
+    AverageRecall,
+    ZeroShot,
+    across,
+    average_recall,
+    retrieval,
+    zero_shot,
+)
 
 
 def clips() -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
@@ -114,10 +121,55 @@ def test_zero_shot_skips_unknown_emotions_and_missing_pictures():
     metric, prototypes = ZeroShot(4, 4), torch.eye(4)
     metric.update(torch.eye(4), None, torch.tensor([0, 1, -1, 2]), prototypes)
     found = metric.compute()
-    assert set(found) == {"audio_text"} and float(found["audio_text"]) == pytest.approx(2 / 3)
+    assert set(found) == {"audio_text", "gap_audio_text"} and float(found["audio_text"]) == pytest.approx(
+        2 / 3
+    )
     metric.reset()
     metric.update(torch.eye(4), torch.eye(4), torch.tensor([0, 1, 2, 3]), prototypes)
-    assert set(metric.compute()) == {"audio_text", "image_text", "audio_image"}
+    found = metric.compute()
+    assert {"audio_text", "image_text", "audio_image", "image_audio", "gap_audio_image"} <= set(found)
+    assert float(found["gap_audio_image"]) == 0 and "audio_words" not in found
     empty = ZeroShot(4, 4)
     empty.update(torch.eye(4), None, torch.full((4,), -1), prototypes)
     assert empty.compute() == {}
+
+
+def test_across_leaves_the_clip_itself_out():
+    """Against a loop over clips; an emotion whose only clip is the query cannot be found."""
+    torch.manual_seed(0)
+    unit = torch.nn.functional.normalize
+    audio, image = unit(torch.randn(12, 5), dim=-1), unit(torch.randn(12, 5), dim=-1)
+    emotion = torch.tensor([0, 0, 0, 2, 2, 2, 2, 5, 5, 7, 2, 0])
+    expected = []
+    for clip in range(12):
+        best = {}
+        for name in emotion.unique().tolist():
+            others = [i for i in range(12) if i != clip and emotion[i] == name]
+            if others:
+                best[name] = float(audio[clip] @ unit(image[others].mean(0), dim=-1))
+        expected.append(max(best, key=best.__getitem__))
+    found = across(audio, image, emotion)
+    assert found.tolist() == expected and found[9] != 7
+
+
+def test_words_of_absent_emotions_do_not_count_and_gaps_are_distances():
+    metric, eye = ZeroShot(4, 4), torch.eye(4)
+    emotion = torch.tensor([0, 0, 0, 1])
+    words = eye[[0, 1, 1, 2]], torch.tensor([0, 0, 1, 2])
+    metric.update(eye[[0, 0, 2, 1]], eye[[0, 0, 0, 0]], emotion, eye, words)
+    found = {name: float(value) for name, value in metric.compute().items()}
+    assert found["text_audio"] == pytest.approx(2 / 3)
+    assert found["audio_words"] == pytest.approx(1.0)
+    audio = torch.tensor([1 / 3, 1 / 2, 1 / 6, 0])
+    assert found["gap_audio_text"] == pytest.approx(float((audio - torch.tensor([0.5, 0.5, 0, 0])).norm()))
+    assert found["gap_audio_image"] == pytest.approx(float((audio - eye[0]).norm()))
+
+
+def test_recall_of_scores_is_among_the_emotions_present():
+    metric = AverageRecall()
+    metric.update(torch.tensor([[1.0, 9.0, 0.0], [0.0, 9.0, 1.0]]), torch.tensor([0, 2]))
+    metric.update(torch.tensor([[1.0, 0.0, 2.0], [5.0, 0.0, 0.0]]), torch.tensor([0, -1]))
+    assert float(metric.compute()) == pytest.approx((1 / 2 + 1) / 2)
+    metric.reset()
+    metric.update(torch.zeros(1, 3), torch.tensor([-1]))
+    assert metric.compute() is None

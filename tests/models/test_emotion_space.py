@@ -13,6 +13,7 @@ from lit_emotalk.models import text
 from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig, fit_projection
 from lit_emotalk.prompts import held_out
+from lit_emotalk.stages.align import AlignStage
 
 SMALL = EmotionSpaceConfig(
     dim=32, prompts=24, units_width=16, audio=AudioEncoderConfig(layers=1, heads=2, width=16)
@@ -180,6 +181,36 @@ def test_open_clip_towers_load_and_encode(open_clip_files, tmp_path):
     loaded = load_export(tmp_path, "align")
     assert isinstance(loaded, EmotionSpace)
     torch.testing.assert_close(loaded.encode_image(pictures), codes)
+
+
+def test_training_with_open_clip_leaves_its_towers_alone(open_clip_files):
+    """One step of stage align with both towers: adapter and ear learn, the frozen model does not."""
+    model, weights = open_clip_files
+    audio = AudioEncoderConfig(layers=1, heads=2, width=16)
+    stage = AlignStage(
+        EmotionSpaceConfig(
+            16, "open_clip", "open_clip", model, weights, prompts=4, units_width=16, audio=audio
+        )
+    )
+    stage.setup("fit")
+    stage.train()
+    space = stage.network
+    generator = torch.Generator().manual_seed(0)
+    batch = {
+        "mel": torch.randn(4, 80, 80, generator=generator) - 5,
+        "mask": torch.ones(4, 20, dtype=torch.bool),
+        "emotion": torch.tensor([0, 2, 2, 4]),
+        "image": torch.rand(4, 3, 48, 48, generator=generator) * 2 - 1,
+    }
+    losses = stage.losses(batch)
+    assert set(losses) == {"audio_text", "image_text"}
+    torch.stack(list(losses.values())).sum().backward()
+    tower = space._tower("open_clip")
+    assert isinstance(tower, text.OpenClip) and not tower._model.training
+    assert all(p.grad is None and not p.requires_grad for p in tower._model.parameters())
+    trained = {id(p) for group in stage.configure_optimizers().param_groups for p in group["params"]}
+    assert not trained & {id(p) for p in tower._model.parameters()}
+    assert space.image_head.weight.grad.abs().sum() > 0 and space.audio.cls.grad.abs().sum() > 0
 
 
 def test_open_clip_errors_say_what_to_do(open_clip_files, tmp_path):

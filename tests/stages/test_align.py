@@ -8,16 +8,19 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from lit_emotalk.emotions import EMOTIONS
+from lit_emotalk.emotions import COMPOUNDS, EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.export import load_export
 from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
+from lit_emotalk.prompts import held_out
 from lit_emotalk.stages.align import AlignStage
 from lit_emotalk.stages.augment import (
     FaceAugment,
+    PictureAugment,
     SoundAugment,
     augment_face,
+    augment_picture,
     augment_sound,
     draw_frames,
     mirror_columns,
@@ -45,9 +48,46 @@ def test_it_learns_and_reports(align_run):
     assert min(losses[-3:]) < losses[0]
     assert column(align_run, "val/image_text")[-1] == 1.0
     assert column(align_run, "val/held_out_words")[-1] >= 0.85
-    assert 0 <= column(align_run, "val/audio_text")[-1] <= 1
+    for name in ("audio_text", "audio_words", "image_words", "text_audio", "text_image", "image_audio_uar"):
+        assert 0 <= column(align_run, f"val/{name}")[-1] <= 1
+    assert column(align_run, "val/gap_audio_text")[-1] > 0
     space = load_export(align_run / "export", "align")
     assert isinstance(space, EmotionSpace) and space.fitted
+
+
+def test_it_lists_words_and_draws_the_space(align_run):
+    with open(align_run / "space" / "words.csv", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["right"] for row in rows] == sorted(row["right"] for row in rows)
+    words = {row["word"]: row for row in rows}
+    assert len(rows) == len(held_out()) + len(COMPOUNDS)
+    right = sum(words[word]["right"] == "1" for word, _ in held_out()) / len(held_out())
+    assert right == pytest.approx(column(align_run, "val/held_out_words")[-1])
+    right = sum(words[name]["right"] == "1" for name in COMPOUNDS) / len(COMPOUNDS)
+    assert right == pytest.approx(column(align_run, "val/compounds")[-1])
+    pictures = sorted(path.name for path in (align_run / "space").glob("*.png"))
+    assert pictures == [f"val-{name}-0002.png" for name in ("attention", "confusion", "map")]
+
+
+def test_corpora_are_mixed_by_weight_in_the_configuration(tiny_shards, sound_shards, tmp_path):
+    content = align_config(tiny_shards, tmp_path, 1)
+    data = content["data"]["init_args"]
+    corpora = [{"shards": str(data.pop("shards")), "weight": 2.0}, {"shards": str(sound_shards)}]
+    content["data"] = {"class_path": "lit_emotalk.data.MixedSignalsDataModule", "init_args": data}
+    data |= {"corpora": corpora, "steps_per_epoch": 3, "batch_size": 4}
+    content["trainer"]["log_every_n_steps"] = 1
+    runs.fit(runs.write_config(tmp_path / "mixed.yaml", content))
+    run = tmp_path / "align" / "default"
+    assert len(column(run, "train/audio_text")) == 3 and len(column(run, "train/units_text")) == 2
+
+
+def test_a_corpus_of_sound_only_is_validated_and_drawn(sound_shards, tmp_path):
+    content = align_config(sound_shards, tmp_path, 1)
+    content["data"]["init_args"] |= {"steps_per_epoch": 2, "batch_size": 4}
+    runs.fit(runs.write_config(tmp_path / "sound.yaml", content))
+    run = tmp_path / "align" / "default"
+    assert 0 <= column(run, "val/audio_words")[-1] <= 1 and not column(run, "val/image_text")
+    assert len(list((run / "space").glob("*.png"))) == 3
 
 
 class Stopped(Exception):
@@ -174,3 +214,28 @@ def test_frames_are_drawn_near_the_key_frame_and_inside_the_clip():
     torch.manual_seed(0)
     drawn = draw_frames(frames, mask, torch.full((500,), 15), 3.0)[:, 0]
     assert drawn.max() <= 19 and 13 < drawn.mean() < 16 and drawn.std() > 1
+
+
+def test_pictures_without_changes_stay_and_mirrored_ones_are_mirrored():
+    torch.manual_seed(0)
+    image = torch.rand(40, 3, 16, 16) * 2 - 1
+    none = {"shift": 0.0, "zoom": 0.0, "turn": 0.0, "light": 0.0, "contrast": 0.0}
+    assert_close(augment_picture(image, PictureAugment(mirror=False, **none)), image, rtol=0, atol=1e-5)
+    turned = augment_picture(image, PictureAugment(**none))
+    flipped = (turned - image.flip(-1)).abs().amax((1, 2, 3)) < 1e-4
+    kept = (turned - image).abs().amax((1, 2, 3)) < 1e-4
+    assert (flipped | kept).all() and 8 < flipped.sum() < 32
+
+
+@pytest.mark.parametrize("change", ["shift", "zoom", "turn", "light", "contrast"])
+def test_each_change_of_a_picture_stays_small_and_in_range(change):
+    torch.manual_seed(0)
+    none = {"mirror": False, "shift": 0.0, "zoom": 0.0, "turn": 0.0, "light": 0.0, "contrast": 0.0}
+    how = PictureAugment(**{**none, change: getattr(PictureAugment(), change)})
+    spot = torch.full((20, 3, 64, 64), -0.8)
+    spot[:, :, 10:14, 44:48] = 0.8
+    varied = augment_picture(spot, how)
+    assert varied.shape == spot.shape and varied.abs().max() <= 1 and not torch.allclose(varied, spot)
+    brightest = varied.mean(1).flatten(1).argmax(1)
+    moved = torch.stack([brightest // 64 - 11.5, brightest % 64 - 45.5]).abs()
+    assert moved.max() <= 6

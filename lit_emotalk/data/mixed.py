@@ -1,0 +1,141 @@
+"""Several corpora in one training, mixed by weight: every batch comes from one of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, count
+from pathlib import Path
+
+import numpy as np
+
+from lit_emotalk.data.datamodule import Balance, ShardDataModule, SignalsDataModule
+from lit_emotalk.data.index import Clip
+from lit_emotalk.data.manifest import Kind, Manifest
+from lit_emotalk.data.pipeline import Batch, Clips, Share
+from lit_emotalk.errors import UserError
+from lit_emotalk.files import sha256_text
+
+
+@dataclass(frozen=True)
+class CorpusShare:
+    """A corpus of a mixture: its shard directory, and its weight, above 0, relative to the others'."""
+
+    shards: Path
+    weight: float = 1.0
+
+
+def corpus_of_batches(weights: Sequence[float], batches: int) -> np.ndarray:
+    """Which corpus each of the first `batches` batches of a training comes from: (batches,) indices.
+
+    Always the corpus that is furthest behind its share, so that after any number of batches each has had its
+    share to within one batch or so (our choice).
+    """
+    shares = np.asarray(weights, np.float64) / np.sum(weights)
+    had = np.zeros(len(shares))
+    chosen = np.empty(batches, dtype=np.int64)
+    for batch in range(batches):
+        chosen[batch] = np.argmax(shares * (batch + 1) - had)
+        had[chosen[batch]] += 1
+    return chosen
+
+
+@dataclass
+class MixedClips(Clips):
+    """An epoch's training batches of several corpora; which corpus a batch comes from is the same on every
+    rank, so that the ranks' batches hold the same entries."""
+
+    parts: list[Clips] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+
+    def batches(self, workers: int) -> int:
+        """Number of batches of an epoch on this rank."""
+        return self.steps
+
+    def share(self, share: Share, numbers: Iterator[int] | None = None) -> Iterator[Batch]:
+        """Batches of the epoch in `epoch`, in a given share."""
+        first = int(self.epoch) * self.steps
+        corpus = corpus_of_batches(self.weights, first + self.steps)
+        mine = np.arange(first + share.worker, first + self.steps, share.workers)
+        sources = []
+        for place, part in enumerate(self.parts):
+            number = np.cumsum(corpus == place) - 1
+            own = number[mine[corpus[mine] == place]].tolist()
+            spare = count(int(number[-1]) + 1 + share.worker, share.workers)
+            sources.append(part.share(share, chain(own, spare)))
+        for batch in mine:
+            yield next(sources[corpus[batch]])
+
+
+class MixedSignalsDataModule(ShardDataModule):
+    """`SignalsDataModule` over several corpora: what stage align reads to hear more than one.
+
+    Within each corpus `balance` holds. Corpora may differ in what they hold: batches of one of sound only
+    lack the faces (under DDP take the strategy ddp_find_unused_parameters_true then). Validation and test are
+    the first corpus's.
+
+    Arguments:
+        corpora: shard directories and their weights, as [{shards: A, weight: 2}, {shards: B}].
+        others: see `SignalsDataModule`.
+
+    Raises UserError for no corpus and for weights that are not above 0; others as the base.
+    """
+
+    def __init__(
+        self,
+        corpora: list[CorpusShare],
+        batch_size: int = 16,
+        steps_per_epoch: int = 100,
+        frames: int | None = None,
+        image_size: int | None = None,
+        num_workers: int = 1,
+        seed: int | None = None,
+        balance: Balance | None = "emotion",
+        bad_limit: int = 20,
+        verify: bool = False,
+    ) -> None:
+        if not corpora or not all(0 < corpus.weight < float("inf") for corpus in corpora):
+            raise UserError("a mixture needs corpora with weights above 0")
+        loading = (num_workers, seed, balance, bad_limit, verify)
+        super().__init__(corpora[0].shards, batch_size, steps_per_epoch, *loading)
+        self.weights = [corpus.weight for corpus in corpora]
+        self.parts = [
+            SignalsDataModule(corpus.shards, batch_size, steps_per_epoch, frames, image_size, *loading)
+            for corpus in corpora
+        ]
+
+    @property
+    def manifest(self) -> Manifest:
+        """The first corpus's manifest; its hash is that of all corpora's hashes and weights."""
+        facts = [f"{p.manifest.hash} {w:g}" for p, w in zip(self.parts, self.weights, strict=True)]
+        return replace(self.parts[0].manifest, hash=sha256_text("\n".join(facts)))
+
+    def prepare_data(self) -> None:
+        """As the base, for every corpus."""
+        for part in self.parts:
+            part.prepare_data()
+
+    def setup(self, stage: str) -> None:
+        """As the base, for every corpus."""
+        for part in self.parts if stage == "fit" else self.parts[:1]:
+            part.setup(stage)
+
+    def clips(self, kind: Kind, split: str) -> list[Clip]:
+        """The first corpus's clips of a split."""
+        return self.parts[0].clips(kind, split)
+
+    def dataset(self, split: str, rank: int = 0, world: int = 1) -> Clips:
+        """Training batches of all corpora, or the first one's other splits."""
+        parts = [part.dataset(split, rank, world) for part in self.parts[: None if split == "train" else 1]]
+        if split != "train":
+            return parts[0]
+        return MixedClips(
+            clips=parts[0].clips,
+            decoder=parts[0].decoder,
+            batch_size=self.batch_size,
+            rank=rank,
+            world=world,
+            order=parts[0].order,
+            steps=self.steps_per_epoch,
+            bad_limit=self.bad_limit,
+            parts=parts,
+            weights=self.weights,
+        )

@@ -1,0 +1,81 @@
+"""Several corpora in one training: their shares, what every rank and worker sees, and what a batch holds."""
+
+from collections import Counter
+from dataclasses import replace
+from itertools import zip_longest
+
+import numpy as np
+import pytest
+
+from lit_emotalk.data import CorpusShare, MixedSignalsDataModule, SignalsDataModule
+from lit_emotalk.data.mixed import corpus_of_batches
+from lit_emotalk.data.pipeline import Batch, Share
+from lit_emotalk.errors import UserError
+
+STEPS = 6
+
+
+@pytest.fixture
+def module(tiny_shards, sound_shards) -> MixedSignalsDataModule:
+    corpora = [CorpusShare(tiny_shards, 2.0), CorpusShare(sound_shards, 1.0)]
+    return MixedSignalsDataModule(corpora, batch_size=2, steps_per_epoch=STEPS, num_workers=0, seed=3)
+
+
+def batches(module: MixedSignalsDataModule, epoch: int = 0, rank: int = 0, world: int = 1, workers: int = 1):
+    """An epoch's batches on one rank, in the order in which a DataLoader takes them from its workers."""
+    found: list[list[Batch]] = []
+    for worker in range(workers):
+        dataset = module.dataset("train", rank, world)
+        dataset.epoch[0] = epoch
+        found.append(list(dataset.share(Share(rank, world, worker, workers))))
+    return [batch for row in zip_longest(*found) for batch in row if batch is not None]
+
+
+def test_every_corpus_has_its_share_at_any_time():
+    chosen = corpus_of_batches([5, 3, 2], 200)
+    for batch in range(1, 201):
+        had = np.bincount(chosen[:batch], minlength=3)
+        assert np.abs(had - batch * np.array([0.5, 0.3, 0.2])).max() <= 1
+    assert (corpus_of_batches([5, 3, 2], 50) == chosen[:50]).all()
+    assert (corpus_of_batches([7], 4) == 0).all()
+
+
+def test_batches_come_from_one_corpus_each_and_hold_what_it_has(module):
+    found = batches(module)
+    assert len(found) == len(module.loader("train")) == STEPS
+    sound = ["_s" in batch["key"][0] for batch in found]
+    assert sum(sound) == STEPS // 3
+    for batch, only in zip(found, sound, strict=True):
+        assert all(("_s" in key) == only for key in batch["key"]) and ("single" in batch) != only
+
+
+def test_the_order_does_not_depend_on_workers_and_epochs_go_on(module):
+    keys = [batch["key"] for batch in batches(module)]
+    for workers in (2, 4):
+        assert [batch["key"] for batch in batches(module, workers=workers)] == keys
+    sound = [key for epoch in range(5) for b in batches(module, epoch) for key in b["key"] if "_s" in key]
+    assert Counter(sound) == dict.fromkeys(set(sound), 4) and len(set(sound)) == 5
+
+
+def test_ranks_see_the_same_corpus_and_other_clips(module, sound_shards):
+    ranks = [batches(module, rank=rank, world=2) for rank in range(2)]
+    for one, two in zip(*ranks, strict=True):
+        assert one.keys() == two.keys()
+    alone = SignalsDataModule(sound_shards, batch_size=4, steps_per_epoch=2, num_workers=0, seed=3)
+    whole = [set(batch["key"]) for batch in alone.loader("train")]
+    mixed = [{*one["key"], *two["key"]} for one, two in zip(*ranks, strict=True) if "single" not in one]
+    assert mixed == whole
+
+
+def test_validation_is_the_first_corpus_and_the_hash_knows_all(module, tiny_shards, sound_shards):
+    alone = SignalsDataModule(tiny_shards, batch_size=2, num_workers=0)
+    assert [b["key"] for b in module.loader("val")] == [b["key"] for b in alone.loader("val")]
+    swapped = MixedSignalsDataModule([CorpusShare(tiny_shards, 1.0), CorpusShare(sound_shards, 1.0)])
+    assert module.manifest.hash != swapped.manifest.hash != alone.manifest.hash
+    assert replace(module.manifest, hash="") == replace(alone.manifest, hash="")
+
+
+@pytest.mark.parametrize("weights", [[], [1.0, 0.0], [-1.0], [float("nan")]])
+def test_weights_must_be_above_zero(tiny_shards, weights):
+    with pytest.raises(UserError, match="weights above 0"):
+        MixedSignalsDataModule([CorpusShare(tiny_shards, weight) for weight in weights])
