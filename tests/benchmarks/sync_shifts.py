@@ -43,19 +43,17 @@ def offsets_of(network: SyncNet, crops: np.ndarray, samples: np.ndarray) -> dict
     windows = windows_of(len(crops))
     pictures = torch.from_numpy(crops).permute(0, 3, 1, 2)[None].float()
     video = network.video_features(pictures)[0, :windows]
-    found = {}
-    for shift in SHIFTS:
-        sound = network.sound_features(torch.from_numpy(shifted(samples, shift))[None])[0, :windows]
-        found[shift] = sync_score(video, sound).offset
-    return found
+    sounds = torch.from_numpy(np.stack([shifted(samples, shift) for shift in SHIFTS]))
+    features = network.sound_features(sounds)[:, :windows]
+    return {shift: sync_score(video, one).offset for shift, one in zip(SHIFTS, features, strict=True)}
 
 
-def measure(shards: Path, sync: Path, split: str) -> dict[int, list[int]]:
+def measure(shards: Path, sync: Path, split: str, limit: int | None) -> dict[int, list[int]]:
     """For every shift the offsets found, clip by clip. UserError for wrong shards or exports."""
     network = load_sync(str(sync), "cpu")
     if network is None:
         raise UserError("--sync must be the export of stage sync")
-    clips = shard_clips(shards, split, None)
+    clips = shard_clips(shards, split, limit)
     found: dict[int, list[int]] = {shift: [] for shift in SHIFTS}
     for clip in track(clips, "shifts", len(clips), "clips"):
         loaded = load_clip(clip)
@@ -75,8 +73,9 @@ def main() -> None:
     parser.add_argument("--shards", type=Path, default=Path("outputs/demo/shards"))
     parser.add_argument("--sync", type=Path, default=Path("outputs/demo/models/sync"))
     parser.add_argument("--split", choices=("train", "val", "test"), default="test")
+    parser.add_argument("--limit", type=int, help="number of clips, spread over speakers and emotions")
     args = parser.parse_args()
-    found = measure(args.shards, args.sync, args.split)
+    found = measure(args.shards, args.sync, args.split, args.limit)
     print("| shift | found exactly | within one frame |\n| ---: | ---: | ---: |")
     for shift, offsets in found.items():
         error = np.abs(np.array(offsets) - shift)
