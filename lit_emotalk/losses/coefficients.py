@@ -24,7 +24,7 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     return (values * weights).sum() / weights.sum().clamp(min=1)
 
 
-def coefficient_loss(made: Tensor, true: Tensor, mask: Tensor, weights: Tensor, beta: float = 0.05) -> Tensor:
+def coefficient_loss(made: Tensor, true: Tensor, mask: Tensor, weights: Tensor, beta: float = 0.01) -> Tensor:
     """Weighted smooth L1, quadratic below `beta`, on frames where mask (B, T): made, true (B, T, 51) ->
     scalar.
     """
