@@ -41,7 +41,8 @@ class Input:
         if kind == "blend" or (kind == "label" and ":" in value):
             emotion = parse_blend(value)
         else:
-            emotion = Emotion(**{kind: folder / value if kind in PATHS else value})
+            named: dict[str, Any] = {kind: folder / value if kind in PATHS else value}
+            emotion = Emotion(**named)
         return cls(name or value, kind, value, emotion)
 
 

@@ -61,16 +61,16 @@ class WordReport:
         with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as handle:
             writer = csv.writer(handle)
             writer.writerow(("word", "meant", "nearest", "right"))
-            writer.writerows(sorted(((w, m, n, int(r)) for w, m, n, r in self.rows), key=lambda row: row[3]))
+            for word, meant, nearest, right in sorted(self.rows, key=lambda row: row[3]):
+                writer.writerow((word, meant, nearest, int(right)))
 
 
 def space_pictures(space: EmotionSpace, seen: Collected, words: WordReport) -> dict[str, np.ndarray]:
     """Confusion matrices of the zero-shot readings, and the map of the space, as uint8 (H, W, 3) by name."""
     emotion, prototypes = seen.emotion, space.emotion_codes()
+    true = emotion.cpu().numpy()
     tables = {
-        f"{name} by text": confusion(
-            zero_shot(codes, emotion, prototypes).cpu().numpy(), emotion.cpu().numpy(), len(EMOTIONS)
-        )
+        f"{name} by text": confusion(zero_shot(codes, emotion, prototypes).cpu().numpy(), true, len(EMOTIONS))
         for name, codes in (("sound", seen.audio), ("picture", seen.image))
         if codes is not None
     }
