@@ -142,9 +142,8 @@ def showcase(models: Path, shards: Path, corpus: Path, output: Path, intensity: 
     videos = animate_all(face, portrait, log_mel(samples), intensity)
     with Landmarker(video=False) as landmarker:
         read = {name: measure(frames, landmarker, face.tracker) for name, frames in videos.items()}
-    rest = face.tracker.rest(
-        *(np.concatenate([getattr(m, part) for m in read.values()]) for part in ("landmarks", "faces"))
-    )
+    landmarks = np.concatenate([measured.landmarks for measured in read.values()])
+    rest = face.tracker.rest(landmarks, np.concatenate([measured.faces for measured in read.values()]))
     units = {
         name: unit_means(face.tracker.expression(m.landmarks, rest, m.faces)) for name, m in read.items()
     }

@@ -77,8 +77,8 @@ class Reader:
             for t, frame in enumerate(frames):
                 if t and np.array_equal(frame, frames[t - 1]):
                     landmarks[t] = landmarks[t - 1]
-                elif faces := landmarker.track(frame, 1000 * t // FPS):
-                    landmarks[t] = faces[0].landmarks
+                elif seen := landmarker.track(frame, 1000 * t // FPS):
+                    landmarks[t] = seen[0].landmarks
         faces = np.zeros((len(frames), FACE_PIXELS, FACE_PIXELS), np.uint8)
         found = np.isfinite(landmarks[:, 0, 0])
         faces[found] = self.tracker.faces(frames[found], landmarks[found])

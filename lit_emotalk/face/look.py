@@ -39,7 +39,10 @@ def cut_faces(
     roll; `half`: half the side in inter-ocular distances. Beyond the frame's edge pixels repeat.
     """
     places = zip(frames, placed.rotation, placed.scale, placed.centre, strict=True)
-    faces = [_cut(frame, *_grid(*place, size, half), size) for frame, *place in places]
+    faces = [
+        _cut(frame, *_grid(rotation, scale, centre, size, half), size)
+        for frame, rotation, scale, centre in places
+    ]
     return np.array(faces, np.uint8).reshape(-1, size, size)
 
 

@@ -47,7 +47,10 @@ class Rest:
     def save(self, file: Path) -> None:
         """Write it as npz."""
         with atomic_path(file) as temporary:
-            np.savez(temporary, shape=self.shape, **({} if self.look is None else {"look": self.look}))
+            if self.look is None:
+                np.savez(temporary, shape=self.shape)
+            else:
+                np.savez(temporary, shape=self.shape, look=self.look)
 
     @classmethod
     def load(cls, file: Path) -> "Rest":
