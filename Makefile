@@ -36,7 +36,7 @@ $(STAMP): pyproject.toml constraints.txt
 setup: $(STAMP)  ## create .venv and install the pinned dependencies
 	@echo "ready: $(BIN)/lit-emotalk --help"
 
-demo: $(STAMP)  ## from nothing to an emotional talking face (about 15 minutes on two cores)
+demo: $(STAMP)  ## from nothing to an emotional talking face (about 20 minutes on two cores)
 	@$(BIN)/lit-emotalk recipe experiments/recipes/demo.yaml $(ARGS)
 
 data: $(STAMP)  ## make the embedded corpus and its shards
