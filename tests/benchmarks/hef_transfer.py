@@ -1,10 +1,11 @@
 """How well HEF alone carries an expression over, on unseen speakers: python -m tests.benchmarks.hef_transfer
 --models outputs/demo/models/hef --shards outputs/demo/shards
 
-The source is a frame of a neutral clip, the target a frame of another clip of the same speaker and scene, driven
-by the target's tracked coefficients. Prints PSNR in the boxes of face and mouth beside that of copying the
-source, the distance of the mouth's landmarks (mean-centred, in inter-ocular distances) beside the copy's, and
-how the tracked change of expression agrees with the true one over the 20 units that change most.
+The source is a frame of a neutral clip, the target a frame of another clip of the same speaker and scene,
+driven by the target's tracked coefficients. Prints PSNR in the boxes of face and mouth beside that of
+copying the source, the distance of the mouth's landmarks (mean-centred, in inter-ocular distances) beside
+the copy's, and how the tracked change of expression agrees with the true one over the 20 units that change
+most.
 """
 
 import argparse
