@@ -151,15 +151,16 @@ class Tracker:
         throughout (our choice).
         """
         look = None if faces is None else self.eye.codes(faces)
-        alone = self._read(landmarks, None, look)
-        aligned = self.align(landmarks).aligned
+        placed = self._place(landmarks, None)
+        alone = self._read(placed, None, look)
         weights = alone.clip(ARKIT.low, ARKIT.high).astype(np.float64)
-        shape = np.median(aligned - np.einsum("tk,kpd->tpd", weights, self._basis), axis=0)
+        shape = np.median(placed.aligned - np.einsum("tk,kpd->tpd", weights, self._basis), axis=0)
         code = None if look is None else np.median(look - weights @ self._look_basis, axis=0)
         weakest = np.quantile(alone, REST_QUANTILE, axis=0)
         kept = np.where(weakest > REST_LASTING, weakest, 0.0) if lasting else np.zeros_like(weakest)
         for _ in range(REST_PASSES):
-            read = self._read(landmarks, Rest(shape, code), look)
+            rest = Rest(shape, code)
+            read = self._read(self._place(landmarks, rest), rest, look)
             level = np.quantile(read, REST_QUANTILE, axis=0) - kept
             shape = shape + REST_STEP * np.einsum("k,kpd->pd", level, self._basis)
             code = None if code is None else code + REST_STEP * level @ self._look_basis
@@ -171,14 +172,22 @@ class Tracker:
         """Expression weights (T, 51) float32 in [0, 1] of frames (T, 478, 3), better where the speaker's rest
         and the `faces` (T, 96, 96) are given. A rest without a look leaves the faces out."""
         look = None if faces is None else self.eye.codes(faces)
-        weights = self._read(landmarks, rest, look).clip(ARKIT.low, ARKIT.high)
-        return self._open(weights, landmarks, rest)
+        placed = self._place(landmarks, rest)
+        weights = self._read(placed, rest, look).clip(ARKIT.low, ARKIT.high)
+        return self._open(weights, placed, rest)
 
-    def _open(self, weights: np.ndarray, landmarks: np.ndarray, rest: Rest | None) -> np.ndarray:
+    def _origin(self, rest: Rest | None) -> np.ndarray:
+        """The shape (478, 3) that movement is counted from: the speaker's at rest, or the mean face."""
+        return self._mean if rest is None else rest.shape
+
+    def _place(self, landmarks: np.ndarray, rest: Rest | None) -> Alignment:
+        """Landmarks (T, 478, 3) without head pose, on the origin."""
+        return align(landmarks, self._origin(rest), self._stable)
+
+    def _open(self, weights: np.ndarray, placed: Alignment, rest: Rest | None) -> np.ndarray:
         """The weights with the jaw moved by `JAW_TRUST` of the way to where the linear face's lips are as far
         apart as the landmarks': speech is in this one distance, and landmarks show it well."""
-        origin = self._mean if rest is None else rest.shape
-        moved = align(landmarks, origin, self._stable).aligned - origin
+        moved = placed.aligned - self._origin(rest)
         upper, lower = MOUTH_OPENING
         seen = moved[:, lower, 1] - moved[:, upper, 1]
         opens = self._basis[:, lower, 1] - self._basis[:, upper, 1]
@@ -186,15 +195,13 @@ class Tracker:
         weights[:, JAW] = jaw.clip(ARKIT.low, ARKIT.high)
         return weights
 
-    def _read(self, landmarks: np.ndarray, rest: Rest | None, look: np.ndarray | None) -> np.ndarray:
-        """Weights (T, 51) float32, not clipped."""
-        origin = self._mean if rest is None else rest.shape
-        placed = align(landmarks, origin, self._stable)
+    def _read(self, placed: Alignment, rest: Rest | None, look: np.ndarray | None) -> np.ndarray:
+        """Weights (T, 51) float32, not clipped, of frames on their origin."""
         frames = len(placed.aligned)
         at_rest = np.zeros(LOOK_SIZE, np.float32) if rest is None else rest.look
         code = None if look is None or at_rest is None else look - at_rest
         inputs = (
-            (placed.aligned - origin).reshape(frames, -1),
+            (placed.aligned - self._origin(rest)).reshape(frames, -1),
             np.zeros((frames, LOOK_SIZE)) if code is None else code,
             np.full((frames, 1), rest is not None),
             np.full((frames, 1), code is not None),
