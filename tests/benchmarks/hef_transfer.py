@@ -5,7 +5,7 @@ The source is a frame of a neutral clip, the target a frame of another clip of t
 driven by the target's tracked coefficients. Prints PSNR in the boxes of face and mouth beside that of
 copying the source, the distance of the mouth's landmarks (mean-centred, in inter-ocular distances) beside
 the copy's, and how the tracked change of expression agrees with the true one over the 20 units that change
-most.
+most: its correlation, and its strength as the slope against the true change.
 """
 
 import argparse
@@ -126,7 +126,10 @@ def main() -> None:
     moving = wanted.std(0).argsort()[::-1][:MOST_MOVING]
     agreement = [np.corrcoef(change[:, i], wanted[:, i])[0, 1] for i in moving]
     print(f"change of expression, {MOST_MOVING} most moving units: median r {np.median(agreement):.2f}")
-    print("  " + ", ".join(f"{ARKIT_NAMES[i]} {r:.2f}" for i, r in zip(moving, agreement, strict=True)))
+    strength = [np.polyfit(wanted[:, i], change[:, i], 1)[0] for i in moving]
+    print(f"their strength: median slope {np.median(strength):.2f}")
+    rows = zip(moving, agreement, strength, strict=True)
+    print("  " + ", ".join(f"{ARKIT_NAMES[i]} {r:.2f} x {slope:.2f}" for i, r, slope in rows))
     print(f"{seen.sum()} of {len(seen)} pairs with a face in all pictures")
 
 
