@@ -57,10 +57,10 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("lit_emotalk/face/tracker.safetensors"))
     parser.add_argument("--work", type=Path, default=Path("outputs/tracker"), help="rendered set and report")
     parser.add_argument(
-        "--frames", type=int, default=12_000, help=f"rendered frames, {FRAMES_PER_HEAD} for each head"
+        "--frames", type=int, default=24_000, help=f"rendered frames, {FRAMES_PER_HEAD} for each head"
     )
-    parser.add_argument("--steps", type=int, default=5_000, help="training steps of the network")
-    parser.add_argument("--look-steps", type=int, default=2_000, help="training steps of the look network")
+    parser.add_argument("--steps", type=int, default=8_000, help="training steps of the network")
+    parser.add_argument("--look-steps", type=int, default=3_000, help="training steps of the look network")
     parser.add_argument("--hidden", type=int, default=256, help="width of the network")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2, help="rendering processes")

@@ -25,12 +25,12 @@ FACES: dict[str, dict[str, float]] = {
         "browOuterUp": 0.1,
     },
     "sad": {
-        "browInnerUp": 0.85, "mouthFrown": 0.7, "mouthShrugLower": 0.4, "eyeBlink": 0.22, "eyeSquint": 0.15,
+        "browInnerUp": 0.9, "mouthFrown": 0.8, "mouthShrugLower": 0.4, "eyeBlink": 0.22, "eyeSquint": 0.15,
         "browDown": 0.1, "mouthRollLower": 0.12, "mouthPucker": 0.05,
     },
     "angry": {
         "browDown": 0.95, "eyeSquint": 0.35, "eyeWide": 0.25, "noseSneer": 0.3, "mouthPress": 0.4,
-        "mouthFrown": 0.3, "mouthLowerDown": 0.2, "mouthStretch": 0.15, "jawForward": 0.3,
+        "mouthFrown": 0.08, "mouthLowerDown": 0.2, "mouthStretch": 0.15, "jawForward": 0.3,
     },
     "fear": {
         "browInnerUp": 0.75, "browOuterUp": 0.4, "browDown": 0.3, "eyeWide": 0.85, "mouthStretch": 0.7,
@@ -38,7 +38,7 @@ FACES: dict[str, dict[str, float]] = {
     },
     "disgusted": {
         "noseSneer": 0.92, "mouthUpperUp": 0.6, "browDown": 0.45, "cheekSquint": 0.45, "eyeSquint": 0.4,
-        "mouthFrown": 0.25, "mouthLowerDown": 0.2, "mouthShrugLower": 0.25,
+        "mouthFrown": 0.12, "mouthLowerDown": 0.2, "mouthShrugLower": 0.25,
     },
     "surprised": {
         "browInnerUp": 0.8, "browOuterUp": 0.9, "eyeWide": 0.8, "jawOpen": 0.42, "mouthFunnel": 0.12,

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from lit_emotalk import video
 
-NOT_IN_CLIPS: frozenset[str] = frozenset({"sheet.py", "check.py", "make.py", "__main__.py", "fingerprint.py"})
+NOT_IN_CLIPS: frozenset[str] = frozenset(
+    {"find_landmarks.py", "sheet.py", "check.py", "make.py", "__main__.py", "fingerprint.py"}
+)
 """Files of this folder that no clip's content depends on."""
 
 _SUFFIXES = (".py", ".txt", ".npz", ".safetensors")

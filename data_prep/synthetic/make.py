@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
@@ -25,6 +25,9 @@ from lit_emotalk.files import atomic_path, sha256_file, write_text
 from lit_emotalk.progress import track
 from lit_emotalk.schema import FPS
 from lit_emotalk.video import write_video
+
+if TYPE_CHECKING:
+    from data_prep.synthetic.render import Renderer
 
 CORPUS_FILE, SPLITS_FILE = "corpus.json", "splits.json"
 SUFFIXES = (".mp4", ".npz", ".json")
@@ -171,15 +174,25 @@ def make_clips(parameters: Parameters, clips: list[ClipPlan], root: Path, device
     for clip in clips:
         acted = act(parameters.seed, clip)
         target = root / clip.path
-        poses = zip(acted.weights, acted.rotation, acted.translation, strict=True)
-        write_video(target, (renderer.frame(*pose) for pose in poses), fps=FPS, audio=acted.samples)
+        landmarks: list[np.ndarray] = []
+        write_video(target, film(renderer, acted, landmarks), fps=FPS, audio=acted.samples)
+        arrays = truth_arrays(acted) | {"landmarks": np.stack(landmarks)}
         with atomic_path(target.with_suffix(".npz")) as temporary:
-            np.savez(temporary, allow_pickle=False, **truth_arrays(acted))
+            np.savez(temporary, allow_pickle=False, **arrays)
         record = clip_record(parameters.seed, clip, acted)
         record |= {"size": parameters.size, "identity": identity.to_json(), "scene": scene.to_json()}
         write_text(target.with_suffix(".json"), json.dumps(record) + "\n")
         frames += len(acted.weights)
     return frames
+
+
+def film(renderer: "Renderer", acted: Performance, landmarks: list[np.ndarray]) -> Iterator[np.ndarray]:
+    """The pictures of a performance; each one's true landmarks (68, 2) in pixels are added to `landmarks`."""
+    from data_prep.synthetic.landmarks import true_landmarks
+
+    for pose in zip(acted.weights, acted.rotation, acted.translation, strict=True):
+        yield renderer.frame(*pose)
+        landmarks.append(true_landmarks(renderer.screen()))
 
 
 def act(seed: int, clip: ClipPlan) -> Performance:
@@ -190,8 +203,10 @@ def act(seed: int, clip: ClipPlan) -> Performance:
 
 
 def truth_arrays(acted: Performance) -> dict[str, np.ndarray]:
-    """The arrays of a sidecar: weights (T, 51), rotation (T, 3), translation (T, 2), closed (T,) bool: lips
-    closed."""
+    """The arrays of a sidecar, less what belongs to the picture.
+
+    weights (T, 51), rotation (T, 3), translation (T, 2), closed (T,) bool: lips closed.
+    """
     times = (np.arange(len(acted.weights)) + 0.5) / FPS
     return {
         "weights": acted.weights,

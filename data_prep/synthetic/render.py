@@ -109,6 +109,11 @@ class Renderer:
         """Largest opening between the inner lips divided by the mouth's width at rest (see Head.lip_gap)."""
         return self.head.lip_gap(np.asarray(weights, np.float32))
 
+    def screen(self) -> np.ndarray:
+        """The head's vertices in the last frame: (V, 3) float32, x and y in pixels (0 is the left or upper
+        edge of the picture) and 1 / depth."""
+        return self._screen.numpy()[: len(self.head.rest)]
+
     def _launch(self, kernel: Any, count: int, arguments: list[Any]) -> None:
         wp.launch(kernel, count, arguments, device=self.device)
 

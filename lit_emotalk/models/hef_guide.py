@@ -1,39 +1,33 @@
 """Where the linear face says that every point of the source moves: the flow that HEF refines."""
 
+from itertools import product
+
 import torch
+from scipy.spatial import Delaunay
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lit_emotalk.coefficients import POSE_SIZE
 from lit_emotalk.face.basis import LinearFace
-from lit_emotalk.face.regions import (
-    FACE_OVAL,
-    LEFT_BROW,
-    LEFT_EYE,
-    LIPS,
-    NOSE_BRIDGE,
-    RIGHT_BROW,
-    RIGHT_EYE,
-)
+from lit_emotalk.face.regions import FACE_OVAL
 
-GUIDE_POINTS: tuple[int, ...] = tuple(
-    sorted(
-        {*LIPS, *LEFT_EYE, *RIGHT_EYE, *LEFT_BROW, *RIGHT_BROW, *FACE_OVAL, *NOSE_BRIDGE, *range(0, 468, 6)}
-    )
-)
-"""Landmarks that carry the flow: the parts that move, and every sixth of the mesh between them."""
+FINEST = 128
+"""The flow is painted at the finest level's resolution, at most this one, and enlarged above it."""
 
-SOFTNESS = 0.03
-"""How near a point counts as touching, in inter-ocular distances."""
+PAINT = 6
+"""Drops along a triangle's side: together they leave no pixel of the face without paint."""
 
-SHARPENINGS = 3
-"""Passes that undo what averaging over neighbours takes from a point's own motion."""
+SURROUNDINGS = 4
+"""What lies beyond the face is computed at this part of the resolution."""
 
 REACH = 1.3
 """How far from the face its motion still shows, in inter-ocular distances."""
 
-COARSER = 2
-"""The flow is computed from the points at this part of the image's resolution, and enlarged to it."""
+SOFTNESS = 0.1
+"""How near a point of the oval counts as touching, in inter-ocular distances."""
+
+THIN = 0.05
+"""Share of a pixel's paint under which the surroundings show through."""
 
 
 class FaceGuide(nn.Module):
@@ -41,25 +35,35 @@ class FaceGuide(nn.Module):
     choice).
 
     The source's landmarks lose its head pose, move as the linear face says for the change of expression, and
-    get the driving head pose. Every pixel moves as the points near it do (inverse distance weighting), less
-    and less away from the face. Only for the `arkit` layout.
+    get the driving head pose. The mesh between them is painted with its motion: drops spread evenly over its
+    triangles fall on the pixels where they land. Around the face everything moves as the nearest part of its
+    oval does, less and less away from it. Only for the `arkit` layout.
     """
 
     def __init__(self) -> None:
         super().__init__()
         face = LinearFace.load()
-        points = list(GUIDE_POINTS)
-        self.register_buffer("mean", face.mean[points].clone(), persistent=False)
-        self.register_buffer("basis", face.basis[:, points].flatten(1).clone(), persistent=False)
+        corners = torch.from_numpy(Delaunay(face.mean[:, :2].numpy()).simplices).long()
+        first, second, third = face.mean[corners, :2].unbind(1)
+        sides = torch.stack((second - first, third - first), -1)
+        drops = _drops(PAINT)
+        self.register_buffer("mean", face.mean.clone(), persistent=False)
+        self.register_buffer("basis", face.basis.flatten(1).clone(), persistent=False)
+        self.register_buffer("corners", corners, persistent=False)
+        self.register_buffer("drops", drops, persistent=False)
+        self.register_buffer("areas", torch.linalg.det(sides).abs() / 2 / len(drops), persistent=False)
         self.mean: Tensor
         self.basis: Tensor
+        self.corners: Tensor
+        self.drops: Tensor
+        self.areas: Tensor
 
     def moved(self, landmarks: Tensor, source: Tensor, driving: Tensor) -> tuple[Tensor, Tensor]:
-        """Points of the source and where they go: two of (B, P, 2), from -1 to 1.
+        """The landmarks and where they go: two of (B, 478, 2), from -1 to 1.
 
         landmarks (B, 478, 3) in crop units; source, driving (B, 57).
         """
-        here = 2 * landmarks[:, list(GUIDE_POINTS)].float() - landmarks.new_tensor([1.0, 1.0, 0.0])
+        here = 2 * landmarks.float() - landmarks.new_tensor([1.0, 1.0, 0.0])
         expression, rotation, place, scale = split(source)
         driven_expression, driven_rotation, driven_place, driven_scale = split(driving)
         posed = scale * (self.mean + self.shape(expression)) @ rotation.transpose(1, 2)
@@ -70,7 +74,7 @@ class FaceGuide(nn.Module):
         return here[..., :2], there[..., :2] + driven_place
 
     def shape(self, expression: Tensor) -> Tensor:
-        """What expression weights (B, 51) add to the points: (B, P, 3)."""
+        """What expression weights (B, 51) add to the points: (B, 478, 3)."""
         return (expression @ self.basis).unflatten(1, (-1, 3))
 
     def forward(
@@ -81,20 +85,53 @@ class FaceGuide(nn.Module):
         landmarks (B, 478, 3) of the source in crop units; source, driving (B, 57), the coefficients of the
         source and of the frame to draw.
         """
-        here, there = self.moved(landmarks, source, driving)
-        unit = driving[:, -1].float().exp()[:, None, None]
-        motion, there = here - there, there / unit
-        own = shares(there, there)
-        sharpened = motion
-        for _ in range(SHARPENINGS):
-            sharpened = sharpened + motion - own @ sharpened
-        finest = max(resolutions) // COARSER
-        axis = (torch.arange(finest, device=source.device, dtype=torch.float32) * 2 + 1) / finest - 1
+        with torch.autocast(landmarks.device.type, enabled=False):
+            here, there = self.moved(landmarks, source, driving)
+            unit = driving[:, -1].float().exp()[:, None, None]
+            side = min(max(resolutions), FINEST)
+            paint = self.paint(here - there, there, unit, side)
+            around = self.surroundings(here - there, there, unit, side // SURROUNDINGS)
+            flow = (paint[:, :2] + THIN * _resized(around, side)) / (paint[:, 2:] + THIN)
+            return [_resized(flow, resolution) for resolution in resolutions]
+
+    def paint(self, motion: Tensor, there: Tensor, unit: Tensor, side: int) -> Tensor:
+        """The mesh's motion, summed, and how much of it there is, in pixels: (B, 3, side, side).
+
+        motion, there: (B, 478, 2), what a landmark brings and where it lands; unit: (B, 1, 1), the
+        inter-ocular distance in half image widths.
+        """
+        brought = torch.cat((motion, torch.ones_like(motion[..., :1])), -1)
+        amount = (self.areas[:, None] * (unit * side / 2).square()).unsqueeze(-1)
+        drops = ((self.drops @ brought[:, self.corners]) * amount).flatten(1, 2)
+        place = ((self.drops @ there[:, self.corners]).flatten(1, 2) + 1) / 2 * side - 0.5
+        corner = place.floor()
+        beyond = place - corner
+        sums = drops.new_zeros(len(drops), side * side, 3)
+        for right, down in product((0, 1), (0, 1)):
+            step = torch.tensor([right, down], device=place.device)
+            share = (1 - step - beyond).abs().prod(-1)
+            pixel = corner.long() + step
+            inside = ((pixel >= 0) & (pixel < side)).all(-1)
+            column, row = pixel.clamp(0, side - 1).unbind(-1)
+            index = (row * side + column).unsqueeze(-1).expand(-1, -1, 3)
+            sums = sums.scatter_add(1, index, drops * (share * inside).unsqueeze(-1))
+        return sums.transpose(1, 2).unflatten(2, (side, side))
+
+    def surroundings(self, motion: Tensor, there: Tensor, unit: Tensor, side: int) -> Tensor:
+        """The motion (B, 2, side, side) around the face: the oval's, by inverse distance; see `paint`."""
+        oval = list(FACE_OVAL)
+        axis = (torch.arange(side, device=motion.device, dtype=torch.float32) * 2 + 1) / side - 1
         rows, columns = torch.meshgrid(axis, axis, indexing="ij")
         pixels = torch.stack((columns, rows), -1).flatten(0, 1)
-        flow = shares(pixels / unit, there) @ sharpened
-        flow = flow.transpose(1, 2).unflatten(2, (finest, finest))
-        return [_resized(flow, resolution) for resolution in resolutions]
+        flow = shares(pixels / unit, there[:, oval] / unit) @ motion[:, oval]
+        return flow.transpose(1, 2).unflatten(2, (side, side))
+
+
+def _drops(side: int) -> Tensor:
+    """Where in a triangle the drops lie: (N, 3) shares of its corners, evenly spread."""
+    places = [(i + 1 / 3, j + 1 / 3) for i in range(side) for j in range(side - i)]
+    first, second = (torch.tensor(places) / side).unbind(1)
+    return torch.stack((first, second, 1 - first - second), 1)
 
 
 def shares(places: Tensor, points: Tensor) -> Tensor:
@@ -104,7 +141,7 @@ def shares(places: Tensor, points: Tensor) -> Tensor:
     squares = places.square().sum(-1)[..., None] + points.square().sum(-1)[:, None]
     distance = torch.add(squares, places @ points.transpose(1, 2), alpha=-2).clamp_min(0)
     weight = (distance + SOFTNESS**2).reciprocal().square()
-    return weight / (weight.sum(-1, keepdim=True) + len(GUIDE_POINTS) / REACH**4)
+    return weight / (weight.sum(-1, keepdim=True) + points.shape[1] / REACH**4)
 
 
 def split(coeffs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

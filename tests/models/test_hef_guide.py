@@ -9,7 +9,7 @@ from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 from lit_emotalk.face.alignment import rotation_matrices
 from lit_emotalk.face.basis import LinearFace
 from lit_emotalk.models.hef import HEF, HEFConfig
-from lit_emotalk.models.hef_guide import GUIDE_POINTS, FaceGuide, rotation_matrix
+from lit_emotalk.models.hef_guide import FaceGuide, rotation_matrix
 
 FRONT = (0.0, 0.0, 0.0, 0.0, 0.0, -0.9)
 TURNED = (0.1, -0.25, 0.15, 0.12, -0.08, -0.75)
@@ -22,7 +22,7 @@ def head(units: dict[str, float], pose: tuple[float, ...], person: int = 0) -> t
     for name, value in units.items():
         weights[0, ARKIT_NAMES.index(name)] = value
     own = 0.05 * np.random.default_rng(person).standard_normal((478, 3))
-    own -= own[list(GUIDE_POINTS)].mean(0)
+    own -= own.mean(0)
     shape = face.landmarks(weights)[0].numpy() + own
     place = np.array([*pose[3:5], 0.0])
     posed = np.exp(pose[5]) * shape @ rotation_matrices(np.array(pose[:3])).T + place
@@ -34,9 +34,8 @@ def test_points_go_where_the_driven_head_has_them() -> None:
     source, own = head({"mouthSmileLeft": 0.4, "browDownRight": 0.3}, TURNED)
     target, driving = head({"jawOpen": 0.7, "browInnerUp": 0.5}, FRONT)
     here, there = FaceGuide().moved(source, own, driving)
-    points = list(GUIDE_POINTS)
-    torch.testing.assert_close(here, 2 * source[:, points, :2] - 1)
-    torch.testing.assert_close(there, 2 * target[:, points, :2] - 1, atol=1e-4, rtol=0)
+    torch.testing.assert_close(here, 2 * source[..., :2] - 1)
+    torch.testing.assert_close(there, 2 * target[..., :2] - 1, atol=1e-4, rtol=0)
 
 
 def test_flow_brings_every_point_from_where_it_was() -> None:
@@ -47,7 +46,7 @@ def test_flow_brings_every_point_from_where_it_was() -> None:
     flow = guide(source, own, driving, [64, 256])[-1]
     found = F.grid_sample(flow, there[:, :, None], align_corners=False)[..., 0].transpose(1, 2)
     error = (found - (here - there)).norm(dim=-1)
-    assert error.median() < 0.02 * (here - there).norm(dim=-1).median()
+    assert error.median() < 0.05 * (here - there).norm(dim=-1).median()
     corner = flow[0, :, 0, 0].norm()
     assert corner < 0.5 * (here - there).norm(dim=-1).median()
 

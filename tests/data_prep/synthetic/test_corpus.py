@@ -15,8 +15,11 @@ from data_prep.synthetic.make import act, make_clips, make_corpus
 from data_prep.synthetic.sheet import draw_sheet
 from data_prep.synthetic.visemes import VISEMES
 from lit_emotalk.audio import load_audio
+from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.emotions import COMPOUNDS, LEVELS, MEAD_EMOTIONS
 from lit_emotalk.errors import UserError
+from lit_emotalk.face.landmarker import Landmarker
+from lit_emotalk.face.regions import POINTS_68
 from lit_emotalk.files import sha256_file
 from lit_emotalk.video import probe, read_frames
 
@@ -97,6 +100,22 @@ def test_clips_have_sound_frames_and_truth(corpus: Path) -> None:
                 2,
             )
             assert truth["closed"].dtype == bool and truth["closed"].any()
+            assert truth["landmarks"].shape == (info.frames, 68, 2)
+
+
+def test_true_landmarks_lie_where_a_detector_sees_them(corpus: Path) -> None:
+    video = corpus / tiny_plan().clips[0].path
+    frames = list(read_frames(video))
+    with np.load(video.with_suffix(".npz")) as stored:
+        truth, weights = stored["landmarks"], stored["weights"]
+    with Landmarker(video=False) as landmarker:
+        for frame in (0, len(frames) // 2):
+            (face,) = landmarker.detect(frames[frame])
+            apart = np.linalg.norm(face.landmarks[list(POINTS_68), :2] - truth[frame], axis=1)
+            eyes = np.linalg.norm(truth[frame, 36] - truth[frame, 45])
+            assert apart.mean() < 0.08 * eyes and np.median(apart[36:]) < 0.05 * eyes
+    gap = np.linalg.norm(truth[:, 66] - truth[:, 62], axis=1)
+    assert np.corrcoef(gap, weights[:, ARKIT_NAMES.index("jawOpen")])[0, 1] > 0.7
 
 
 def test_the_sound_in_the_video_is_in_step_with_the_performance(corpus: Path) -> None:
