@@ -13,6 +13,7 @@ from lit_emotalk.data.index import Clip, index_split
 from lit_emotalk.data.manifest import Kind, Manifest, read_manifest
 from lit_emotalk.data.order import Order, global_seed
 from lit_emotalk.data.pipeline import Clips, Decoder, Loader
+from lit_emotalk.data.reframe import Reframe
 from lit_emotalk.errors import UserError
 
 Balance = Literal["emotion", "speaker"]
@@ -210,6 +211,7 @@ class FramesDataModule(ShardDataModule):
         eval_pairs: pairs of each validation and test clip: its first frame with that many later ones.
         mouth_weight, eye_weight: `region` inside the boxes of mouth and of eyes with brows, at least 1.
         cross: share of training pairs in [0, 1] whose source is from another clip of the speaker and scene.
+        reframe: how far the crops of training pairs are moved.
         others: see `ShardDataModule`.
     """
 
@@ -226,6 +228,7 @@ class FramesDataModule(ShardDataModule):
         mouth_weight: float = 4.0,
         eye_weight: float = 3.0,
         cross: float = 0.5,
+        reframe: Reframe = Reframe(),  # noqa: B008
         num_workers: int = 1,
         seed: int | None = None,
         balance: Balance | None = "emotion",
@@ -245,6 +248,7 @@ class FramesDataModule(ShardDataModule):
         self.mouth_weight = mouth_weight
         self.eye_weight = eye_weight
         self.cross = cross
+        self.reframe = reframe
 
     def dataset(self, split: str, rank: int = 0, world: int = 1) -> Clips:
         """As the base's; a validation clip gives `eval_pairs` samples."""
@@ -264,6 +268,7 @@ class FramesDataModule(ShardDataModule):
             self.eye_weight,
             self.cross,
             companions_of(self.clips("frames", split)) if split == "train" else {},
+            self.reframe,
         )
 
 

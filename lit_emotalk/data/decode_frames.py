@@ -20,6 +20,7 @@ from lit_emotalk.data.decode import (
     read_landmarks,
 )
 from lit_emotalk.data.index import Clip, SampleError
+from lit_emotalk.data.reframe import STILL, Reframe, Similarity
 from lit_emotalk.face.crop import Crop
 from lit_emotalk.face.regions import LIPS, box, region_boxes
 from lit_emotalk.schema import SAMPLES_PER_FRAME
@@ -68,7 +69,7 @@ class PairsDecoder:
     the generator how a face goes from one emotion to another. `companions` maps a clip's key to those clips,
     `cross` is the share of training pairs that use them. `resolution` is the pictures' side, `window` (odd)
     the length of the driving window, `eval_pairs` the pairs of a clip in validation and test, `mouth_weight`
-    and `eye_weight` (>= 1) the weights of these regions.
+    and `eye_weight` (>= 1) the weights of these regions; `reframe` how far training pairs' crops are moved.
     """
 
     layout: Layout
@@ -79,6 +80,7 @@ class PairsDecoder:
     eye_weight: float
     cross: float
     companions: dict[str, list[Clip]]
+    reframe: Reframe
 
     def __call__(self, clip: Clip, choices: np.random.Generator | None) -> list[Sample]:
         """One random pair of different frames where `choices` are given, else the first frame with
@@ -86,30 +88,39 @@ class PairsDecoder:
         total = frames_of(clip)
         if choices is None:
             targets = [round((j + 1) * (total - 1) / self.eval_pairs) for j in range(self.eval_pairs)]
-            return [self._pair(clip, 0, clip, target) for target in targets]
+            return [self._pair(clip, 0, clip, target, STILL) for target in targets]
         others = self.companions.get(clip.key, [])
         if others and choices.random() < self.cross:
             other = others[int(choices.integers(len(others)))]
-            return [
-                self._pair(other, int(choices.integers(frames_of(other))), clip, int(choices.integers(total)))
-            ]
+            source, target = (int(choices.integers(frames_of(each))) for each in (other, clip))
+            return [self._pair(other, source, clip, target, self.reframe.draw(choices))]
         source, target = (int(i) for i in choices.choice(total, 2, replace=total < 2))
-        return [self._pair(clip, source, clip, target)]
+        return [self._pair(clip, source, clip, target, self.reframe.draw(choices))]
 
     def _coefficients(self, clip: Clip) -> np.ndarray:
         return read_array(clip, "coeffs.npy", (frames_of(clip), self.layout.size))
 
-    def _pair(self, source_clip: Clip, source: int, clip: Clip, target: int) -> Sample:
+    def _pair(self, source_clip: Clip, source: int, clip: Clip, target: int, move: Similarity) -> Sample:
         coeffs = self._coefficients(clip)
         source_coeffs = coeffs if source_clip is clip else self._coefficients(source_clip)
+        driving = driving_window(coeffs, target, self.window)
         landmarks = read_landmarks(clip)[target]
-        face = np.clip(box(landmarks) * self.resolution, 0, self.resolution)
-        return facts(clip) | {
+        source_landmarks = read_landmarks(source_clip)[source]
+        pictures = {
             "source": picture(source_clip, f"{source:04d}.jpg", self.resolution),
             "target": picture(clip, f"{target:04d}.jpg", self.resolution),
-            "source_coeffs": torch.from_numpy(source_coeffs[source]),
-            "source_landmarks": torch.from_numpy(read_landmarks(source_clip)[source]).float(),
-            "driving": torch.from_numpy(driving_window(coeffs, target, self.window)),
+        }
+        source_coeffs = source_coeffs[source : source + 1]
+        if move is not STILL:
+            pictures = {name: move.picture(image) for name, image in pictures.items()}
+            landmarks, source_landmarks = move.landmarks(landmarks), move.landmarks(source_landmarks)
+            driving, source_coeffs = move.coefficients(driving), move.coefficients(source_coeffs)
+        face = np.clip(box(landmarks) * self.resolution, 0, self.resolution)
+        return facts(clip) | {
+            **pictures,
+            "source_coeffs": torch.from_numpy(source_coeffs[0]),
+            "source_landmarks": torch.from_numpy(source_landmarks).float(),
+            "driving": torch.from_numpy(driving),
             "region": region_weights(landmarks, self.resolution, self.mouth_weight, self.eye_weight),
             "face_box": torch.from_numpy(face.astype(np.float32)),
         }
