@@ -212,6 +212,8 @@ class FramesDataModule(ShardDataModule):
         mouth_weight, eye_weight: `region` inside the boxes of mouth and of eyes with brows, at least 1.
         cross: share of training pairs in [0, 1] whose source is from another clip of the speaker and scene.
         reframe: how far the crops of training pairs are moved.
+        following: whether training batches also have `following_target` and `following_driving`, of the frame
+            after the target (for a temporal loss).
         others: see `ShardDataModule`.
     """
 
@@ -229,6 +231,7 @@ class FramesDataModule(ShardDataModule):
         eye_weight: float = 3.0,
         cross: float = 0.5,
         reframe: Reframe = Reframe(),  # noqa: B008
+        following: bool = False,
         num_workers: int = 1,
         seed: int | None = None,
         balance: Balance | None = "emotion",
@@ -249,6 +252,7 @@ class FramesDataModule(ShardDataModule):
         self.eye_weight = eye_weight
         self.cross = cross
         self.reframe = reframe
+        self.following = following
 
     def dataset(self, split: str, rank: int = 0, world: int = 1) -> Clips:
         """As the base's; a validation clip gives `eval_pairs` samples."""
@@ -269,6 +273,7 @@ class FramesDataModule(ShardDataModule):
             self.cross,
             companions_of(self.clips("frames", split)) if split == "train" else {},
             self.reframe,
+            self.following,
         )
 
 

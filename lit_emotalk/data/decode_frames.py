@@ -69,7 +69,8 @@ class PairsDecoder:
     the generator how a face goes from one emotion to another. `companions` maps a clip's key to those clips,
     `cross` is the share of training pairs that use them. `resolution` is the pictures' side, `window` (odd)
     the length of the driving window, `eval_pairs` the pairs of a clip in validation and test, `mouth_weight`
-    and `eye_weight` (>= 1) the weights of these regions; `reframe` how far training pairs' crops are moved.
+    and `eye_weight` (>= 1) the weights of these regions; `reframe` how far training pairs' crops are moved;
+    with `following` training pairs also have the frame after the target (the target again at a clip's end).
     """
 
     layout: Layout
@@ -81,6 +82,7 @@ class PairsDecoder:
     cross: float
     companions: dict[str, list[Clip]]
     reframe: Reframe
+    following: bool
 
     def __call__(self, clip: Clip, choices: np.random.Generator | None) -> list[Sample]:
         """One random pair of different frames where `choices` are given, else the first frame with
@@ -88,42 +90,39 @@ class PairsDecoder:
         total = frames_of(clip)
         if choices is None:
             targets = [round((j + 1) * (total - 1) / self.eval_pairs) for j in range(self.eval_pairs)]
-            return [self._pair(clip, 0, clip, target, STILL) for target in targets]
+            return [self._pair(clip, 0, clip, [target], STILL) for target in targets]
         others = self.companions.get(clip.key, [])
         if others and choices.random() < self.cross:
             other = others[int(choices.integers(len(others)))]
             source, target = (int(choices.integers(frames_of(each))) for each in (other, clip))
-            return [self._pair(other, source, clip, target, self.reframe.draw(choices))]
-        source, target = (int(i) for i in choices.choice(total, 2, replace=total < 2))
-        return [self._pair(clip, source, clip, target, self.reframe.draw(choices))]
+        else:
+            other = clip
+            source, target = (int(i) for i in choices.choice(total, 2, replace=total < 2))
+        targets = [target, min(target + 1, total - 1)] if self.following else [target]
+        return [self._pair(other, source, clip, targets, self.reframe.draw(choices))]
 
     def _coefficients(self, clip: Clip) -> np.ndarray:
         return read_array(clip, "coeffs.npy", (frames_of(clip), self.layout.size))
 
-    def _pair(self, source_clip: Clip, source: int, clip: Clip, target: int, move: Similarity) -> Sample:
+    def _pair(
+        self, source_clip: Clip, source: int, clip: Clip, targets: list[int], move: Similarity
+    ) -> Sample:
         coeffs = self._coefficients(clip)
         source_coeffs = coeffs if source_clip is clip else self._coefficients(source_clip)
-        driving = driving_window(coeffs, target, self.window)
-        landmarks = read_landmarks(clip)[target]
-        source_landmarks = read_landmarks(source_clip)[source]
-        pictures = {
-            "source": picture(source_clip, f"{source:04d}.jpg", self.resolution),
-            "target": picture(clip, f"{target:04d}.jpg", self.resolution),
-        }
-        source_coeffs = source_coeffs[source : source + 1]
-        if move is not STILL:
-            pictures = {name: move.picture(image) for name, image in pictures.items()}
-            landmarks, source_landmarks = move.landmarks(landmarks), move.landmarks(source_landmarks)
-            driving, source_coeffs = move.coefficients(driving), move.coefficients(source_coeffs)
+        landmarks = move.landmarks(read_landmarks(clip)[targets[0]])
         face = np.clip(box(landmarks) * self.resolution, 0, self.resolution)
-        return facts(clip) | {
-            **pictures,
-            "source_coeffs": torch.from_numpy(source_coeffs[0]),
-            "source_landmarks": torch.from_numpy(source_landmarks).float(),
-            "driving": torch.from_numpy(driving),
+        sample = facts(clip) | {
+            "source": move.picture(picture(source_clip, f"{source:04d}.jpg", self.resolution)),
+            "source_coeffs": torch.from_numpy(move.coefficients(source_coeffs[source : source + 1])[0]),
+            "source_landmarks": torch.from_numpy(move.landmarks(read_landmarks(source_clip)[source])).float(),
             "region": region_weights(landmarks, self.resolution, self.mouth_weight, self.eye_weight),
             "face_box": torch.from_numpy(face.astype(np.float32)),
         }
+        for name, target in zip(("", "following_"), targets, strict=False):
+            driving = move.coefficients(driving_window(coeffs, target, self.window))
+            sample[f"{name}target"] = move.picture(picture(clip, f"{target:04d}.jpg", self.resolution))
+            sample[f"{name}driving"] = torch.from_numpy(driving)
+        return sample
 
 
 def sync_crop(landmarks: np.ndarray, view: View = "face") -> Crop:

@@ -52,6 +52,8 @@ class Similarity:
 
     def picture(self, image: Tensor) -> Tensor:
         """A picture (3, S, S); what lies beyond its edge is its edge's colour."""
+        if self == STILL:
+            return image
         back = np.linalg.inv(self.matrix)
         grid = torch.from_numpy(np.column_stack([back, -back @ self.shift])).to(image)[None]
         places = F.affine_grid(grid, [1, *image.shape], align_corners=False)
@@ -59,11 +61,15 @@ class Similarity:
 
     def landmarks(self, points: np.ndarray) -> np.ndarray:
         """Landmarks (..., 478, 3) in crop units."""
+        if self == STILL:
+            return points
         flat = (points[..., :2] - 0.5) @ self.matrix.T + 0.5 + np.array(self.shift) / 2
         return np.concatenate([flat, self.size * points[..., 2:]], -1).astype(points.dtype)
 
     def coefficients(self, coeffs: np.ndarray) -> np.ndarray:
         """Coefficients (T, K) whose last six are the pose (see `coefficients`)."""
+        if self == STILL:
+            return coeffs
         expression, pose = coeffs[:, :-POSE_SIZE], coeffs[:, -POSE_SIZE:]
         turned = rotation_matrices(np.array([0.0, 0.0, self.turn])) @ rotation_matrices(pose[:, :3])
         place = pose[:, 3:5] @ self.matrix.T + np.array(self.shift)

@@ -46,6 +46,15 @@ def flow_roughness(flows: Sequence[Tensor]) -> Tensor:
     return total / len(flows)
 
 
+def change_l1(images: Sequence[Tensor], targets: Sequence[Tensor], region: Tensor) -> Tensor:
+    """How far the change from one picture to the next is from the true change: `weighted_l1` of two
+    consecutive pictures' differences (our choice; it punishes flicker that each picture alone does not
+    show)."""
+    first, second = images
+    true_first, true_second = targets
+    return weighted_l1(second - first, true_second - true_first, region)
+
+
 def box_psnr(image: Tensor, target: Tensor, box: Tensor) -> Tensor:
     """PSNR in dB of each image (B, 3, H, W) in [-1, 1], inside its `box` (B, 4) x0, y0, x1, y1 in pixels
     -> (B,).

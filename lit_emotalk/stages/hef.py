@@ -13,9 +13,16 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.files import atomic_path
 from lit_emotalk.losses.adversarial import discriminator_loss, generator_loss, lazy_rescale, r1_penalty
 from lit_emotalk.losses.perceptual import EdgeDistance, VGG19Distance
-from lit_emotalk.losses.reconstruction import area_pyramid, box_psnr, flow_roughness, pyramid_l1, weighted_l1
+from lit_emotalk.losses.reconstruction import (
+    area_pyramid,
+    box_psnr,
+    change_l1,
+    flow_roughness,
+    pyramid_l1,
+    weighted_l1,
+)
 from lit_emotalk.models.discriminator import DiscriminatorConfig, MultiScaleDiscriminator
-from lit_emotalk.models.hef import HEF, HEFConfig, HEFOutput
+from lit_emotalk.models.hef import HEF, HEFConfig, HEFOutput, Source
 from lit_emotalk.stages.base import Batch, Stage
 from lit_emotalk.stages.hef_panel import draw_panel, save_panel
 
@@ -30,7 +37,8 @@ class HEFWeights:
     image: L1 of the result; pyramid: L1 of every level's image; warped: L1 of every level's warped source;
     perceptual: VGG19 or edges; adversarial; roughness: second differences of the flows; drawn: the share
     of the result that is not the warped source, so that it is drawn only where that pays and else stays
-    as sharp as the source.
+    as sharp as the source; temporal: L1 of the change to the next frame (`change_l1`), which needs
+    `following: true` of the data and draws every sample twice.
     """
 
     image: float = 1.0
@@ -40,6 +48,7 @@ class HEFWeights:
     adversarial: float = 0.1
     roughness: float = 0.01
     drawn: float = 0.02
+    temporal: float = 0.0
 
 
 class HEFStage(Stage):
@@ -132,17 +141,29 @@ class HEFStage(Stage):
 
     def draw(self, network: Any, batch: Batch) -> HEFOutput:
         """Redraw a batch's source frames as its target frames."""
+        return network(self.encode(network, batch), batch["source_coeffs"], batch["driving"])
+
+    def encode(self, network: Any, batch: Batch) -> Source:
+        """A batch's source frames, encoded."""
         source = batch["source"].contiguous(memory_format=self.memory_format)
-        encoded = network.encode_source(source, batch["source_landmarks"])
-        return network(encoded, batch["source_coeffs"], batch["driving"])
+        return network.encode_source(source, batch["source_landmarks"])
+
+    def draw_following(self, encoded: Source, batch: Batch) -> Tensor | None:
+        """The pictures (B, 3, S, S) after the target frames, where the temporal loss is in use."""
+        if not self.weights.temporal or self.batches_done < self.warp_batches:
+            return None
+        if "following_target" not in batch:
+            raise UserError("weights.temporal needs the next frames: set data.init_args.following to true")
+        return self.network(encoded, batch["source_coeffs"], batch["following_driving"]).images[-1]
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """One batch: the generator's losses and step, then the discriminator's."""
         optimizers = self.optimizers(use_pl_optimizer=True)
         generator, *rest = optimizers if isinstance(optimizers, list) else [optimizers]
         self.toggle_optimizer(generator)
-        output = self.draw(self.network, batch)
-        losses = self.generator_losses(output, batch)
+        encoded = self.encode(self.network, batch)
+        output = self.network(encoded, batch["source_coeffs"], batch["driving"])
+        losses = self.generator_losses(output, batch, self.draw_following(encoded, batch))
         self.step(generator, self.network, losses, batch)
         self.untoggle_optimizer(generator)
         if self.discriminator is not None and self.adversarial:
@@ -158,8 +179,11 @@ class HEFStage(Stage):
         """Whether the discriminator takes part in this batch."""
         return self.discriminator is not None and self.batches_done >= self.adversarial_start
 
-    def generator_losses(self, output: HEFOutput, batch: Batch) -> dict[str, Tensor]:
-        """Every loss of the generator that is in use, and `loss`, their weighted sum."""
+    def generator_losses(
+        self, output: HEFOutput, batch: Batch, following: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Every loss of the generator that is in use, and `loss`, their weighted sum. `following`: see
+        `draw_following`."""
         target, region, weights = batch["target"], batch["region"], self.weights
         targets = area_pyramid(target, len(output.flows))
         regions = area_pyramid(region, len(output.flows))
@@ -172,6 +196,9 @@ class HEFStage(Stage):
             losses["pyramid"] = pyramid_l1(output.images, targets, regions)
             losses["drawn"] = 1 - output.masks[-1].float().mean()
             losses["perceptual"] = self.perceptual(output.images[-1], target, region)
+            if following is not None:
+                images, targets_now = (output.images[-1], following), (target, batch["following_target"])
+                losses["temporal"] = change_l1(images, targets_now, region)
             if self.discriminator is not None and self.adversarial:
                 losses["adversarial"] = generator_loss(self.discriminator(output.image))
         losses["loss"] = torch.stack([getattr(weights, name) * value for name, value in losses.items()]).sum()

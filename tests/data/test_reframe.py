@@ -65,3 +65,18 @@ def test_training_pairs_are_moved_and_validation_pairs_are_not(tiny_shards: Path
     for name, value in batch(Reframe(), "val").items():
         if isinstance(value, torch.Tensor):
             assert torch.equal(value, batch(Reframe(zoom=0.2), "val")[name])
+
+
+def test_the_following_frame_is_the_next_one(tiny_shards: Path, tiny_clips: list) -> None:
+    module = FramesDataModule(
+        tiny_shards, batch_size=8, steps_per_epoch=2, window=3, resolution=64, num_workers=0, following=True
+    )
+    clips = {clip.record["key"]: clip for clip in tiny_clips}
+    for batch in module.loader("train"):
+        for row, key in enumerate(batch["key"]):
+            coeffs = clips[key].coeffs
+            (target,) = np.flatnonzero((coeffs == batch["driving"][row, 1].numpy()).all(1))
+            following = min(target + 1, len(coeffs) - 1)
+            np.testing.assert_array_equal(batch["following_driving"][row, 1], coeffs[following])
+        assert batch["following_target"].shape == batch["target"].shape
+    assert "following_target" not in next(iter(module.loader("val")))

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.export import load_export, save_export
+from lit_emotalk.losses.reconstruction import change_l1
 from lit_emotalk.models.discriminator import DiscriminatorConfig
 from lit_emotalk.models.hef import HEF, HEFConfig
 from lit_emotalk.stages.hef import HEFStage, HEFWeights
@@ -202,3 +203,22 @@ def test_ablations_differ_from_the_full_model_in_their_variant_alone() -> None:
         assert config["model"]["init_args"]["network"]["variant"] == variant
         config["model"]["init_args"]["network"]["variant"] = "full"
         assert config == full
+
+
+def test_the_temporal_loss_punishes_a_flicker_and_names_what_it_needs() -> None:
+    true = [torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.3)]
+    region = torch.ones(1, 1, 8, 8)
+    flicker = [true[0] + 0.1, true[1] - 0.1]
+    assert change_l1([picture + 0.1 for picture in true], true, region) < 1e-6
+    assert change_l1(flicker, true, region).item() == pytest.approx(0.2, abs=1e-5)
+
+    module = stage(weights=HEFWeights(temporal=2.0))
+    batch = next(iter(DataLoader(Discs(4), batch_size=4)))
+    encoded = module.encode(module.network, batch)
+    with pytest.raises(UserError, match="following to true"):
+        module.draw_following(encoded, batch)
+    batch |= {"following_target": batch["target"] + 0.5, "following_driving": batch["driving"]}
+    following = module.draw_following(encoded, batch)
+    losses = module.generator_losses(module.draw(module.network, batch), batch, following)
+    assert losses["temporal"].item() == pytest.approx(0.5, abs=1e-4)
+    assert stage().draw_following(encoded, batch) is None
