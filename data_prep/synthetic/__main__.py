@@ -2,8 +2,8 @@
 
 Writes MEAD's layout (`M001/video/front/angry/level_3/001.mp4`, sound in its own track) with the truth beside
 each clip: `001.json` (speaker, emotion, level, text, phonemes and visemes with times, identity, scene, voice,
-manner) and `001.npz` (weights, rotation, translation, closed lips, frame by frame); `splits.json` and
-`corpus.json` at the root.
+manner) and `001.npz` (weights, rotation, translation, closed lips, 68 landmarks, frame by frame);
+`splits.json` and `corpus.json` at the root.
 """
 
 import argparse
