@@ -5,7 +5,8 @@ The source is a frame of a neutral clip, the target a frame of another clip of t
 driven by the target's tracked coefficients. Prints PSNR in the boxes of face and mouth beside that of
 copying the source, the distance of the mouth's landmarks (mean-centred, in inter-ocular distances) beside
 the copy's, and how the tracked change of expression agrees with the true one over the 20 units that change
-most: its correlation, and its strength as the slope against the true change.
+most: its correlation, and its strength as the slope against the true change. All of it at three crops: as
+prepared, closer, and farther off to one side.
 """
 
 import argparse
@@ -21,11 +22,13 @@ from lit_emotalk.data.decode import frames_of, picture, read_array, read_landmar
 from lit_emotalk.data.decode_frames import companions_of, driving_window
 from lit_emotalk.data.index import Clip, index_split
 from lit_emotalk.data.manifest import read_manifest
+from lit_emotalk.data.reframe import STILL, Similarity
 from lit_emotalk.export import load_export
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.face.regions import LIPS, OUTER_EYE_CORNERS, region_boxes
 from lit_emotalk.face.tracker import Tracker
 from lit_emotalk.losses.reconstruction import box_psnr
+from lit_emotalk.models.hef import HEF
 
 SOURCE_FRAME, FIRST_TARGET, TARGETS_PER_CLIP = 2, 8, 3
 MOST_MOVING = 20
@@ -43,8 +46,18 @@ class Pairs(NamedTuple):
     landmarks: np.ndarray
 
 
-def read_pairs(shards: Path, split: str, size: int, window: int, limit: int) -> Pairs:
-    """Pairs from a neutral clip to the other clips of its scene, the same for every model."""
+CROPS: dict[str, Similarity] = {
+    "as prepared": STILL,
+    "closer": Similarity(1.15, 0.0, (0.0, 0.0)),
+    "farther, to one side, turned": Similarity(0.87, 0.1, (0.1, -0.05)),
+}
+
+
+def read_pairs(
+    shards: Path, split: str, size: int, window: int, limit: int, move: Similarity = STILL
+) -> Pairs:
+    """Pairs from a neutral clip to the other clips of its scene, the same for every model, their crops
+    moved."""
     clips = index_split(read_manifest(shards), "frames", split)
     companions, choices = companions_of(clips), np.random.default_rng(0)
     chosen: list[tuple[Clip, Clip, int]] = []
@@ -56,16 +69,16 @@ def read_pairs(shards: Path, split: str, size: int, window: int, limit: int) -> 
     order = choices.permutation(len(chosen))[:limit]
     rows = []
     for source, clip, frame in (chosen[i] for i in order):
-        own = read_array(source, "coeffs.npy", (frames_of(source), ARKIT.size))[SOURCE_FRAME]
+        own = read_array(source, "coeffs.npy", (frames_of(source), ARKIT.size))[[SOURCE_FRAME]]
         driving = driving_window(read_array(clip, "coeffs.npy", (frames_of(clip), ARKIT.size)), frame, window)
         rows.append(
             (
-                picture(source, f"{SOURCE_FRAME:04d}.jpg", size),
-                picture(clip, f"{frame:04d}.jpg", size),
-                torch.from_numpy(own),
-                torch.from_numpy(driving),
-                torch.from_numpy(read_landmarks(source)[SOURCE_FRAME]).float(),
-                torch.from_numpy(read_landmarks(clip)[frame]),
+                move.picture(picture(source, f"{SOURCE_FRAME:04d}.jpg", size)),
+                move.picture(picture(clip, f"{frame:04d}.jpg", size)),
+                torch.from_numpy(move.coefficients(own)[0]),
+                torch.from_numpy(move.coefficients(driving)),
+                torch.from_numpy(move.landmarks(read_landmarks(source)[SOURCE_FRAME])).float(),
+                torch.from_numpy(move.landmarks(read_landmarks(clip)[frame])),
             )
         )
     *tensors, landmarks = (torch.stack(column) for column in zip(*rows, strict=True))
@@ -102,8 +115,16 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=120, help="pairs")
     arguments = parser.parse_args()
     network = load_export(arguments.models, "hef")
-    config = network.config
-    pairs = read_pairs(arguments.shards, arguments.split, config.resolution, config.window, arguments.limit)
+    assert isinstance(network, HEF)
+    tracker, config = Tracker.load(), network.config
+    for name, move in CROPS.items():
+        print(f"{name}:")
+        place = (arguments.shards, arguments.split, config.resolution, config.window, arguments.limit)
+        report(network, tracker, read_pairs(*place, move))
+
+
+def report(network: HEF, tracker: Tracker, pairs: Pairs) -> None:
+    """Draw the pairs and print how well."""
     drawn = []
     with torch.inference_mode():
         for start in range(0, len(pairs.source), BATCH):
@@ -112,7 +133,7 @@ def main() -> None:
             drawn.append(network(encoded, pairs.source_coeffs[part], pairs.driving[part]).image)
     made = torch.cat(drawn)
     for name in ("face", "mouth"):
-        boxes = torch.from_numpy(region_boxes(pairs.landmarks)[name] * config.resolution).float()
+        boxes = torch.from_numpy(region_boxes(pairs.landmarks)[name] * network.config.resolution).float()
         ours, copied = (box_psnr(image, pairs.target, boxes).mean() for image in (made, pairs.source))
         print(f"PSNR {name}: {ours:.2f} dB, copy {copied:.2f} dB: {ours - copied:+.2f} dB")
     marks = [read_faces(images) for images in (made, pairs.target, pairs.source)]
@@ -120,7 +141,6 @@ def main() -> None:
     ours, true, source = (points[seen] for points in marks)
     distance, copied = mouth_distance(ours, true), mouth_distance(source, true)
     print(f"mouth landmarks: {distance:.4f}, copy {copied:.4f}: {100 * (distance / copied - 1):+.0f} %")
-    tracker = Tracker.load()
     read = [tracker.expression(points) for points in (ours, true, source)]
     change, wanted = read[0] - read[2], read[1] - read[2]
     moving = wanted.std(0).argsort()[::-1][:MOST_MOVING]
