@@ -37,7 +37,7 @@ FACES: dict[str, dict[str, float]] = {
         "mouthLowerDown": 0.2, "jawOpen": 0.1,
     },
     "disgusted": {
-        "noseSneer": 0.92, "mouthUpperUp": 0.6, "browDown": 0.45, "cheekSquint": 0.45, "eyeSquint": 0.4,
+        "noseSneer": 0.92, "mouthUpperUp": 0.6, "browDown": 0.25, "cheekSquint": 0.45, "eyeSquint": 0.4,
         "mouthFrown": 0.12, "mouthLowerDown": 0.2, "mouthShrugLower": 0.25,
     },
     "surprised": {
