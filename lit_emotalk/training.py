@@ -19,7 +19,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf.errors import OmegaConfBaseException
 
 from lit_emotalk.data import ShardDataModule
-from lit_emotalk.data.pipeline import raise_if_loader_died
+from lit_emotalk.data.workers import raise_if_loader_died
 from lit_emotalk.errors import UserError
 from lit_emotalk.export import save_export
 from lit_emotalk.run_directory import RunDirectory, RunFacts, is_first_rank
@@ -140,7 +140,7 @@ class TrainingCLI(LightningCLI):
         facts = RunFacts.now(self.config_dump, self.datamodule.manifest.hash)
         fresh = self.directory.begin(facts, self._get(self.config, "restart"))
         if is_first_rank():
-            what = "begins" if fresh else "continues from its last whole epoch"
+            what = "begins" if fresh else "continues from its last checkpoint"
             seed = self.config_dump["seed_everything"]
             print(f"{self.model.stage}: run {self.directory.path} {what} (seed {seed})", file=sys.stderr)
         return fresh
@@ -202,8 +202,7 @@ def main(argv: list[str]) -> None:
         )
     except SIGTERMException:
         print(
-            f"lit-emotalk {argv[0]}: stopped by SIGTERM; "
-            "run the same command again to continue from the last whole epoch",
+            f"lit-emotalk {argv[0]}: stopped by SIGTERM; run the same command again to continue",
             file=sys.stderr,
         )
         raise SystemExit(SIGTERM_STATUS) from None

@@ -54,7 +54,7 @@ class MixedClips(Clips):
         """Batches of the epoch in `epoch`, in a given share."""
         first = int(self.epoch) * self.steps
         corpus = corpus_of_batches(self.weights, first + self.steps)
-        mine = np.arange(first + share.worker, first + self.steps, share.workers)
+        mine = np.arange(first + int(self.first) + share.worker, first + self.steps, share.workers)
         sources = []
         for place, part in enumerate(self.parts):
             number = np.cumsum(corpus == place) - 1

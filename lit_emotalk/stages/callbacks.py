@@ -103,6 +103,10 @@ class RunMonitor(Callback):
         self._epoch_seconds = 0.0
         self._epoch_batches = 0
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Begin to measure where a run goes on within an epoch."""
+        self._begin_epoch()
+
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Begin to measure."""
         self._begin_epoch()

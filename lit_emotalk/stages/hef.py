@@ -153,6 +153,10 @@ class HEFStage(Stage):
             losses |= {f"discriminator_{name}": value for name, value in judged.items()}
         self.log_losses(losses)
 
+    def has_stepped(self, batch_idx: int) -> bool:
+        """As the base's, for manual optimisation."""
+        return self.batches_done % self.accumulate == 0
+
     @property
     def adversarial(self) -> bool:
         """Whether the discriminator takes part in this batch."""
