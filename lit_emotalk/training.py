@@ -22,6 +22,7 @@ from lit_emotalk.data import ShardDataModule
 from lit_emotalk.data.workers import raise_if_loader_died
 from lit_emotalk.errors import UserError
 from lit_emotalk.export import save_export
+from lit_emotalk.ranks import ddp_strategy, raise_if_rank_died
 from lit_emotalk.run_directory import RunDirectory, RunFacts, is_first_rank
 from lit_emotalk.stages.base import Stage
 from lit_emotalk.stages.callbacks import AtomicCheckpointIO, RunMonitor, StopOnNaN, progress_callback
@@ -59,6 +60,9 @@ EMPTY_WORDS = (
 
 LONGEST_LINE = 400
 SIGTERM_STATUS = 143
+"""Of the first rank; the others end with 0, since Lightning's launcher kills the first one where one of them
+does not."""
+
 LIGHTNING_INTERRUPTED = 1
 """Exit status with which Lightning ends a training after Ctrl-C."""
 
@@ -100,6 +104,7 @@ class TrainingCLI(LightningCLI):
         self.directory = RunDirectory(Path(runs) / self.model.stage / name)
         self.fresh = self.subcommand == "fit" and self._begin()
         config = self._get(self.config_init, "trainer")
+        kwargs["strategy"] = ddp_strategy(config, self.model.every_parameter)
         trial = bool(config.get("fast_dev_run"))
         kwargs["default_root_dir"] = str(self.directory.path)
         kwargs["plugins"] = [*_as_list(config.get("plugins")), AtomicCheckpointIO()]
@@ -201,11 +206,10 @@ def main(argv: list[str]) -> None:
             args=argv,
         )
     except SIGTERMException:
-        print(
-            f"lit-emotalk {argv[0]}: stopped by SIGTERM; run the same command again to continue",
-            file=sys.stderr,
-        )
-        raise SystemExit(SIGTERM_STATUS) from None
+        if is_first_rank():
+            advice = "run the same command again to continue"
+            print(f"lit-emotalk {argv[0]}: stopped by SIGTERM; {advice}", file=sys.stderr)
+        raise SystemExit(SIGTERM_STATUS if is_first_rank() else 0) from None
     except SystemExit as stop:
         if stop.code == LIGHTNING_INTERRUPTED:
             raise KeyboardInterrupt from None
@@ -218,6 +222,7 @@ def main(argv: list[str]) -> None:
         raise
     except RuntimeError as error:
         raise_if_loader_died(error)
+        raise_if_rank_died(error)
         if "loading state_dict" in str(error):
             raise UserError(
                 "the checkpoint does not fit this configuration; give the one it was trained with, "

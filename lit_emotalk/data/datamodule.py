@@ -1,4 +1,4 @@
-"""Data modules over a shard directory: signals (align, EAC), pairs of frames (HEF), windows (SyncNet)."""
+"""Data modules over a shard directory: signals (align, EAC) and pairs of frames (HEF)."""
 
 from collections.abc import Hashable
 from pathlib import Path
@@ -8,7 +8,7 @@ import lightning as L
 
 from lit_emotalk.coefficients import Layout, get_layout
 from lit_emotalk.data.decode import SignalsDecoder
-from lit_emotalk.data.decode_frames import PairsDecoder, SyncDecoder, View, companions_of
+from lit_emotalk.data.decode_frames import PairsDecoder, companions_of
 from lit_emotalk.data.index import Clip, index_split
 from lit_emotalk.data.manifest import Kind, Manifest, read_manifest
 from lit_emotalk.data.order import Order, global_seed
@@ -32,8 +32,7 @@ class ShardDataModule(L.LightningDataModule):
         num_workers: loader processes of each loader; 0 loads in the training process.
         seed: of the data order; null takes the run's `seed_everything`.
         balance: groups that take turns in training, so that each is seen equally often: clips of one emotion,
-            or of one
-            speaker; None draws all clips equally often.
+            or of one speaker; None draws all clips equally often.
         bad_limit: clips that may be unusable (NaN, wrong shape, unreadable) before the run stops.
         verify: check every shard's sha256 first (reads all bytes); a shard cut short is always noticed.
 
@@ -265,56 +264,3 @@ class FramesDataModule(ShardDataModule):
             self.cross,
             companions_of(self.clips("frames", split)) if split == "train" else {},
         )
-
-
-class SyncDataModule(ShardDataModule):
-    """Windows of consecutive face crops with their sound: what stage sync reads.
-
-    Batches: `frames` (B, N, 3, S, S) in [0, 255]; `samples` (B, M) in [-1, 1], M samples of 16 kHz sound from
-        the window's first frame on; `start` (B,) int64, that frame; `key`, `speaker`, `label`, `emotion`,
-        `intensity`. The `windows` of a clip are neighbours in the batch.
-
-    Arguments:
-        resolution: S. view: what the crops show, see `sync_crop`; the network's `view`.
-        frames: N.
-        samples: M; 3440 holds the 20 MFCC columns that SyncNet sees (19 hops of 160 and a window of 400).
-        windows: windows of one clip in a batch; `batch_size` is a multiple of it.
-        others: see `ShardDataModule`.
-    """
-
-    kind = "frames"
-
-    def __init__(
-        self,
-        shards: Path,
-        batch_size: int = 16,
-        steps_per_epoch: int = 100,
-        resolution: int = 224,
-        frames: int = 5,
-        samples: int = 3440,
-        windows: int = 2,
-        view: View = "face",
-        num_workers: int = 1,
-        seed: int | None = None,
-        balance: Balance | None = "emotion",
-        bad_limit: int = 20,
-        verify: bool = False,
-    ) -> None:
-        super().__init__(shards, batch_size, steps_per_epoch, num_workers, seed, balance, bad_limit, verify)
-        if min(resolution, frames, samples, windows) < 1 or batch_size % windows:
-            raise UserError("resolution, frames, samples, windows must be at least 1 and divide batch_size")
-        self.resolution = resolution
-        self.frames = frames
-        self.samples = samples
-        self.samples_per_clip = windows
-        self.view = view
-
-    def decoder(self, split: str) -> Decoder:
-        """Windows, their sound found by key in the signals shards of the same split."""
-        self.layout()
-        size = self.manifest.frame_size
-        if size is None:
-            raise UserError(f"{self.shards} has no frames")
-        sounds = {clip.key: clip for clip in self.clips("signals", split)}
-        windows = self.samples_per_clip
-        return SyncDecoder(sounds, size, self.resolution, self.frames, self.samples, windows, self.view)

@@ -69,8 +69,7 @@ class MixedSignalsDataModule(ShardDataModule):
     """`SignalsDataModule` over several corpora: what stage align reads to hear more than one.
 
     Within each corpus `balance` holds. Corpora may differ in what they hold: batches of one of sound only
-    lack the faces (under DDP take the strategy ddp_find_unused_parameters_true then). Validation and test are
-    the first corpus's.
+    lack the faces. Validation and test are the first corpus's.
 
     Arguments:
         corpora: shard directories and their weights, as [{shards: A, weight: 2}, {shards: B}].

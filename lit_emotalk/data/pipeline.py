@@ -181,7 +181,7 @@ class Loader:
                 if batch:
                     self.state["given"] += 1
                     yield batch
-        except RuntimeError as error:
+        except (RuntimeError, ConnectionError, EOFError) as error:
             raise_if_loader_died(error)
             raise
 

@@ -28,12 +28,13 @@ def _watch(parent: int) -> None:
     os._exit(0)
 
 
-def raise_if_loader_died(error: RuntimeError) -> None:
-    """Raise UserError where `error` is torch's word that a loader process died.
+def raise_if_loader_died(error: Exception) -> None:
+    """Raise UserError where `error` says that a loader process died: in torch's words, or because the
+    connection to it broke.
 
     Torch says so from a signal handler, wherever the training process is at that moment: besides the loader,
     whoever runs the training has to ask.
     """
-    if "DataLoader worker" in str(error):
+    if isinstance(error, ConnectionError | EOFError) or "DataLoader worker" in str(error):
         advice = "out of memory? lower data.init_args.num_workers"
         raise UserError(f"a loader process died ({advice})") from error

@@ -82,6 +82,8 @@ class Stage(L.LightningModule):
     """
 
     stage: ClassVar[str]
+    every_parameter: ClassVar[bool] = True
+    """Whether every batch gives every parameter a gradient (DDP must know)."""
 
     def __init__(
         self,

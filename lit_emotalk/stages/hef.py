@@ -68,6 +68,7 @@ class HEFStage(Stage):
     """
 
     stage: ClassVar[str] = "hef"
+    every_parameter: ClassVar[bool] = False
 
     def __init__(
         self,
