@@ -1,6 +1,7 @@
 """Data modules over a shard directory: signals (align, EAC) and pairs of frames (HEF)."""
 
 from collections.abc import Hashable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -10,12 +11,16 @@ from lit_emotalk.coefficients import Layout, get_layout
 from lit_emotalk.data.decode import SignalsDecoder
 from lit_emotalk.data.decode_frames import PairsDecoder, companions_of
 from lit_emotalk.data.index import Clip, index_split
-from lit_emotalk.data.manifest import Kind, Manifest, read_manifest
+from lit_emotalk.data.manifest import Kind, Manifest, Shard, read_manifest
 from lit_emotalk.data.order import Order, global_seed
 from lit_emotalk.data.pipeline import Clips, Decoder, Loader
 from lit_emotalk.errors import UserError
+from lit_emotalk.progress import track
 
 Balance = Literal["emotion", "speaker"]
+
+FETCHED_AT_ONCE = 4
+"""Shards from afar that are fetched side by side."""
 
 
 class ShardDataModule(L.LightningDataModule):
@@ -26,7 +31,8 @@ class ShardDataModule(L.LightningDataModule):
     and test give every clip of their split once, shared out over ranks and workers.
 
     Arguments:
-        shards: a directory made by data_prep (manifest.json and tars).
+        shards: a directory made by data_prep (manifest.json and tars), or its URL (http, https, s3, gs),
+            whose shards are fetched once into `$LIT_EMOTALK_CACHE`.
         batch_size: samples of a batch on one rank.
         steps_per_epoch: batches of a training epoch on one rank.
         num_workers: loader processes of each loader; 0 loads in the training process.
@@ -40,11 +46,12 @@ class ShardDataModule(L.LightningDataModule):
     """
 
     kind: ClassVar[Kind] = "signals"
+    kinds: ClassVar[tuple[Kind, ...]] = ("signals",)
     samples_per_clip: int = 1
 
     def __init__(
         self,
-        shards: Path,
+        shards: str | Path,
         batch_size: int = 16,
         steps_per_epoch: int = 100,
         num_workers: int = 1,
@@ -58,7 +65,7 @@ class ShardDataModule(L.LightningDataModule):
             raise UserError(
                 "batch_size, steps_per_epoch must be at least 1; num_workers, bad_limit at least 0"
             )
-        self.shards = Path(shards)
+        self.shards = shards
         self.batch_size = batch_size
         self.steps_per_epoch = steps_per_epoch
         self.num_workers = num_workers
@@ -77,10 +84,16 @@ class ShardDataModule(L.LightningDataModule):
         return self._manifest
 
     def prepare_data(self) -> None:
-        """Check the checksums of all shards that will be read, where `verify` asks for it."""
-        if self.verify:
-            for shard in self.manifest.shards:
-                shard.check_sum()
+        """Fetch the shards from afar that training and validation read; where `verify` asks for it, check the
+        checksums of all shards. Done by one process of each machine."""
+        wanted = [s for s in self.manifest.shards if s.kind in self.kinds and s.split in ("train", "val")]
+        absent = [shard for shard in wanted if shard.source is not None and not shard.path.is_file()]
+        if absent:
+            with ThreadPoolExecutor(FETCHED_AT_ONCE) as pool:
+                list(track(pool.map(Shard.fetch, absent), "fetching shards", len(absent), "shards"))
+        for shard in self.manifest.shards if self.verify else ():
+            shard.fetch()
+            shard.check_sum()
 
     def setup(self, stage: str) -> None:
         """Index the splits that `stage` (fit, validate, test) needs: a damaged shard is known at once."""
@@ -172,7 +185,7 @@ class SignalsDataModule(ShardDataModule):
 
     def __init__(
         self,
-        shards: Path,
+        shards: str | Path,
         batch_size: int = 16,
         steps_per_epoch: int = 100,
         frames: int | None = None,
@@ -213,10 +226,11 @@ class FramesDataModule(ShardDataModule):
     """
 
     kind = "frames"
+    kinds = ("frames",)
 
     def __init__(
         self,
-        shards: Path,
+        shards: str | Path,
         batch_size: int = 8,
         steps_per_epoch: int = 100,
         resolution: int = 256,

@@ -17,9 +17,9 @@ from lit_emotalk.files import sha256_text
 
 @dataclass(frozen=True)
 class CorpusShare:
-    """A corpus of a mixture: its shard directory, and its weight, above 0, relative to the others'."""
+    """A corpus of a mixture: its shard directory or URL, and its weight, above 0, relative to the others'."""
 
-    shards: Path
+    shards: str | Path
     weight: float = 1.0
 
 

@@ -24,10 +24,11 @@ class SyncDataModule(ShardDataModule):
     """
 
     kind = "frames"
+    kinds = ("frames", "signals")
 
     def __init__(
         self,
-        shards: Path,
+        shards: str | Path,
         batch_size: int = 16,
         steps_per_epoch: int = 100,
         resolution: int = 224,

@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
+from lit_emotalk.stages import AlignStage
 from tests.stages import runs
 from tests.stages.small_align import SMALL_SPACE
 
@@ -11,6 +14,14 @@ STEPS = 6
 
 STILL_SOUND = {"gain": 0, "noise": 0, "bands": 0, "speed": 0, "crop": 0, "masks": 0}
 STILL_FACE = {"spread": 0, "rested": 0, "gain": 0, "noise": 0, "mirror": False}
+
+
+class FirstPromptStage(AlignStage):
+    """Stage align with every emotion's first prompt alone."""
+
+    def draw_texts(self, emotion: Tensor) -> Tensor:
+        """Codes (B, D)."""
+        return self.network.bank[emotion.clamp(min=0), 0]
 
 
 def _config(shards: Path, folder: Path, stage: str, model: dict[str, Any], data: dict[str, Any]) -> dict:
@@ -23,11 +34,13 @@ def _config(shards: Path, folder: Path, stage: str, model: dict[str, Any], data:
 
 def align(shards: Path, folder: Path, still: bool = False) -> dict[str, Any]:
     """Stage align; `still` draws nothing at random."""
-    network = SMALL_SPACE | {"prompts": 1} if still else SMALL_SPACE
-    model: dict[str, Any] = {"network": network, "ema_decay": 0.9, "learning_rate": 5e-3}
+    model: dict[str, Any] = {"network": SMALL_SPACE, "ema_decay": 0.9, "learning_rate": 5e-3}
     if still:
         model |= {"sound": STILL_SOUND, "face": STILL_FACE}
-    return _config(shards, folder, "AlignStage", model, {"frames": 10 if still else None})
+    content = _config(shards, folder, "AlignStage", model, {"frames": 10 if still else None})
+    if still:
+        content["model"]["class_path"] = "tests.stages.small_stages.FirstPromptStage"
+    return content
 
 
 def eac(shards: Path, folder: Path, space: Path, still: bool = False) -> dict[str, Any]:
