@@ -239,7 +239,7 @@ def main(argv: list[str]) -> None:
     else:
         steps = recipe.needed_by(*targets) if targets else recipe.steps
     with _only_one(recipe.out):
-        runner = Runner(recipe, {aim: args.extra} if args.extra else {}, set(args.force))
+        runner = Runner(recipe, {aim: args.extra} if aim and args.extra else {}, set(args.force))
         runner.plan(steps)
         if not args.plan:
             runner.run(steps)

@@ -8,6 +8,7 @@ A run lives in `RUNS/STAGE/NAME/`: `config.yaml` (resolved, can be given to --co
 import logging
 import sys
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -132,9 +133,13 @@ class TrainingCLI(LightningCLI):
 
     def _loggers(self) -> list[Logger]:
         loggers: list[Logger] = [MetricsCsv(self.directory.path / "metrics.csv")]
-        facts = {**self.config_dump, "manifest": self.datamodule.manifest.hash}
+        facts = asdict(RunFacts.now(self.config_dump, self.datamodule.manifest.hash))
         online = wandb_logger(
-            self.directory.path, self.model.stage, self.directory.path.name, self.fresh, facts
+            self.directory.path,
+            self.model.stage,
+            self.directory.path.name,
+            self.fresh,
+            facts.pop("config") | facts,
         )
         return loggers if online is None else [*loggers, online]
 
