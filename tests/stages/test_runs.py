@@ -108,7 +108,8 @@ def test_a_resumed_run_keeps_its_wandb_id_and_group_without_noise(
 def test_lightnings_switches_work(tiny_shards, tmp_path, capsys):
     path = write_config(tmp_path / "a.yaml", config(tiny_shards, tmp_path, trainer={"max_epochs": 1}))
     switches = {
-        "profiler": "simple", "deterministic": "true", "accumulate_grad_batches": "2", "precision": "bf16-mixed"
+        "profiler": "simple", "deterministic": "true", "accumulate_grad_batches": "2",
+        "precision": "bf16-mixed",
     }  # fmt: skip
     fit(path, *(word for key, value in switches.items() for word in (f"--trainer.{key}", value)))
     assert (tmp_path / "toy" / "default" / "export").is_dir()
