@@ -141,8 +141,15 @@ class ShardDataModule(L.LightningDataModule):
         return self.loader("train")
 
     def val_dataloader(self) -> Loader | list[Loader]:
-        """Every validation clip once; nothing where the split is empty."""
-        return self.loader("val") if self.clips(self.kind, "val") else []
+        """Every validation clip once; nothing where the split is empty. Raises UserError for fewer clips than
+        processes."""
+        clips = self.clips(self.kind, "val")
+        if self.trainer is not None and 0 < len(clips) < self.trainer.world_size:
+            raise UserError(
+                f"{self.shards} has {len(clips)} validation clips for {self.trainer.world_size} processes; "
+                "train on fewer, or without validation (--trainer.limit_val_batches 0)"
+            )
+        return self.loader("val") if clips else []
 
     def test_dataloader(self) -> Loader:
         """Every test clip once."""

@@ -123,7 +123,7 @@ class Clips(IterableDataset):
                 yield self.clips[self.order.clip(position)], self.order.generator(position)
 
     def _eval_clips(self, share: Share) -> list[Clip]:
-        return self.clips[share.rank * share.workers + share.worker :: share.world * share.workers]
+        return self.clips[share.rank + share.worker * share.world :: share.world * share.workers]
 
 
 def collate(samples: list[Sample]) -> Batch:

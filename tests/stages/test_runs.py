@@ -86,9 +86,7 @@ def test_a_run_says_how_it_went_and_what_it_was_made_with(tiny_shards, tmp_path,
     assert same(exported(run), exported(tmp_path / "toy" / "again"))
 
 
-def test_a_resumed_run_keeps_its_wandb_id_and_group_without_noise(
-    tiny_shards, tmp_path, monkeypatch, capfd
-):
+def test_a_resumed_run_keeps_its_wandb_id_and_group_without_noise(tiny_shards, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_RUN_GROUP", "some-sweep")
     path = write_config(tmp_path / "a.yaml", config(tiny_shards, tmp_path, trainer={"max_epochs": 2}))

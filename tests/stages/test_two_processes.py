@@ -71,7 +71,7 @@ def test_twenty_steps_of_every_stage(tiny_shards, align_run, tmp_path):
     contents = {
         "align": small_stages.align(tiny_shards, one, still=True),
         "eac": small_stages.eac(tiny_shards, one, align_run / "export", still=True),
-        "hef": small_stages.hef(tiny_shards, one),
+        "hef": small_stages.hef(tiny_shards, one, guide="none"),
     }
     paths = []
     for stage, content in contents.items():
