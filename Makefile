@@ -16,8 +16,8 @@ export PYTHONUNBUFFERED = 1
 export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo data data-mead data-ravdess data-voxceleb2 data-folder train-stage1 train-stage2 \
-	train-stage3 train-sync train-tracker evaluate tables reproduce animate sweep benchmark verify corpus-sheet \
+.PHONY: help setup demo data data-mead data-ravdess data-voxceleb2 data-folder train ablations train-stage1 train-stage2 \
+	train-stage3 train-sync train-tracker evaluate tables reproduce animate sweep benchmark benchmark-loader verify corpus-sheet \
 	check-corpus test test-all lint format clean-demo
 
 help:  ## show this help
@@ -61,6 +61,14 @@ data-voxceleb2: $(STAMP)  ## VoxCeleb2 to shards
 data-folder: $(STAMP)  ## any folder of talking videos to shards (ARGS="--labels labels.csv")
 	$(call prepare,folder)
 
+REPRODUCE = $(BIN)/lit-emotalk recipe experiments/recipes/reproduce_$(PRESET).yaml $(if $(MEAD),--set root=$(MEAD))
+
+train: $(STAMP)  ## stages 1 to 3, each with what the one before made: PRESET=demo, embedded or mead (MEAD=FOLDER)
+	@$(REPRODUCE) --target train-eac --target train-hef $(ARGS)
+
+ablations: $(STAMP)  ## HEF in full, w/o res., w/o hie.: trainings, scores, table and figure (PRESET as in train)
+	@$(REPRODUCE) --target table-ablation --target figure-ablation $(ARGS)
+
 # Without EXPERIMENT a train target runs the recipe's step, with everything that it needs before it.
 define train
 	@if [ -n "$(EXPERIMENT)" ]; then $(BIN)/lit-emotalk fit --config $(EXPERIMENT) $(ARGS); \
@@ -89,7 +97,7 @@ tables: $(STAMP)  ## print the tables of the evaluation
 	@$(BIN)/lit-emotalk recipe $(RECIPE) --target tables $(ARGS)
 
 reproduce: $(STAMP)  ## data, training, ablations, tables and figures: PRESET=demo, embedded (GPU) or mead (MEAD=FOLDER)
-	@$(BIN)/lit-emotalk recipe experiments/recipes/reproduce_$(PRESET).yaml $(if $(MEAD),--set root=$(MEAD)) $(ARGS)
+	@$(REPRODUCE) $(ARGS)
 
 animate: $(STAMP)  ## animate a portrait: make animate ARGS="--portrait P --speech A --emotion 'a furious person' --output O.mp4"
 	@if [ -n "$(ARGS)" ]; then $(BIN)/lit-emotalk animate --models $(OUT)/models $(ARGS); \
@@ -97,6 +105,9 @@ animate: $(STAMP)  ## animate a portrait: make animate ARGS="--portrait P --spee
 
 sweep: $(STAMP)  ## a grid of trainings, by W&B or here: make sweep SWEEP=experiments/sweeps/hef.yaml
 	@$(BIN)/lit-emotalk sweep $(SWEEP) $(ARGS)
+
+benchmark-loader: $(STAMP)  ## how fast the loader reads shards, beside reading their tars raw
+	@$(BIN)/python -m tests.benchmarks.loader --shards $(OUT)/shards $(ARGS)
 
 benchmark: $(STAMP)  ## how fast HEF draws and trains on this machine
 	@$(BIN)/python -m tests.benchmarks.hef $(ARGS)

@@ -199,7 +199,9 @@ def build_parser() -> argparse.ArgumentParser:
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--only", metavar="STEP", help="this step alone")
     chosen.add_argument("--until", metavar="STEP", help="all steps down to this one")
-    chosen.add_argument("--target", metavar="STEP", help="this step and all that it needs")
+    chosen.add_argument(
+        "--target", metavar="STEP", action="append", help="this step and all that it needs; may be repeated"
+    )
     parser.add_argument(
         "--force", metavar="STEP", action="append", default=[], help="run it though nothing changed"
     )
@@ -224,9 +226,10 @@ def main(argv: list[str]) -> None:
     """Run the command; raises UserError for a wrong recipe, for missing inputs and where a step fails."""
     args = build_parser().parse_args(argv)
     recipe = load_recipe(Path(args.recipe), dict(map(_setting, args.set)))
-    aim = args.only or args.target
+    targets = args.target or []
+    aim = args.only or (targets[0] if len(targets) == 1 else None)
     if args.extra and not aim:
-        raise UserError("--extra needs --only or --target: the step that gets the arguments")
+        raise UserError("--extra needs --only or one --target: the step that gets the arguments")
     for name in args.force:
         recipe.step(name)
     if args.only:
@@ -234,9 +237,9 @@ def main(argv: list[str]) -> None:
     elif args.until:
         steps = recipe.steps[: recipe.steps.index(recipe.step(args.until)) + 1]
     else:
-        steps = recipe.needed_by(args.target) if args.target else recipe.steps
+        steps = recipe.needed_by(*targets) if targets else recipe.steps
     with _only_one(recipe.out):
-        runner = Runner(recipe, {aim: args.extra} if args.extra else {}, set(args.force))
+        runner = Runner(recipe, {aim: args.extra} if aim and args.extra else {}, set(args.force))
         runner.plan(steps)
         if not args.plan:
             runner.run(steps)

@@ -49,9 +49,9 @@ class Recipe:
                 return step
         raise UserError(f"{self.name} has no step '{name}'; it has: {', '.join(s.name for s in self.steps)}")
 
-    def needed_by(self, name: str) -> tuple[Step, ...]:
-        """The step called `name` and all that it needs, directly or not, in order."""
-        wanted = {self.step(name).name}
+    def needed_by(self, *names: str) -> tuple[Step, ...]:
+        """The steps of these names and all that they need, directly or not, in order."""
+        wanted = {self.step(name).name for name in names}
         for step in reversed(self.steps):
             if step.name in wanted:
                 wanted |= set(step.needs)

@@ -2,9 +2,13 @@
 
 import importlib.metadata
 import os
+import platform
+import re
 import shlex
 import shutil
+import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +21,11 @@ from lit_emotalk.files import write_text
 FINGERPRINT_VARIABLE = "LIT_EMOTALK_FINGERPRINT"
 """Environment variable by which a recipe says what else a run depends on (code, inputs)."""
 
-PACKAGES = ("lit-emotalk", "torch", "lightning", "webdataset", "numpy")
+DISTRIBUTION = "lit-emotalk"
 WITHOUT_EFFECT = (
     "restart", "export_dir", "runs", "name", "ckpt_path", "config", "weights_only", "trainer.logger",
-    "trainer.enable_progress_bar", "trainer.default_root_dir", "data.init_args.num_workers",
+    "trainer.enable_progress_bar", "trainer.default_root_dir", "trainer.profiler",
+    "trainer.log_every_n_steps", "data.init_args.num_workers",
     "data.init_args.bad_limit", "data.init_args.verify",
 )  # fmt: skip
 """Configuration keys that do not change what a training computes."""
@@ -29,7 +34,7 @@ WITHOUT_EFFECT = (
 @dataclass(frozen=True)
 class RunFacts:
     """What a run depends on and who made it: the resolved configuration, the shards' manifest hash, the
-    recipe's fingerprint (empty outside a recipe), the command and the package versions."""
+    recipe's fingerprint (empty outside a recipe), the command and the versions."""
 
     config: dict[str, Any]
     manifest: str
@@ -40,9 +45,8 @@ class RunFacts:
     @staticmethod
     def now(config: dict[str, Any], manifest: str) -> "RunFacts":
         """The facts of the command that is running."""
-        versions = {package: importlib.metadata.version(package) for package in PACKAGES}
         command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-        return RunFacts(config, manifest, os.environ.get(FINGERPRINT_VARIABLE, ""), command, versions)
+        return RunFacts(config, manifest, os.environ.get(FINGERPRINT_VARIABLE, ""), command, versions())
 
     def differences(self, other: "RunFacts") -> list[str]:
         """Names of what differs from `other` and changes the result; versions and command do not count."""
@@ -57,6 +61,21 @@ class RunFacts:
         if self.fingerprint != other.fingerprint:
             keys.append("the code or inputs (recipe)")
         return keys
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of this package and of all that it depends on, and this package's git revision
+    (with `-dirty` where files were changed) where it runs from a checkout."""
+    found = {"python": platform.python_version()}
+    names = [re.split(r"[^\w.-]", line)[0] for line in importlib.metadata.requires(DISTRIBUTION) or ()]
+    for name in (DISTRIBUTION, *names):
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    described = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+    with suppress(OSError, subprocess.SubprocessError):
+        done = subprocess.run(described, capture_output=True, text=True, timeout=10, check=True)
+        found["revision"] = done.stdout.strip()
+    return found
 
 
 def is_first_rank() -> bool:

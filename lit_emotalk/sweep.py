@@ -29,6 +29,11 @@ KNOWN_KEYS = {
     "early_terminate", "run_cap",
 }  # fmt: skip
 """Top-level keys of W&B's sweep format (docs.wandb.ai, sweep configuration)."""
+PARAMETER_KEYS = {
+    "value", "values", "distribution", "min", "max", "mu", "sigma", "q", "probabilities", "parameters",
+}  # fmt: skip
+"""Keys of one parameter in that format."""
+GOALS = ("minimize", "maximize")
 METHODS = ("grid", "random", "bayes")
 POLL_SECONDS = 0.5
 ARGS, PROGRAM = "${args}", "${program}"
@@ -68,6 +73,13 @@ def read_sweep(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: method must be one of {', '.join(METHODS)}, not '{sweep['method']}'")
     if not isinstance(sweep["parameters"], dict) or not sweep["parameters"]:
         raise UserError(f"{path}: parameters must name at least one parameter")
+    for name, parameter in sweep["parameters"].items():
+        if isinstance(parameter, dict) and (unknown := sorted(parameter.keys() - PARAMETER_KEYS)):
+            known = ", ".join(sorted(PARAMETER_KEYS))
+            raise UserError(f"{path}: parameter {name} has the unknown key '{unknown[0]}'; known: {known}")
+    metric = sweep.get("metric", {"name": "", "goal": GOALS[0]})
+    if not isinstance(metric, dict) or "name" not in metric or metric.get("goal", GOALS[0]) not in GOALS:
+        raise UserError(f"{path}: metric needs a name, and as goal one of {', '.join(GOALS)}")
     if not isinstance(sweep["command"], list) or ARGS not in sweep["command"]:
         raise UserError(f"{path}: command must be a list that holds {ARGS}")
     return sweep

@@ -8,6 +8,7 @@ A run lives in `RUNS/STAGE/NAME/`: `config.yaml` (resolved, can be given to --co
 import logging
 import sys
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,9 +20,10 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf.errors import OmegaConfBaseException
 
 from lit_emotalk.data import ShardDataModule
-from lit_emotalk.data.pipeline import raise_if_loader_died
+from lit_emotalk.data.workers import raise_if_loader_died
 from lit_emotalk.errors import UserError
 from lit_emotalk.export import save_export
+from lit_emotalk.ranks import ddp_strategy, raise_if_rank_died
 from lit_emotalk.run_directory import RunDirectory, RunFacts, is_first_rank
 from lit_emotalk.stages.base import Stage
 from lit_emotalk.stages.callbacks import AtomicCheckpointIO, RunMonitor, StopOnNaN, progress_callback
@@ -59,6 +61,9 @@ EMPTY_WORDS = (
 
 LONGEST_LINE = 400
 SIGTERM_STATUS = 143
+"""Of the first rank; the others end with 0, since Lightning's launcher kills the first one where one of them
+does not."""
+
 LIGHTNING_INTERRUPTED = 1
 """Exit status with which Lightning ends a training after Ctrl-C."""
 
@@ -100,6 +105,7 @@ class TrainingCLI(LightningCLI):
         self.directory = RunDirectory(Path(runs) / self.model.stage / name)
         self.fresh = self.subcommand == "fit" and self._begin()
         config = self._get(self.config_init, "trainer")
+        kwargs["strategy"] = ddp_strategy(config, self.model.every_parameter)
         trial = bool(config.get("fast_dev_run"))
         kwargs["default_root_dir"] = str(self.directory.path)
         kwargs["plugins"] = [*_as_list(config.get("plugins")), AtomicCheckpointIO()]
@@ -127,9 +133,13 @@ class TrainingCLI(LightningCLI):
 
     def _loggers(self) -> list[Logger]:
         loggers: list[Logger] = [MetricsCsv(self.directory.path / "metrics.csv")]
-        facts = {**self.config_dump, "manifest": self.datamodule.manifest.hash}
+        facts = asdict(RunFacts.now(self.config_dump, self.datamodule.manifest.hash))
         online = wandb_logger(
-            self.directory.path, self.model.stage, self.directory.path.name, self.fresh, facts
+            self.directory.path,
+            self.model.stage,
+            self.directory.path.name,
+            self.fresh,
+            facts.pop("config") | facts,
         )
         return loggers if online is None else [*loggers, online]
 
@@ -140,7 +150,7 @@ class TrainingCLI(LightningCLI):
         facts = RunFacts.now(self.config_dump, self.datamodule.manifest.hash)
         fresh = self.directory.begin(facts, self._get(self.config, "restart"))
         if is_first_rank():
-            what = "begins" if fresh else "continues from its last whole epoch"
+            what = "begins" if fresh else "continues from its last checkpoint"
             seed = self.config_dump["seed_everything"]
             print(f"{self.model.stage}: run {self.directory.path} {what} (seed {seed})", file=sys.stderr)
         return fresh
@@ -201,12 +211,10 @@ def main(argv: list[str]) -> None:
             args=argv,
         )
     except SIGTERMException:
-        print(
-            f"lit-emotalk {argv[0]}: stopped by SIGTERM; "
-            "run the same command again to continue from the last whole epoch",
-            file=sys.stderr,
-        )
-        raise SystemExit(SIGTERM_STATUS) from None
+        if is_first_rank():
+            advice = "run the same command again to continue"
+            print(f"lit-emotalk {argv[0]}: stopped by SIGTERM; {advice}", file=sys.stderr)
+        raise SystemExit(SIGTERM_STATUS if is_first_rank() else 0) from None
     except SystemExit as stop:
         if stop.code == LIGHTNING_INTERRUPTED:
             raise KeyboardInterrupt from None
@@ -219,6 +227,7 @@ def main(argv: list[str]) -> None:
         raise
     except RuntimeError as error:
         raise_if_loader_died(error)
+        raise_if_rank_died(error)
         if "loading state_dict" in str(error):
             raise UserError(
                 "the checkpoint does not fit this configuration; give the one it was trained with, "

@@ -156,3 +156,16 @@ def test_presets_reproduce_the_tables_and_figures(preset, monkeypatch):
         assert f"outputs/{other}" not in everything
     if preset == "mead":
         assert "--emotion_space outputs/mead/models/align" in everything.replace("model.init_args.", "")
+
+
+@pytest.mark.parametrize("preset", ["demo", "embedded", "mead"])
+def test_make_train_and_make_ablations_do_their_part_of_a_preset(preset, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    plan = load_recipe(RECIPES / f"reproduce_{preset}.yaml")
+    train = [step.name for step in plan.needed_by("train-eac", "train-hef")]
+    data = [] if preset == "mead" else ["corpus"]
+    assert train == [*data, "prepare", "train-align", "train-eac", "train-hef"]
+    assert "models/align" in plan.step("train-eac").inputs[-1]
+    ablations = {step.name for step in plan.needed_by("table-ablation", "figure-ablation")}
+    assert {"train-hef", "train-wo-res", "train-wo-hie", "evaluate-full", "evaluate-wo-hie"} <= ablations
+    assert not {"tables", "animate", "showcase", "check-corpus"} & ablations

@@ -52,6 +52,9 @@ def test_a_grid_has_every_point_once_named_by_what_varies(tmp_path: Path) -> Non
         ({"parameters": {"a": {"min": 0, "max": 1}}}, "needs 'values'"),
         ({"parameters": {"a": {"values": []}}}, "at least one value"),
         ({"method": "random"}, "needs W&B"),
+        ({"parameters": {"a": {"valeus": [1]}}}, "unknown key 'valeus'"),
+        ({"metric": {"name": "val/psnr", "goal": "up"}}, "minimize, maximize"),
+        ({"metric": "val/psnr"}, "metric needs a name"),
     ],
 )
 def test_wrong_files_are_one_line(tmp_path: Path, changes: dict, message: str) -> None:

@@ -1,9 +1,10 @@
 """Shards to batches."""
 
-from lit_emotalk.data.datamodule import FramesDataModule, ShardDataModule, SignalsDataModule, SyncDataModule
+from lit_emotalk.data.datamodule import FramesDataModule, ShardDataModule, SignalsDataModule
 from lit_emotalk.data.index import Clip, index_split
 from lit_emotalk.data.manifest import Manifest, Shard, read_manifest
 from lit_emotalk.data.mixed import CorpusShare, MixedSignalsDataModule
+from lit_emotalk.data.sync import SyncDataModule
 
 __all__ = [
     "Clip",

@@ -1,6 +1,7 @@
-"""Data modules over a shard directory: signals (align, EAC), pairs of frames (HEF), windows (SyncNet)."""
+"""Data modules over a shard directory: signals (align, EAC) and pairs of frames (HEF)."""
 
 from collections.abc import Hashable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -8,15 +9,19 @@ import lightning as L
 
 from lit_emotalk.coefficients import Layout, get_layout
 from lit_emotalk.data.decode import SignalsDecoder
-from lit_emotalk.data.decode_frames import PairsDecoder, SyncDecoder, View, companions_of
+from lit_emotalk.data.decode_frames import PairsDecoder, companions_of
 from lit_emotalk.data.index import Clip, index_split
-from lit_emotalk.data.manifest import Kind, Manifest, read_manifest
+from lit_emotalk.data.manifest import Kind, Manifest, Shard, read_manifest
 from lit_emotalk.data.order import Order, global_seed
 from lit_emotalk.data.pipeline import Clips, Decoder, Loader
 from lit_emotalk.data.reframe import Reframe
 from lit_emotalk.errors import UserError
+from lit_emotalk.progress import track
 
 Balance = Literal["emotion", "speaker"]
+
+FETCHED_AT_ONCE = 4
+"""Shards from afar that are fetched side by side."""
 
 
 class ShardDataModule(L.LightningDataModule):
@@ -27,14 +32,14 @@ class ShardDataModule(L.LightningDataModule):
     and test give every clip of their split once, shared out over ranks and workers.
 
     Arguments:
-        shards: a directory made by data_prep (manifest.json and tars).
+        shards: a directory made by data_prep (manifest.json and tars), or its URL (http, https, s3, gs),
+            whose shards are fetched once into `$LIT_EMOTALK_CACHE`.
         batch_size: samples of a batch on one rank.
         steps_per_epoch: batches of a training epoch on one rank.
         num_workers: loader processes of each loader; 0 loads in the training process.
         seed: of the data order; null takes the run's `seed_everything`.
         balance: groups that take turns in training, so that each is seen equally often: clips of one emotion,
-            or of one
-            speaker; None draws all clips equally often.
+            or of one speaker; None draws all clips equally often.
         bad_limit: clips that may be unusable (NaN, wrong shape, unreadable) before the run stops.
         verify: check every shard's sha256 first (reads all bytes); a shard cut short is always noticed.
 
@@ -42,11 +47,12 @@ class ShardDataModule(L.LightningDataModule):
     """
 
     kind: ClassVar[Kind] = "signals"
+    kinds: ClassVar[tuple[Kind, ...]] = ("signals",)
     samples_per_clip: int = 1
 
     def __init__(
         self,
-        shards: Path,
+        shards: str | Path,
         batch_size: int = 16,
         steps_per_epoch: int = 100,
         num_workers: int = 1,
@@ -60,7 +66,7 @@ class ShardDataModule(L.LightningDataModule):
             raise UserError(
                 "batch_size, steps_per_epoch must be at least 1; num_workers, bad_limit at least 0"
             )
-        self.shards = Path(shards)
+        self.shards = shards
         self.batch_size = batch_size
         self.steps_per_epoch = steps_per_epoch
         self.num_workers = num_workers
@@ -79,10 +85,16 @@ class ShardDataModule(L.LightningDataModule):
         return self._manifest
 
     def prepare_data(self) -> None:
-        """Check the checksums of all shards that will be read, where `verify` asks for it."""
-        if self.verify:
-            for shard in self.manifest.shards:
-                shard.check_sum()
+        """Fetch the shards from afar that training and validation read; where `verify` asks for it, check the
+        checksums of all shards. Done by one process of each machine."""
+        wanted = [s for s in self.manifest.shards if s.kind in self.kinds and s.split in ("train", "val")]
+        absent = [shard for shard in wanted if shard.source is not None and not shard.path.is_file()]
+        if absent:
+            with ThreadPoolExecutor(FETCHED_AT_ONCE) as pool:
+                list(track(pool.map(Shard.fetch, absent), "fetching shards", len(absent), "shards"))
+        for shard in self.manifest.shards if self.verify else ():
+            shard.fetch()
+            shard.check_sum()
 
     def setup(self, stage: str) -> None:
         """Index the splits that `stage` (fit, validate, test) needs: a damaged shard is known at once."""
@@ -130,8 +142,15 @@ class ShardDataModule(L.LightningDataModule):
         return self.loader("train")
 
     def val_dataloader(self) -> Loader | list[Loader]:
-        """Every validation clip once; nothing where the split is empty."""
-        return self.loader("val") if self.clips(self.kind, "val") else []
+        """Every validation clip once; nothing where the split is empty. Raises UserError for fewer clips than
+        processes."""
+        clips = self.clips(self.kind, "val")
+        if self.trainer is not None and 0 < len(clips) < self.trainer.world_size:
+            raise UserError(
+                f"{self.shards} has {len(clips)} validation clips for {self.trainer.world_size} processes; "
+                "train on fewer, or without validation (--trainer.limit_val_batches 0)"
+            )
+        return self.loader("val") if clips else []
 
     def test_dataloader(self) -> Loader:
         """Every test clip once."""
@@ -174,7 +193,7 @@ class SignalsDataModule(ShardDataModule):
 
     def __init__(
         self,
-        shards: Path,
+        shards: str | Path,
         batch_size: int = 16,
         steps_per_epoch: int = 100,
         frames: int | None = None,
@@ -218,10 +237,11 @@ class FramesDataModule(ShardDataModule):
     """
 
     kind = "frames"
+    kinds = ("frames",)
 
     def __init__(
         self,
-        shards: Path,
+        shards: str | Path,
         batch_size: int = 8,
         steps_per_epoch: int = 100,
         resolution: int = 256,
@@ -275,56 +295,3 @@ class FramesDataModule(ShardDataModule):
             self.reframe,
             self.following,
         )
-
-
-class SyncDataModule(ShardDataModule):
-    """Windows of consecutive face crops with their sound: what stage sync reads.
-
-    Batches: `frames` (B, N, 3, S, S) in [0, 255]; `samples` (B, M) in [-1, 1], M samples of 16 kHz sound from
-        the window's first frame on; `start` (B,) int64, that frame; `key`, `speaker`, `label`, `emotion`,
-        `intensity`. The `windows` of a clip are neighbours in the batch.
-
-    Arguments:
-        resolution: S. view: what the crops show, see `sync_crop`; the network's `view`.
-        frames: N.
-        samples: M; 3440 holds the 20 MFCC columns that SyncNet sees (19 hops of 160 and a window of 400).
-        windows: windows of one clip in a batch; `batch_size` is a multiple of it.
-        others: see `ShardDataModule`.
-    """
-
-    kind = "frames"
-
-    def __init__(
-        self,
-        shards: Path,
-        batch_size: int = 16,
-        steps_per_epoch: int = 100,
-        resolution: int = 224,
-        frames: int = 5,
-        samples: int = 3440,
-        windows: int = 2,
-        view: View = "face",
-        num_workers: int = 1,
-        seed: int | None = None,
-        balance: Balance | None = "emotion",
-        bad_limit: int = 20,
-        verify: bool = False,
-    ) -> None:
-        super().__init__(shards, batch_size, steps_per_epoch, num_workers, seed, balance, bad_limit, verify)
-        if min(resolution, frames, samples, windows) < 1 or batch_size % windows:
-            raise UserError("resolution, frames, samples, windows must be at least 1 and divide batch_size")
-        self.resolution = resolution
-        self.frames = frames
-        self.samples = samples
-        self.samples_per_clip = windows
-        self.view = view
-
-    def decoder(self, split: str) -> Decoder:
-        """Windows, their sound found by key in the signals shards of the same split."""
-        self.layout()
-        size = self.manifest.frame_size
-        if size is None:
-            raise UserError(f"{self.shards} has no frames")
-        sounds = {clip.key: clip for clip in self.clips("signals", split)}
-        windows = self.samples_per_clip
-        return SyncDecoder(sounds, size, self.resolution, self.frames, self.samples, windows, self.view)

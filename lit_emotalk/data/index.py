@@ -68,9 +68,10 @@ def index_shard(shard: Shard) -> list[Clip]:
     """All clips of a shard, in its order, from the tar's headers and the clips' records.
 
     A clip whose record cannot be read keeps an empty one: it counts, and reading it raises SampleError.
-    Raises UserError where the shard is missing, cut short, no tar, or holds another number of clips than the
-    manifest says.
+    A shard from afar is fetched first. Raises UserError where the shard is missing, cut short, no tar, or
+    holds another number of clips than the manifest says, and where it cannot be fetched.
     """
+    shard.fetch()
     shard.check_end()
     entries: dict[str, dict[str, tuple[int, int]]] = {}
     try:

@@ -1,10 +1,12 @@
-"""The manifest of a shard directory: which shards there are, for which split, and whether they are whole."""
+"""The manifest of a shard directory, here or afar: which shards there are, for which split, and whether they
+are whole."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from lit_emotalk.data.remote import cache_directory, fetch, fetch_text, is_remote
 from lit_emotalk.errors import UserError
 from lit_emotalk.files import sha256_file, sha256_text
 from lit_emotalk.schema import SPLITS, VERSION
@@ -18,13 +20,22 @@ TAR_END = b"\0" * (2 * TAR_BLOCK)
 
 @dataclass(frozen=True)
 class Shard:
-    """One tar of a shard directory: its path, kind, split, number of samples and checksum."""
+    """One tar of a shard directory: its path, kind, split, number of samples and checksum.
+
+    `source` is the URL of one from afar, whose path is in the cache.
+    """
 
     path: Path
     kind: str
     split: str
     samples: int
     sha256: str
+    source: str | None = None
+
+    def fetch(self) -> None:
+        """Fetch a shard from afar unless it is in the cache; raises UserError like `remote.fetch`."""
+        if self.source is not None and not self.path.is_file():
+            fetch(self.source, self.path, self.sha256)
 
     def check_end(self) -> None:
         """Raise UserError unless the file is there and ends as a tar must; costs one short read."""
@@ -52,7 +63,8 @@ class Manifest:
     """A shard directory's manifest.
 
     `hash` is the sha256 of its bytes, `layout` the coefficient layout's name and `frame_size` the frames'
-    side in pixels (both None for sound only), `speakers` the speakers of every split.
+    side in pixels (both None for sound only), `speakers` the speakers of every split; `directory` is the
+    cache where the shards are from afar.
     """
 
     directory: Path
@@ -75,21 +87,36 @@ class Manifest:
 
 
 def read_manifest(directory: Path | str) -> Manifest:
-    """Read and check `manifest.json` of a shard directory.
+    """Read and check `manifest.json` of a shard directory, given as a path or as a URL.
 
     Raises UserError where it is missing, not JSON, of another version or lacks something.
     """
-    directory = Path(directory)
-    path = directory / MANIFEST_NAME
-    if not path.is_file():
-        raise UserError(f"no shards at {directory}: {MANIFEST_NAME} is missing; prepare the corpus first")
-    text = path.read_text(encoding="utf-8", errors="replace")
+    if is_remote(directory):
+        address = str(directory).rstrip("/")
+        path, folder = f"{address}/{MANIFEST_NAME}", cache_directory()
+        return _parsed(path, fetch_text(path), folder, address)
+    folder = Path(directory)
+    if not (folder / MANIFEST_NAME).is_file():
+        raise UserError(f"no shards at {folder}: {MANIFEST_NAME} is missing; prepare the corpus first")
+    text = (folder / MANIFEST_NAME).read_text(encoding="utf-8", errors="replace")
+    return _parsed(str(folder / MANIFEST_NAME), text, folder, None)
+
+
+def _parsed(path: str, text: str, directory: Path, address: str | None) -> Manifest:
+    """A manifest from its text; `address` is the URL of one from afar, `directory` the cache then."""
     try:
         content: dict[str, Any] = json.loads(text)
         if content["version"] != VERSION:
             raise UserError(f"{path} has version {content['version']}, not {VERSION}; make the shards again")
         shards = tuple(
-            Shard(directory / s["name"], s["kind"], s["split"], int(s["samples"]), s["sha256"])
+            Shard(
+                directory / (s["name"] if address is None else f"{s['sha256']}.tar"),
+                s["kind"],
+                s["split"],
+                int(s["samples"]),
+                s["sha256"],
+                None if address is None else f"{address}/{s['name']}",
+            )
             for s in content["shards"]
         )
         splits = {split: list(content["splits"].get(split, [])) for split in SPLITS}

@@ -17,9 +17,9 @@ from lit_emotalk.files import sha256_text
 
 @dataclass(frozen=True)
 class CorpusShare:
-    """A corpus of a mixture: its shard directory, and its weight, above 0, relative to the others'."""
+    """A corpus of a mixture: its shard directory or URL, and its weight, above 0, relative to the others'."""
 
-    shards: Path
+    shards: str | Path
     weight: float = 1.0
 
 
@@ -54,7 +54,7 @@ class MixedClips(Clips):
         """Batches of the epoch in `epoch`, in a given share."""
         first = int(self.epoch) * self.steps
         corpus = corpus_of_batches(self.weights, first + self.steps)
-        mine = np.arange(first + share.worker, first + self.steps, share.workers)
+        mine = np.arange(first + int(self.first) + share.worker, first + self.steps, share.workers)
         sources = []
         for place, part in enumerate(self.parts):
             number = np.cumsum(corpus == place) - 1
@@ -69,8 +69,7 @@ class MixedSignalsDataModule(ShardDataModule):
     """`SignalsDataModule` over several corpora: what stage align reads to hear more than one.
 
     Within each corpus `balance` holds. Corpora may differ in what they hold: batches of one of sound only
-    lack the faces (under DDP take the strategy ddp_find_unused_parameters_true then). Validation and test are
-    the first corpus's.
+    lack the faces. Validation and test are the first corpus's.
 
     Arguments:
         corpora: shard directories and their weights, as [{shards: A, weight: 2}, {shards: B}].

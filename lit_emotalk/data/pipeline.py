@@ -16,12 +16,16 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from lit_emotalk.data.decode import Sample
 from lit_emotalk.data.index import Clip, SampleError
 from lit_emotalk.data.order import Order
+from lit_emotalk.data.workers import obey_parent_only, raise_if_loader_died
 from lit_emotalk.errors import UserError
 
 Decoder = Callable[[Clip, np.random.Generator | None], list[Sample]]
 Batch = dict[str, Any]
 
 SKIPPED = "skipped"
+NOWHERE = {"epoch": -1, "given": 0}
+"""State of a loader that has not begun."""
+
 SEQUENCES = ("mel", "coeffs", "single", "closed")
 
 
@@ -39,7 +43,8 @@ class Share:
 class Clips(IterableDataset):
     """The batches of one split, as an iterable that a DataLoader may spread over its workers.
 
-    With `order` it is a training epoch of exactly `steps` batches of `batch_size`; without, every clip comes
+    With `order` it is a training epoch of exactly `steps` batches of `batch_size`, from batch `first` on;
+    without, every clip comes
     once, shared out over ranks and workers clip by clip, and the last batch of every worker may be smaller.
     Clips that cannot be used are left out; their reasons come with the next batch under the key "skipped".
     After more than `bad_limit` of them a worker stops.
@@ -55,6 +60,7 @@ class Clips(IterableDataset):
     steps: int = 0
     bad_limit: int = 20
     epoch: Tensor = field(default_factory=lambda: torch.zeros(1, dtype=torch.int64).share_memory_())
+    first: Tensor = field(default_factory=lambda: torch.zeros(1, dtype=torch.int64).share_memory_())
 
     def batches(self, workers: int) -> int:
         """Number of batches that this rank yields with so many workers (0 counts as 1)."""
@@ -97,7 +103,7 @@ class Clips(IterableDataset):
             wds.batched(self.batch_size, collation_fn=collate_and_report, partial=self.order is None),
         )
         whole = self.order is None or numbers is not None
-        mine = None if whole else len(range(share.worker, self.steps, share.workers))
+        mine = None if whole else len(range(int(self.first) + share.worker, self.steps, share.workers))
         yield from islice(pipeline, mine)
         if skipped:
             yield {SKIPPED: skipped}
@@ -110,14 +116,14 @@ class Clips(IterableDataset):
             return
         clips_per_batch = self.batch_size // self.samples_per_clip
         if numbers is None:
-            numbers = count(int(self.epoch) * self.steps + share.worker, share.workers)
+            numbers = count(int(self.epoch) * self.steps + int(self.first) + share.worker, share.workers)
         for batch in numbers:
             start = (batch * share.world + share.rank) * clips_per_batch
             for position in range(start, start + clips_per_batch):
                 yield self.clips[self.order.clip(position)], self.order.generator(position)
 
     def _eval_clips(self, share: Share) -> list[Clip]:
-        return self.clips[share.rank * share.workers + share.worker :: share.world * share.workers]
+        return self.clips[share.rank + share.worker * share.world :: share.world * share.workers]
 
 
 def collate(samples: list[Sample]) -> Batch:
@@ -140,7 +146,9 @@ class Loader:
     """An iterable of batches with a length, for Lightning or by itself.
 
     `epoch_of` says, whenever an iteration begins, which epoch it is. Clips that were skipped are printed once
-    each on stderr; more than `bad_limit` of them, or a worker that dies, end the run with a UserError.
+    each on stderr; more than `bad_limit` of them, or a worker that dies, end the run with a UserError. Its
+    state is the epoch and the number of batches given in it: after `load_state_dict` that epoch's next
+    iteration gives the rest of them.
     """
 
     def __init__(self, clips: Clips, workers: int, epoch_of: Callable[[], int] = lambda: 0) -> None:
@@ -148,6 +156,7 @@ class Loader:
         self.epoch_of = epoch_of
         self.workers = workers
         self.bad: set[str] = set()
+        self.state = self.resumed = NOWHERE
         self.loader: DataLoader[Batch] = DataLoader(
             clips,
             batch_size=None,
@@ -155,21 +164,34 @@ class Loader:
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),
+            worker_init_fn=obey_parent_only,
         )
 
     def __len__(self) -> int:
         return self.clips.batches(self.workers)
 
     def __iter__(self) -> Iterator[Batch]:
-        self.clips.epoch[0] = self.epoch_of()
+        epoch = self.epoch_of()
+        first = self.resumed["given"] if self.resumed["epoch"] == epoch else 0
+        self.clips.epoch[0], self.clips.first[0] = epoch, first
+        self.state, self.resumed = {"epoch": epoch, "given": first}, NOWHERE
         try:
             for batch in self.loader:
                 self._report(batch.pop(SKIPPED, []))
                 if batch:
+                    self.state["given"] += 1
                     yield batch
-        except RuntimeError as error:
+        except (RuntimeError, ConnectionError, EOFError) as error:
             raise_if_loader_died(error)
             raise
+
+    def state_dict(self) -> dict[str, int]:
+        """For the checkpoint (Lightning asks for it)."""
+        return dict(self.state)
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Begin the next iteration after the batches given before, if it is of the same epoch."""
+        self.resumed = dict(state)
 
     def _report(self, reasons: list[str]) -> None:
         for reason in reasons:
@@ -181,14 +203,3 @@ class Loader:
                 f"more than {self.clips.bad_limit} clips (bad_limit) could not be used, the last one: "
                 f"{reasons[-1]}; check the shards with python -m data_prep.verify"
             )
-
-
-def raise_if_loader_died(error: RuntimeError) -> None:
-    """Raise UserError where `error` is torch's word that a loader process died.
-
-    Torch says so from a signal handler, wherever the training process is at that moment: besides the loader,
-    whoever runs the training has to ask.
-    """
-    if "DataLoader worker" in str(error):
-        advice = "out of memory? lower data.init_args.num_workers"
-        raise UserError(f"a loader process died ({advice})") from error

@@ -63,6 +63,7 @@ class AlignStage(Stage):
     """
 
     stage: ClassVar[str] = "align"
+    every_parameter: ClassVar[bool] = False
     network: EmotionSpace
 
     def __init__(

@@ -10,10 +10,12 @@ from typing import Any, ClassVar
 import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 
 from lit_emotalk.data.order import global_seed
 from lit_emotalk.export import load_weights
+from lit_emotalk.stages.preemption import Preemption, random_states, restore_random_states
 
 Batch = dict[str, Any]
 
@@ -65,7 +67,8 @@ class Stage(L.LightningModule):
     manual optimisation; so there are no scheduler objects, and manual optimisation needs no scheduler calls.
 
     All random numbers of a training epoch follow from (seed, epoch, rank): a run that is resumed at an
-    epoch's start draws what an uninterrupted one would have drawn.
+    epoch's start draws what an uninterrupted one would have drawn. A run that is stopped by SIGTERM writes a
+    checkpoint after the batch at hand, with the random states of all ranks, and goes on from that batch.
 
     Arguments:
         network: the module that is trained and exported.
@@ -79,6 +82,8 @@ class Stage(L.LightningModule):
     """
 
     stage: ClassVar[str]
+    every_parameter: ClassVar[bool] = True
+    """Whether every batch gives every parameter a gradient (DDP must know)."""
 
     def __init__(
         self,
@@ -100,6 +105,8 @@ class Stage(L.LightningModule):
         self.warmup = warmup
         self.final_rate = final_rate
         self.batches_done = 0
+        self.preemption = Preemption()
+        self._random_states: list[dict[str, Any]] | None = None
 
     @property
     def inference_network(self) -> Any:
@@ -155,8 +162,27 @@ class Stage(L.LightningModule):
         progress = min((batch - self.warmup) / max(total - self.warmup, 1), 1.0)
         return self.final_rate + (1 - self.final_rate) * 0.5 * (1 + math.cos(math.pi * progress))
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the random states where a run stops within an epoch."""
+        if self.preemption.stopping:
+            checkpoint["random_states"] = random_states()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Find the random states of a run that stopped within an epoch."""
+        self._random_states = checkpoint.get("random_states")
+
+    def on_train_start(self) -> None:
+        """Listen for SIGTERM; go on with the random numbers of a run that stopped within an epoch."""
+        self.preemption.listen()
+        if self._random_states is not None:
+            restore_random_states(self._random_states, self.global_rank)
+            self._random_states = None
+
     def on_train_epoch_start(self) -> None:
-        """Reseed, so that the epoch's random numbers follow from (seed, epoch, rank)."""
+        """Reseed, so that the epoch's random numbers follow from (seed, epoch, rank); end the run where
+        SIGTERM came while the last epoch was validated and saved."""
+        if self.preemption.agreed(self.trainer):
+            raise SIGTERMException
         reseed(global_seed(), self.current_epoch, self.global_rank)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
@@ -168,10 +194,17 @@ class Stage(L.LightningModule):
                 group["lr"] = group["initial_lr"] * factor
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Update the averaged weights and count the batch."""
+        """Update the averaged weights and count the batch; stop here after SIGTERM."""
         if self.ema is not None:
             self.ema.update(self.network, self.batches_done)
         self.batches_done += 1
+        whole_epoch = self.trainer.is_last_batch
+        if not whole_epoch and self.has_stepped(batch_idx) and self.preemption.agreed(self.trainer):
+            self.preemption.stop(self.trainer)
+
+    def has_stepped(self, batch_idx: int) -> bool:
+        """Whether no gradient is being accumulated after batch `batch_idx` of the epoch."""
+        return (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0
 
     def log_losses(
         self, losses: dict[str, Tensor], prefix: str = "train", batch_size: int | None = None

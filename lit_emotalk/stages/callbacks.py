@@ -80,17 +80,26 @@ class LogProgress(ProgressBar):
             f"{rate:.2f} it/s",
         ]
         parts += [f"{left / rate:.0f} s left"] if epochs > 0 else []
+        parts.append(f"{max(memory().values()):.1f} GiB")
         metrics = self.get_metrics(trainer, pl_module)
         parts += [f"{name} {value:.4g}" for name, value in metrics.items() if isinstance(value, float)]
         print(f"{getattr(pl_module, 'stage', 'fit')}: " + ", ".join(parts), file=sys.stderr, flush=True)
+
+
+def memory() -> dict[str, float]:
+    """The most memory held so far, in GiB: by this process, and on CUDA by its tensors."""
+    held = {"run/peak_memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB}
+    if torch.cuda.is_available():
+        held["run/peak_gpu_memory_gib"] = torch.cuda.max_memory_allocated() / GIB
+    return held
 
 
 class RunMonitor(Callback):
     """Measures samples a second, the share of the time spent waiting for the loader, and peak memory.
 
     They are logged after each epoch as `run/samples_per_second` (all ranks together), `run/loader_wait`
-    (0..1) and `run/peak_memory_gib` (of this process; on CUDA also `run/peak_gpu_memory_gib`), and printed
-    once at the end.
+    (0..1), `run/peak_memory_gib` (of this process; on CUDA also `run/peak_gpu_memory_gib`) and
+    `run/skipped_clips` (so far, on this rank), and printed once at the end.
     """
 
     def __init__(self) -> None:
@@ -102,6 +111,10 @@ class RunMonitor(Callback):
         self._epoch_wait = 0.0
         self._epoch_seconds = 0.0
         self._epoch_batches = 0
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Begin to measure where a run goes on within an epoch."""
+        self._begin_epoch()
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Begin to measure."""
@@ -139,7 +152,8 @@ class RunMonitor(Callback):
                 f"{self._batches:.0f} batches in {self._seconds:.0f} s, "
                 f"{numbers['run/samples_per_second']:.1f} samples/s, "
                 f"loader wait {numbers['run/loader_wait']:.1%}, "
-                f"peak memory {numbers['run/peak_memory_gib']:.2f} GiB",
+                f"peak memory {' and on the GPU '.join(f'{held:.2f} GiB' for held in memory().values())}, "
+                f"{numbers['run/skipped_clips']:.0f} clips skipped",
                 file=sys.stderr,
                 flush=True,
             )
@@ -147,14 +161,12 @@ class RunMonitor(Callback):
     def _numbers(self, trainer: L.Trainer, batches: float, seconds: float, waited: float) -> dict[str, float]:
         module: Any = getattr(trainer, "datamodule", None)
         samples = batches * getattr(module, "batch_size", 1) * trainer.world_size
-        numbers = {
+        return {
             "run/samples_per_second": samples / max(seconds, 1e-9),
             "run/loader_wait": waited / max(seconds, 1e-9),
-            "run/peak_memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB,
+            "run/skipped_clips": float(len(getattr(trainer.train_dataloader, "bad", ()))),
+            **memory(),
         }
-        if torch.cuda.is_available():
-            numbers["run/peak_gpu_memory_gib"] = torch.cuda.max_memory_allocated() / GIB
-        return numbers
 
 
 class StopOnNaN(Callback):

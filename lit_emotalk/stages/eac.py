@@ -116,8 +116,8 @@ class EACStage(Stage):
 
     @property
     def space(self) -> EmotionSpace:
-        """The frozen emotion space, on this module's device; no part of checkpoints."""
-        return self._frozen[0].to(self.device)
+        """The frozen emotion space, on this module's device and in its precision; no part of checkpoints."""
+        return self._frozen[0].to(self.unit_weights)
 
     def error_of(self, modality: Modality) -> ExpressionError:
         """The metric of one modality's codes."""

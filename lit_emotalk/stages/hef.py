@@ -77,6 +77,7 @@ class HEFStage(Stage):
     """
 
     stage: ClassVar[str] = "hef"
+    every_parameter: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -173,6 +174,10 @@ class HEFStage(Stage):
             self.untoggle_optimizer(rest[0])
             losses |= {f"discriminator_{name}": value for name, value in judged.items()}
         self.log_losses(losses)
+
+    def has_stepped(self, batch_idx: int) -> bool:
+        """As the base's, for manual optimisation."""
+        return self.batches_done % self.accumulate == 0
 
     @property
     def adversarial(self) -> bool:

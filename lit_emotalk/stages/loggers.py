@@ -118,6 +118,7 @@ def wandb_logger(
         offline=mode == "offline",
         settings=wandb.Settings(console="off", init_timeout=30),
     )
+    logger._wandb_init.pop("anonymous", None)  # Lightning passes it; W&B warns that it has no effect
     try:
         logger.experiment.config.update(config, allow_val_change=True)
     except Exception as error:

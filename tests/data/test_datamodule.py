@@ -2,6 +2,7 @@ import json
 import shutil
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -59,6 +60,16 @@ def test_each_validation_clip_once_over_3_ranks_2_workers_7_uneven_shards(uneven
     seen = [keys_of(module, "val", share) for share in shares]
     assert Counter(key for part in seen for key in part) == {c.key: 1 for c in module.clips("signals", "val")}
     assert sum(map(len, seen)) == sum(UNEVEN) == read_manifest(uneven_shards).count("signals", "val")
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_every_rank_has_a_validation_clip_where_there_are_enough(uneven_shards, workers):
+    module = SignalsDataModule(uneven_shards, batch_size=2, num_workers=workers)
+    world = sum(UNEVEN)
+    assert [module.dataset("val", rank, world).batches(workers) for rank in range(world)] == [1] * world
+    module.trainer = SimpleNamespace(world_size=world + 1)
+    with pytest.raises(UserError, match=rf"{world} validation clips for {world + 1} processes"):
+        module.val_dataloader()
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
@@ -34,7 +35,11 @@ def config(shards: Path, runs: Path, **changes: Any) -> dict[str, Any]:
                 "num_workers": 0,
             },
         },
-        "trainer": {"max_epochs": 3, "accelerator": "cpu"},
+        "trainer": {
+            "max_epochs": 3,
+            "accelerator": "cpu",
+            "callbacks": [{"class_path": "tests.stages.dying.Die"}],
+        },
     }
     for part, values in changes.items():
         target = content[part] if part == "trainer" else content[part]["init_args"]
@@ -54,10 +59,27 @@ def fit(path: Path, *arguments: str) -> None:
 
 
 def start(path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`lit-emotalk fit` in a process of its own."""
+    """`lit-emotalk fit` in a process and process group of its own."""
     command = [sys.executable, "-m", "lit_emotalk.cli", "fit", "--config", str(path), *arguments]
     settings = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment}
-    return subprocess.run(command, env=settings, capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        command, env=settings, capture_output=True, text=True, timeout=120, start_new_session=True
+    )
+
+
+def killed(path: Path, *arguments: str, **environment: str) -> None:
+    """`lit-emotalk fit` in this process, which gets SIGTERM as the environment says and stops."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        with pytest.raises(SystemExit) as stopped:
+            fit(path, *arguments)
+    assert stopped.value.code == training.SIGTERM_STATUS
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    """Whether two sets of weights are identical."""
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
 
 
 def exported(directory: Path) -> dict[str, torch.Tensor]:

@@ -1,5 +1,4 @@
 import csv
-import signal
 from itertools import pairwise
 
 import pytest
@@ -10,7 +9,7 @@ from torch import nn
 from lit_emotalk.errors import UserError
 from lit_emotalk.export import load_export, save_export
 from lit_emotalk.stages.base import Averaged, reseed
-from tests.stages.runs import config, exported, fit, start, write_config
+from tests.stages.runs import config, exported, fit, same, write_config
 from tests.stages.toy import Toy, ToyConfig, ToyStage
 
 
@@ -33,10 +32,6 @@ def rows_of(run):
     return list(csv.DictReader((run / "metrics.csv").open()))
 
 
-def same(first, second):
-    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
-
-
 def test_a_run_learns_and_leaves_all_its_files(uninterrupted):
     losses = [float(row["val/loss"]) for row in rows_of(uninterrupted) if row["val/loss"]]
     assert len(losses) == 3 and losses[2] < losses[1] < losses[0]
@@ -47,44 +42,6 @@ def test_a_run_learns_and_leaves_all_its_files(uninterrupted):
     )
     assert (uninterrupted / "checkpoints" / "last.ckpt").is_file()
     assert load_export(uninterrupted / "export", "toy").config == ToyConfig(width=16)
-
-
-@pytest.mark.parametrize(
-    ("batch", "number"),
-    [(7, signal.SIGKILL), pytest.param(12, signal.SIGTERM, marks=pytest.mark.slow)],
-)
-def test_a_run_killed_within_an_epoch_continues_exactly(
-    uninterrupted, tiny_shards, tmp_path, capsys, batch, number
-):
-    path = write_config(tmp_path / "config.yaml", config(tiny_shards, tmp_path))
-    killed = start(path, TOY_DIE_AT=str(batch), TOY_DIE_BY=str(int(number)), WANDB_MODE="disabled")
-    run = tmp_path / "toy" / "default"
-    assert killed.returncode == {signal.SIGKILL: -9, signal.SIGTERM: 143}[number]
-    assert not (run / "export").exists()
-    assert (
-        torch.load(run / "checkpoints" / "last.ckpt")["state_dict"]["_extra_state"]["batches_done"]
-        == batch // 5 * 5
-    )
-    fit(path)
-    assert "continues" in capsys.readouterr().err
-    assert same(exported(run), exported(uninterrupted))
-    compared = [
-        [
-            (row["step"], row["val/loss"], row["train/loss"])
-            for row in rows_of(one)
-            if row["val/loss"] or row["train/loss"]
-        ]
-        for one in (run, uninterrupted)
-    ]
-    assert compared[0][-1] == compared[1][-1] and len({step for step, *_ in compared[0]}) == len(compared[0])
-
-
-def test_a_killed_loader_process_ends_the_run_in_one_line(tiny_shards, tmp_path):
-    changed = config(tiny_shards, tmp_path, data={"num_workers": 1, "steps_per_epoch": 200})
-    path = write_config(tmp_path / "config.yaml", changed)
-    ended = start(path, TOY_LOADER_DIES_AT="7", WANDB_MODE="disabled")
-    assert ended.returncode == 2
-    assert ended.stderr.strip().splitlines()[-1].startswith("lit-emotalk fit: error: a loader process died")
 
 
 def test_another_seed_gives_other_weights(uninterrupted, tiny_shards, tmp_path):
@@ -112,25 +69,6 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_spares_the_checkpoint(tiny_
     state = torch.load(tmp_path / "toy" / "default" / "checkpoints" / "last.ckpt")["state_dict"]
     assert state["_extra_state"]["batches_done"] == 5
     assert all(torch.isfinite(value).all() for value in state.values() if isinstance(value, torch.Tensor))
-
-
-@pytest.mark.ddp
-def test_two_processes_train_what_one_trains_with_the_whole_batch(tiny_shards, tmp_path):
-    still = {"network": {"width": 16, "dropout": 0.0}, "ema_decay": None}
-    one, two = tmp_path / "one", tmp_path / "two"
-    fit(write_config(tmp_path / "one.yaml", config(tiny_shards, one, model=still)))
-    halved = config(
-        tiny_shards,
-        two,
-        model=still,
-        data={"batch_size": 2},
-        trainer={"devices": 2, "strategy": "ddp", "max_epochs": 3},
-    )
-    finished = start(write_config(tmp_path / "two.yaml", halved), WANDB_MODE="disabled")
-    assert finished.returncode == 0, finished.stderr
-    first, second = exported(one / "toy" / "default"), exported(two / "toy" / "default")
-    for name, value in first.items():
-        torch.testing.assert_close(second[name], value, rtol=1e-5, atol=1e-6)
 
 
 def test_learning_rate_warms_up_and_falls_along_a_cosine(tiny_shards, tmp_path):

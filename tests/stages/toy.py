@@ -1,8 +1,5 @@
 """A stage small enough to train in a test; its dropout makes every random state matter."""
 
-import multiprocessing
-import os
-import signal
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,12 +7,6 @@ from torch import Tensor, nn
 
 from lit_emotalk import export
 from lit_emotalk.stages.base import Stage
-
-DIE_AT, DIE_BY = "TOY_DIE_AT", "TOY_DIE_BY"
-"""Environment variables: the batch at which the process sends itself a signal, and its number."""
-
-LOADER_DIES_AT = "TOY_LOADER_DIES_AT"
-"""Environment variable: the batch at which the loader processes are killed."""
 
 export.NETWORKS.setdefault("toy", "tests.stages.toy:Toy")
 
@@ -65,11 +56,6 @@ class ToyStage(Stage):
         return error[batch["mask"]].mean()
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        if os.environ.get(DIE_AT) == str(self.batches_done):
-            os.kill(os.getpid(), int(os.environ[DIE_BY]))
-        if os.environ.get(LOADER_DIES_AT) == str(self.batches_done):
-            for process in multiprocessing.active_children():
-                os.kill(process.pid or 0, signal.SIGKILL)
         loss = self.loss(self.network, batch)
         if self.batches_done == self.poison_batch:
             loss = loss * float("nan")

@@ -1,0 +1,114 @@
+"""What lies beside a run, what is printed, and what happens where the disk is full or clips are bad."""
+
+import csv
+import errno
+import shutil
+import time
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from lit_emotalk.data import SignalsDataModule
+from lit_emotalk.errors import UserError
+from tests.stages.dying import dying
+from tests.stages.runs import config, exported, fit, killed, same, write_config
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+
+
+def test_a_full_disk_costs_the_epoch_and_nothing_else(tiny_shards, tmp_path, monkeypatch, capsys):
+    whole = write_config(tmp_path / "whole.yaml", config(tiny_shards, tmp_path / "whole"))
+    fit(whole)
+    path = write_config(tmp_path / "parts.yaml", config(tiny_shards, tmp_path / "parts"))
+    run, save, calls = tmp_path / "parts" / "toy" / "default", torch.save, []
+
+    def full(checkpoint, handle):
+        calls.append(1)
+        if len(calls) == 2:
+            handle.write(b"half of it")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(checkpoint, handle)
+
+    monkeypatch.setattr(torch, "save", full)
+    began = time.monotonic()
+    with pytest.raises(UserError, match=r"cannot write .*last.ckpt: No space left on device"):
+        fit(path)
+    assert time.monotonic() - began < 20
+    assert [file.name for file in (run / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert torch.load(run / "checkpoints" / "last.ckpt")["state_dict"]["_extra_state"]["batches_done"] == 5
+    fit(path)
+    assert same(exported(run), exported(tmp_path / "whole" / "toy" / "default"))
+
+
+def spoiled(shards, target, clips):
+    """A copy of shards whose first training clips have a coefficient that is not a number."""
+    shutil.copytree(shards, target)
+    for clip in SignalsDataModule(target).clips("signals", "train")[:clips]:
+        offset, size = clip.entries["coeffs.npy"]
+        data = bytearray(clip.path.read_bytes())
+        data[offset + size - 4 : offset + size] = np.array([np.nan], np.float32).tobytes()
+        clip.path.write_bytes(data)
+    return target
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_bad_clips_are_counted_and_logged_up_to_a_limit(tiny_shards, tmp_path, capsys, workers):
+    shards = spoiled(tiny_shards, tmp_path / "shards", 2)
+    content = config(shards, tmp_path, data={"num_workers": workers}, trainer={"max_epochs": 1})
+    path = write_config(tmp_path / "a.yaml", content)
+    fit(path)
+    said = capsys.readouterr().err
+    assert said.count("skipped a clip:") == 2 and "2 clips skipped" in said
+    row = list(csv.DictReader((tmp_path / "toy" / "default" / "metrics.csv").open()))[-1]
+    assert float(row["run/skipped_clips"]) == 2
+    with pytest.raises(UserError, match=r"more than 1 clips \(bad_limit\) could not be used.*not finite"):
+        fit(path, "--data.init_args.bad_limit", "1", "--name", "strict")
+
+
+def test_a_run_says_how_it_went_and_what_it_was_made_with(tiny_shards, tmp_path, capsys):
+    fit(write_config(tmp_path / "a.yaml", config(tiny_shards, tmp_path, trainer={"max_epochs": 1})))
+    said = capsys.readouterr().err
+    for words in ("5 batches in", "samples/s", "loader wait", "peak memory"):
+        assert words in said
+    run = tmp_path / "toy" / "default"
+    facts = yaml.safe_load((run / "run.yaml").read_text())
+    assert {"python", "lit-emotalk", "torch", "lightning", "webdataset", "numpy"} <= set(facts["versions"])
+    assert facts["command"] and len(facts["manifest"]) == 64
+    row = list(csv.DictReader((run / "metrics.csv").open()))[-1]
+    assert float(row["run/samples_per_second"]) > 0 and 0 <= float(row["run/loader_wait"]) <= 1
+    assert 0.1 < float(row["run/peak_memory_gib"]) < 100
+    fit(run / "config.yaml", "--name", "again")
+    assert same(exported(run), exported(tmp_path / "toy" / "again"))
+
+
+def test_a_resumed_run_keeps_its_wandb_id_and_group_without_noise(tiny_shards, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_RUN_GROUP", "some-sweep")
+    path = write_config(tmp_path / "a.yaml", config(tiny_shards, tmp_path, trainer={"max_epochs": 2}))
+    run = tmp_path / "toy" / "default"
+    killed(path, **dying(2, 15))
+    identity = (run / "wandb_id.txt").read_text()
+    fit(path)
+    assert (run / "wandb_id.txt").read_text() == identity
+    assert "wandb" not in capfd.readouterr().err
+    folders = list((run / "wandb").glob("offline-run-*"))
+    assert folders and all(folder.name.endswith(identity) for folder in folders)
+    assert all(b"some-sweep" in next(folder.glob("*.wandb")).read_bytes() for folder in folders)
+    fit(path, "--restart", "always")
+    assert (run / "wandb_id.txt").read_text() != identity
+
+
+def test_lightnings_switches_work(tiny_shards, tmp_path, capsys):
+    path = write_config(tmp_path / "a.yaml", config(tiny_shards, tmp_path, trainer={"max_epochs": 1}))
+    switches = {
+        "profiler": "simple", "deterministic": "true", "accumulate_grad_batches": "2",
+        "precision": "bf16-mixed",
+    }  # fmt: skip
+    fit(path, *(word for key, value in switches.items() for word in (f"--trainer.{key}", value)))
+    assert (tmp_path / "toy" / "default" / "export").is_dir()
+    assert "run_training_batch" in capsys.readouterr().out

@@ -1,0 +1,123 @@
+"""Two gloo processes, each with half of the batch, train what one process trains with all of it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.stages import small_stages
+from tests.stages.dying import dying
+from tests.stages.runs import ROOT, config, exported, fit, same, write_config
+
+STEPS = 20
+STEP_TOLERANCE = 1e-5
+"""Relative, in double precision. In single precision Adam turns rounding of the smallest gradients into
+whole steps, so that weights differ by up to learning rate times steps where a gradient is next to nothing."""
+
+TRAIN = "import sys; from tests.stages import runs; [runs.fit(p) for p in sys.argv[1:]]"
+COMMAND = "import sys; sys.argv[0] = 'lit-emotalk'; from lit_emotalk.cli import main; main()"
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+
+
+def ranks(code: str, *arguments: str, **environment: str) -> list[subprocess.Popen[str]]:
+    """Two processes as torchrun would start them, in a process group of their own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    common = {
+        **os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "WORLD_SIZE": "2", "GROUP_RANK": "0",
+        "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
+        "TORCHELASTIC_RUN_ID": "test", "WANDB_MODE": "disabled", **environment,
+    }  # fmt: skip
+    started: list[subprocess.Popen[str]] = []
+    for rank in range(2):
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", code, *arguments],
+                env=common | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+                stderr=subprocess.PIPE,
+                text=True,
+                process_group=0 if not started else started[0].pid,
+            )
+        )
+    return started
+
+
+def halved(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The same training by two processes."""
+    data = content["data"]["init_args"] | {"batch_size": content["data"]["init_args"]["batch_size"] // 2}
+    trainer = content["trainer"] | {"devices": 2, "strategy": "ddp"}
+    return content | {
+        "runs": str(folder),
+        "data": content["data"] | {"init_args": data},
+        "trainer": trainer,
+    }
+
+
+@pytest.mark.ddp
+def test_twenty_steps_of_every_stage(tiny_shards, align_run, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    contents = {
+        "align": small_stages.align(tiny_shards, one, still=True),
+        "eac": small_stages.eac(tiny_shards, one, align_run / "export", still=True),
+        "hef": small_stages.hef(tiny_shards, one, guide="none"),
+    }
+    paths = []
+    for stage, content in contents.items():
+        content["data"]["init_args"] |= {"steps_per_epoch": STEPS}
+        content["trainer"] |= {"max_epochs": 1, "precision": "64-true", "limit_val_batches": 0}
+        fit(write_config(tmp_path / f"{stage}1.yaml", content))
+        paths.append(write_config(tmp_path / f"{stage}2.yaml", halved(content, two)))
+    for process in ranks(TRAIN, *map(str, paths)):
+        _, said = process.communicate(timeout=240)
+        assert process.returncode == 0, said
+    for stage in contents:
+        first, second = exported(one / stage / "default"), exported(two / stage / "default")
+        for name, value in first.items():
+            error = (second[name] - value).abs().max() / value.abs().max().clamp(min=1e-30)
+            assert error < STEP_TOLERANCE, f"{stage} {name}: {float(error):.1e}"
+
+
+@pytest.mark.ddp
+def test_sigterm_stops_both_processes_after_the_same_batch(tiny_shards, tmp_path):
+    still = {"network": {"width": 16, "dropout": 0.5}}
+    content = config(tiny_shards, tmp_path / "whole", model=still)
+    whole = write_config(tmp_path / "whole.yaml", halved(content, tmp_path / "whole"))
+    parts = write_config(tmp_path / "parts.yaml", halved(content, tmp_path / "parts"))
+    for process in ranks(TRAIN, str(whole)):
+        assert process.wait(120) == 0
+    processes = ranks(COMMAND, "fit", "--config", str(parts), **dying(7, signal.SIGTERM, "group"))
+    said = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [143, 0], said
+    run = tmp_path / "parts" / "toy" / "default"
+    for process in ranks(TRAIN, str(parts)):
+        assert process.wait(120) == 0
+    assert same(exported(run), exported(tmp_path / "whole" / "toy" / "default"))
+
+
+@pytest.mark.ddp
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_rank_that_dies_ends_the_other_in_one_line(tiny_shards, tmp_path, rank):
+    path = write_config(tmp_path / "a.yaml", halved(config(tiny_shards, tmp_path), tmp_path))
+    processes = ranks(COMMAND, "fit", "--config", str(path), **dying(7, signal.SIGKILL, rank=rank))
+    assert processes[rank].wait(120) == -signal.SIGKILL
+    died = time.monotonic()
+    other = processes[1 - rank]
+    _, said = other.communicate(timeout=120)
+    assert time.monotonic() - died < 20
+    assert other.returncode == 2
+    assert (
+        said.strip().splitlines()[-1].startswith("lit-emotalk fit: error: another process of this training")
+    )
+    assert torch.load(tmp_path / "toy" / "default" / "checkpoints" / "last.ckpt")["epoch"] == 0
