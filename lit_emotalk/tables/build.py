@@ -119,7 +119,7 @@ def absence(spec: TableSpec, protocol: dict[str, Any], column: str) -> str:
         return spec.absent[column]
     if column == "fid" and not protocol["fid"]:
         return "needs the Inception weights: lit-emotalk weights fetch fid_inception"
-    if column == "lpips" and not protocol["lpips"]:
+    if column in ("lpips", "tlpips") and not protocol["lpips"]:
         return "needs AlexNet's weights: lit-emotalk weights fetch lpips_alexnet"
     if column.startswith("sync") and protocol["sync"] == "none":
         return "no SyncNet: neither the official weights nor an export of stage sync"
