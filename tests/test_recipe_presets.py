@@ -156,3 +156,11 @@ def test_presets_reproduce_the_tables_and_figures(preset, monkeypatch):
         assert f"outputs/{other}" not in everything
     if preset == "mead":
         assert "--emotion_space outputs/mead/models/align" in everything.replace("model.init_args.", "")
+
+
+def test_the_demo_prints_both_tables(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    plan = load_recipe(RECIPES / "demo.yaml")
+    specs = [step.command for step in plan.needed_by("table-ablation") if " tables " in step.command]
+    assert ["demo.yaml" in specs[0], "ablation.yaml" in specs[1], len(specs)] == [True, True, 2]
+    assert "--target table-ablation --force tables --force table-ablation" in (ROOT / "Makefile").read_text()
