@@ -21,6 +21,17 @@ from lit_emotalk.metrics.temporal import flow_difference, warping_error
 CHUNK = 16
 DIGITS = 6
 
+FAILURES: dict[str, str] = {
+    "frames_more_than_reference": "longer than the reference: the last frames are left out",
+    "frames_fewer_than_reference": "shorter than the reference: its last frames are left out",
+    "frames_off_reference": "off the reference by the sound: compared as they are, or shifted with --align",
+    "no_face_in_generated": "with frames without a face: the face metrics leave them out",
+    "no_face_in_reference": "whose reference has frames without a face: the face metrics leave them out",
+    "no_sound": "without a sound track: no Sync",
+    "too_short_or_faceless_for_sync": "too short or without a face: no Sync",
+}
+"""The kinds of `Scores.failures`, and what is done about them."""
+
 
 @dataclass(frozen=True, eq=False)
 class Reference:

@@ -151,6 +151,10 @@ def protocol_notes(spec: TableSpec, protocol: dict[str, Any], rows: list[Row]) -
     lost = sum(row.get("failures", {}).get("no_face_in_generated", 0) for row in rows)
     if lost:
         notes.append(f"{lost} generated frames have no detectable face; the face metrics leave them out.")
+    off = sum("frames_off_reference" in row.get("failures", {}) for row in rows)
+    if off:
+        done = "shifted to it" if protocol.get("align") else "compared frame by frame all the same"
+        notes.append(f"{off} videos are off their reference, as their sound tells; they were {done}.")
     for column in spec.columns:
         shown = COLUMNS[column]
         backbone = {"sync": protocol["sync"], "csim": protocol["identity"]}.get(
