@@ -85,5 +85,6 @@ def sync_name(sync: str) -> str:
     digest, shards = str(card["sha256"])[:8], str(card["manifest"])[:8]
     return (
         f"SyncNet {digest} of stage sync, trained on shards {shards} (width {config.width}, "
-        f"{config.view} at {config.crop} pixels); not comparable with published values"
+        f"{config.view} at {config.crop} pixels; features centred on the clip's means); not comparable with "
+        "published values"
     )
