@@ -93,8 +93,8 @@ train-tracker: $(STAMP)  ## re-make the tracker's weights that ship in the packa
 evaluate: $(STAMP)  ## score the demo's models on speakers never seen in training
 	@$(BIN)/lit-emotalk recipe $(RECIPE) --target evaluate $(ARGS)
 
-tables: $(STAMP)  ## print the tables of the evaluation
-	@$(BIN)/lit-emotalk recipe $(RECIPE) --target tables $(ARGS)
+tables: $(STAMP)  ## print the tables of the evaluation, the paper's columns and the ablation
+	@$(BIN)/lit-emotalk recipe $(RECIPE) --target table-ablation --force tables --force table-ablation $(ARGS)
 
 reproduce: $(STAMP)  ## data, training, ablations, tables and figures: PRESET=demo, embedded (GPU) or mead (MEAD=FOLDER)
 	@$(REPRODUCE) $(ARGS)

@@ -65,20 +65,39 @@ def file_row(path: Path, sampling: Sampling) -> tuple[list[np.ndarray], list[str
 
 
 def find_clips(shards: Path, split: str, keys: Sequence[str]) -> "list[ShardClip]":
-    """The clips called `keys`, in their order; without keys a few of different speakers and emotions.
+    """The clips called `keys`, in their order; without keys a few of different speakers and emotions, of the
+    highest level.
 
     UserError for a key that the split does not have.
     """
     from lit_emotalk.evaluate.shards import shard_clips
 
+    clips = shard_clips(shards, split, None)
     if not keys:
-        return shard_clips(shards, split, CHOSEN_CLIPS)
-    known = {clip.key: clip for clip in shard_clips(shards, split, None)}
+        return _chosen(clips)
+    known = {clip.key: clip for clip in clips}
     for key in keys:
         if key not in known:
             few = ", ".join(list(known)[:3])
             raise UserError(f"{shards} has no clip {key} in split {split}; it has {few}, ...")
     return [known[key] for key in keys]
+
+
+def _chosen(clips: "list[ShardClip]") -> "list[ShardClip]":
+    chosen: list[ShardClip] = []
+    while clips and len(chosen) < CHOSEN_CLIPS:
+        taken = {name: {clip.facts[name] for clip in chosen} for name in ("speaker", "emotion")}
+        best = min(
+            clips,
+            key=lambda c: (
+                *(c.facts[name] in seen for name, seen in taken.items()),
+                -(c.facts["level"] or 0),
+                c.key,
+            ),
+        )
+        chosen.append(best)
+        clips = [clip for clip in clips if clip is not best]
+    return chosen
 
 
 def model_rows(

@@ -1,12 +1,14 @@
 """Figures: where frames and labels go, and the two commands."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.figure_rows import find_clips
 from lit_emotalk.figures import MARGIN, TITLE_TEXT, contact_sheet, main
 from lit_emotalk.video import write_video
 
@@ -116,6 +118,17 @@ def test_our_models_stand_below_the_truth_and_other_methods(tiny_shards, made_vi
     assert len(np.asarray(Image.open(output))) > 2 * 3 * 36, "two clips are chosen"
     with pytest.raises(UserError, match="no clip M003_none in split test"):
         main(["compare", *models[:-1], "M003_none", *common])
+
+
+def test_chosen_clips_show_strong_emotions_of_different_people(monkeypatch):
+    kinds = [("M1", "angry", 1), ("M1", "angry", 3), ("M1", "sad", 3), ("W2", "angry", 3), ("W2", "sad", 2)]
+    clips = [
+        SimpleNamespace(key=f"{s}_{e}_{n}", facts={"speaker": s, "emotion": e, "level": n})
+        for s, e, n in kinds
+    ]
+    monkeypatch.setattr("lit_emotalk.evaluate.shards.shard_clips", lambda *_: clips)
+    assert [clip.key for clip in find_clips(Path("s"), "test", [])] == ["M1_angry_3", "W2_sad_2"]
+    assert [clip.key for clip in find_clips(Path("s"), "test", ["W2_angry_3"])] == ["W2_angry_3"]
 
 
 def test_ablation_has_a_row_for_each_variant(tiny_shards, made_videos, tmp_path):

@@ -167,5 +167,13 @@ def test_make_train_and_make_ablations_do_their_part_of_a_preset(preset, monkeyp
     assert train == [*data, "prepare", "train-align", "train-eac", "train-hef"]
     assert "models/align" in plan.step("train-eac").inputs[-1]
     ablations = {step.name for step in plan.needed_by("table-ablation", "figure-ablation")}
-    assert {"train-hef", "train-wo-res", "train-wo-hie", "evaluate-full", "evaluate-wo-hie"} <= ablations
+    assert {"train-hef", "train-wo-res", "train-wo-hie", "evaluate", "evaluate-wo-hie"} <= ablations
     assert not {"tables", "animate", "showcase", "check-corpus"} & ablations
+
+
+def test_the_demo_prints_both_tables(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    plan = load_recipe(RECIPES / "demo.yaml")
+    specs = [step.command for step in plan.needed_by("table-ablation") if " tables " in step.command]
+    assert ["demo.yaml" in specs[0], "ablation.yaml" in specs[1], len(specs)] == [True, True, 2]
+    assert "--target table-ablation --force tables --force table-ablation" in (ROOT / "Makefile").read_text()

@@ -10,9 +10,10 @@ import pytest
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.store import SCHEMA
 from lit_emotalk.tables import main
-from lit_emotalk.tables.build import between_speakers
+from lit_emotalk.tables.build import between_speakers, build
 from lit_emotalk.tables.spec import Bootstrap, read_spec
 from lit_emotalk.tables.statistics import clear_winner, estimate, resample
+from lit_emotalk.tables.write import markdown
 
 PROTOCOL = {
     "stride": 5,
@@ -30,6 +31,7 @@ rows:
   - {method: good, name: Good}
   - {method: bad, name: Bad_one}
   - {method: never, name: Never run}
+  - {method: bigger, name: Bigger, absent: needs a GPU}
 columns: [psnr, m_lmd, fid]
 reported:
   title: reported in the paper
@@ -71,6 +73,7 @@ def test_the_printed_table(tmp_path, capsys):
     assert "*37.83*" in lines["*PC-AVS*"]
     assert "-(1)" in lines["Good"].replace(" ", "")
     assert "(1) needs the Inception weights" in text and "no results of this method" in text
+    assert "- (3) | - (3)" in lines["Bigger"] and "(3) needs a GPU." in text
     for part in (
         "7 clips of 3 speakers",
         "300 frames",
@@ -200,7 +203,13 @@ def test_results_of_other_protocols_are_not_mixed(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["demo", "ravdess", "mead", "ablation"])
+def test_methods_of_other_tables_leave_no_trace(tmp_path):
+    (tmp_path / "spec.yaml").write_text(SPEC.replace("- {method: bad, name: Bad_one}", ""))
+    text = markdown(build(read_spec(tmp_path / "spec.yaml"), [write_results(tmp_path / "r.jsonl")]))
+    assert "6 clips of 3 speakers" in text and "could not be scored" not in text
+
+
+@pytest.mark.parametrize("name", ["demo", "embedded", "ravdess", "mead", "ablation"])
 def test_committed_specs_are_readable(name):
     spec = read_spec(Path(__file__).parent.parent / "experiments" / "tables" / f"{name}.yaml")
     assert spec.results and len(spec.rows) > 2

@@ -11,7 +11,7 @@ from lit_emotalk.metrics.lpips import LPIPS
 from lit_emotalk.metrics.psnr import PSNR
 from lit_emotalk.metrics.ssim import SSIM
 from lit_emotalk.metrics.sync import PROTOCOL as SYNC
-from lit_emotalk.metrics.temporal import TOF, WarpingError
+from lit_emotalk.metrics.temporal import TLPIPS, TOF, WarpingError
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ COLUMNS: dict[str, Column] = {
     "lpips": Column("LPIPS", LPIPS.PROTOCOL, 3),
     "warp": Column("E-warp", WarpingError.PROTOCOL, 3),
     "tof": Column("tOF", TOF.PROTOCOL, 3),
+    "tlpips": Column("tLPIPS", TLPIPS.PROTOCOL, 2),
 }
 """Every number that a row may hold, in the order in which tables show them."""
 

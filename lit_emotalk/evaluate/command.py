@@ -27,6 +27,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--pairs", type=Path, help="CSV with the columns generated, reference, source, key, speaker"
     )
     folders.add_argument("--resize", action="store_true", help="scale generated videos of another size")
+    folders.add_argument(
+        "--align", action="store_true", help="shift generated videos whose sound says that they are off"
+    )
     ours = parser.add_argument_group("our models")
     ours.add_argument("--models", type=Path, help="folder with the exports align, eac, hef (and sync)")
     ours.add_argument("--shards", type=Path, help="shards made by data_prep")
@@ -73,6 +76,7 @@ def main(argv: list[str]) -> None:
         device=args.device,
         threads=max(1, (os.cpu_count() or 1) // workers),
         resize=args.resize,
+        align=args.align,
         data=read_manifest(args.shards).hash[:8] if args.shards else None,
     )
     results = ResultsFile(args.output, settings.protocol(), args.restart)

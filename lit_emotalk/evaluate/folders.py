@@ -11,10 +11,11 @@ from PIL import Image
 
 from lit_emotalk.audio import load_audio
 from lit_emotalk.errors import UserError
+from lit_emotalk.evaluate.lag import sound_lag
 from lit_emotalk.face.crop import clip_crop
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.files import sha256_text
-from lit_emotalk.schema import FPS
+from lit_emotalk.schema import FPS, SAMPLES_PER_FRAME
 from lit_emotalk.video import probe, read_frames, read_image
 
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm")
@@ -118,14 +119,27 @@ class LoadedPair:
     generated_sound: np.ndarray | None
     reference_sound: np.ndarray | None
     source: np.ndarray | None
+    lag: int
 
 
-def load_pair(pair: VideoPair, resize: bool) -> LoadedPair:
+def load_pair(pair: VideoPair, resize: bool, align: bool = False) -> LoadedPair:
     """Read a pair. Reference frames that are not square are no face crop: both videos are then cut by the
-    crop of the reference's faces, to 256 pixels. Raises UserError for unreadable files and different sizes
-    (unless `resize`)."""
+    crop of the reference's faces, to 256 pixels.
+
+    `lag` is by how many frames the generated video comes later, as the sounds tell (`sound_lag`). Frame t
+    stands beside frame t all the same, unless `align`: then the first frames of the later one are cut off.
+    Raises UserError for unreadable files, different sizes (unless `resize`), and where aligning leaves
+    nothing.
+    """
     true = np.stack(list(read_frames(pair.reference)))
     made = np.stack(list(read_frames(pair.generated)))
+    made_sound, true_sound = _sound(pair.generated), _sound(pair.reference)
+    lag = 0 if made_sound is None or true_sound is None else sound_lag(made_sound, true_sound)
+    if align and lag:
+        if lag >= len(made) or -lag >= len(true):
+            raise UserError(f"{pair.generated} is {abs(lag)} frames off its reference: nothing is left of it")
+        made, made_sound = _later(made, made_sound, lag)
+        true, true_sound = _later(true, true_sound, -lag)
     if made.shape[1:] != true.shape[1:]:
         if not resize:
             raise UserError(
@@ -135,7 +149,12 @@ def load_pair(pair: VideoPair, resize: bool) -> LoadedPair:
         made = resized(made, true.shape[2], true.shape[1])
     if true.shape[1] != true.shape[2]:
         made, true = _cut_to_face(made, true, pair.reference)
-    return LoadedPair(made, true, _sound(pair.generated), _sound(pair.reference), _portrait(pair.source))
+    return LoadedPair(made, true, made_sound, true_sound, _portrait(pair.source), lag)
+
+
+def _later(frames: np.ndarray, sound: np.ndarray | None, lag: int) -> tuple[np.ndarray, np.ndarray | None]:
+    first = max(lag, 0)
+    return frames[first:], None if sound is None else sound[first * SAMPLES_PER_FRAME :]
 
 
 def _cut_to_face(made: np.ndarray, true: np.ndarray, name: Path) -> tuple[np.ndarray, np.ndarray]:

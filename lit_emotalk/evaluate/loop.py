@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.evaluate.scoring import FAILURES
 from lit_emotalk.evaluate.settings import Settings
 from lit_emotalk.evaluate.store import SET_KEY, ResultsFile, Row
 from lit_emotalk.evaluate.tasks import Outcome, Task, run
@@ -34,6 +36,7 @@ def evaluate(settings: Settings, tasks: list[Task], results: ResultsFile, worker
     score_sets(results)
     failed = [row for row in rows if "error" in row]
     print_lines("could not be scored", [f"{row['key']} ({row['method']}): {row['error']}" for row in failed])
+    print_lines("kinds of trouble", troubles(rows))
     seconds = max(time.monotonic() - began, 1e-6)
     kept = sum(len(task.methods) for task in tasks) - len(rows)
     print(
@@ -91,6 +94,12 @@ def score_sets(results: ResultsFile) -> None:
             fid = max(float(frechet_of_features(made, true)), 0.0)
             row = {"method": place.name.replace("__", "/"), "key": SET_KEY, "frames": {"strided": len(made)}}
             results.append(row | {"metrics": {"fid": fid}})
+
+
+def troubles(rows: list[Row]) -> list[str]:
+    """How many rows have each kind of failure, and what is done about it."""
+    counts = Counter(kind for row in rows for kind in row.get("failures", {}))
+    return [f"{counts[kind]} videos {text}" for kind, text in FAILURES.items() if kind in counts]
 
 
 def print_lines(what: str, lines: list[str]) -> None:

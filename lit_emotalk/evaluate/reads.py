@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 from scipy.signal import medfilt
+from torch import Tensor
 
 from lit_emotalk import weights
 from lit_emotalk.data.decode_frames import sync_crop
@@ -17,7 +18,7 @@ from lit_emotalk.face.regions import LANDMARKS, box
 from lit_emotalk.face.tracker import Rest, Tracker
 from lit_emotalk.metrics.fid import inception_features, load_inception
 from lit_emotalk.metrics.lpips import load_lpips
-from lit_emotalk.metrics.sync import SyncScore, sync_score
+from lit_emotalk.metrics.sync import SyncScore, centred, sync_score
 from lit_emotalk.models.identity import load_identity
 from lit_emotalk.models.syncnet import WINDOW_FRAMES, SyncNet, SyncNetConfig, load_reference, windows_of
 from lit_emotalk.schema import FPS, SAMPLES_PER_FRAME
@@ -133,7 +134,7 @@ class Reader:
         sound = network.sound_features(
             torch.from_numpy(samples[: total * SAMPLES_PER_FRAME])[None].to(device)
         )
-        return sync_score(video[0, :windows].cpu(), sound[0, :windows].cpu())
+        return score_as_trained(video[0, :windows].cpu(), sound[0, :windows].cpu(), self.settings.sync)
 
     def _sync_crops(self, frames: np.ndarray, landmarks: np.ndarray, config: SyncNetConfig) -> np.ndarray:
         if self.settings.sync == OFFICIAL_SYNC:
@@ -150,6 +151,14 @@ class Reader:
         batches = pictures.split(PICTURE_BATCH)
         parts = [inception_features(self.inception, batch.to(self.settings.device)) for batch in batches]
         return torch.cat(parts).cpu().numpy()
+
+
+def score_as_trained(video: Tensor, sound: Tensor, sync: str) -> SyncScore:
+    """The scores of features (W, D) as the network `sync` was trained: by the reference's rule for the
+    official weights, on features centred on the clip's means for an export of stage sync."""
+    if sync == OFFICIAL_SYNC:
+        return sync_score(video, sound)
+    return sync_score(centred(video), centred(sound))
 
 
 def load_sync(sync: str, device: str) -> SyncNet | None:

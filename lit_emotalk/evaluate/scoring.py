@@ -21,6 +21,17 @@ from lit_emotalk.metrics.temporal import flow_difference, warping_error
 CHUNK = 16
 DIGITS = 6
 
+FAILURES: dict[str, str] = {
+    "frames_more_than_reference": "longer than the reference: the last frames are left out",
+    "frames_fewer_than_reference": "shorter than the reference: its last frames are left out",
+    "frames_off_reference": "off the reference by the sound: compared as they are, or shifted with --align",
+    "no_face_in_generated": "with frames without a face: the face metrics leave them out",
+    "no_face_in_reference": "whose reference has frames without a face: the face metrics leave them out",
+    "no_sound": "without a sound track: no Sync",
+    "too_short_or_faceless_for_sync": "too short or without a face: no Sync",
+}
+"""The kinds of `Scores.failures`, and what is done about them."""
+
 
 @dataclass(frozen=True, eq=False)
 class Reference:
@@ -98,7 +109,7 @@ def score(
         scores.put("efd", efd(*(torch.from_numpy(reader.expression(r, reference.rest)) for r in (own, true))))
     if own.identity.shape[1] == len(reference.source):
         scores.put("csim", csim(torch.from_numpy(own.identity), torch.from_numpy(reference.source)))
-    score_motion(scores, made, real, reader.settings.stride)
+    score_motion(scores, made, real, reader)
     score_sync(scores, made, own, samples if samples is not None else reference.samples, reader)
     return scores
 
@@ -134,12 +145,22 @@ def score_landmarks(scores: Scores, own: Reads, true: Reads, side: int) -> None:
         scores.put(f"{name}_iod", 100 * distance / eyes)
 
 
-def score_motion(scores: Scores, made: np.ndarray, real: np.ndarray, stride: int) -> None:
-    """Warping error and tOF of every stride-th pair of neighbouring frames."""
-    pairs = np.arange(0, len(made) - 1, stride)
-    if len(pairs):
-        scores.put("warp", warping_error(made, pairs))
-        scores.put("tof", flow_difference(made, real, pairs))
+def score_motion(scores: Scores, made: np.ndarray, real: np.ndarray, reader: Reader) -> None:
+    """Warping error, tOF and tLPIPS of every stride-th pair of neighbouring frames."""
+    pairs = np.arange(0, len(made) - 1, reader.settings.stride)
+    if not len(pairs):
+        return
+    scores.put("warp", warping_error(made, pairs))
+    scores.put("tof", flow_difference(made, real, pairs))
+    if reader.lpips is not None:
+        device = reader.settings.device
+        own, true = (
+            torch.cat(
+                [lpips_distance(reader.lpips, *pair[:2]) for pair in _chunks(v[pairs], v[pairs + 1], device)]
+            )
+            for v in (made, real)
+        )
+        scores.put("tlpips", 1000 * (true - own).abs().cpu())
 
 
 def score_sync(

@@ -25,7 +25,7 @@ class Settings:
     "none" or the folder of an export of stage sync. `models`: folder of our exports where videos are
     generated. `data` names the
     shards, by eight digits of their manifest's hash. `resize`: scale a generated video to its reference
-    where sizes differ.
+    where sizes differ. `align`: shift it to its reference where the sounds say that it is off.
     """
 
     stride: int = 5
@@ -35,6 +35,7 @@ class Settings:
     device: str = "cpu"
     threads: int = 1
     resize: bool = False
+    align: bool = False
     data: str | None = None
 
     def protocol(self) -> dict[str, Any]:
@@ -48,6 +49,7 @@ class Settings:
             "lpips": weights.available("lpips_alexnet"),
             "fid": weights.available("fid_inception"),
             "resize": self.resize,
+            "align": self.align,
             "data": self.data,
         }
 
@@ -83,5 +85,6 @@ def sync_name(sync: str) -> str:
     digest, shards = str(card["sha256"])[:8], str(card["manifest"])[:8]
     return (
         f"SyncNet {digest} of stage sync, trained on shards {shards} (width {config.width}, "
-        f"{config.view} at {config.crop} pixels); not comparable with published values"
+        f"{config.view} at {config.crop} pixels; features centred on the clip's means); not comparable with "
+        "published values"
     )

@@ -56,7 +56,7 @@ def run(settings: Settings, task: Task) -> Outcome:
     facts = {"key": task.clip.key, **task.clip.facts}
     tools = reader(settings)
     try:
-        reference, videos = _open(settings, tools, task)
+        reference, videos, lag = _open(settings, tools, task)
     except (UserError, OSError, ValueError) as error:
         return Outcome([_failed(facts, method, error) for method in task.methods], {})
     rows, features = [], _features(tools, "reference", reference.frames)
@@ -68,6 +68,7 @@ def run(settings: Settings, task: Task) -> Outcome:
             continue
         same = made is reference.frames
         scores = score(made, reference, tools, samples, reference.reads if same else None)
+        scores.fail("frames_off_reference", abs(lag))
         row = {"method": method, **facts, "frames": scores.frames, "failures": scores.failures}
         if (made_by := task.made_by(kind)) is not None:
             row["made_by"] = made_by
@@ -83,13 +84,13 @@ def run(settings: Settings, task: Task) -> Outcome:
 Videos = Callable[[str], tuple[np.ndarray, np.ndarray | None]]
 
 
-def _open(settings: Settings, tools: Reader, task: Task) -> tuple[Reference, Videos]:
-    """The reference, and a function from a kind to its frames and own sound."""
+def _open(settings: Settings, tools: Reader, task: Task) -> tuple[Reference, Videos, int]:
+    """The reference, a function from a kind to its frames and own sound, and their lag (0 for our own)."""
     clip = task.clip
     if isinstance(clip, VideoPair):
-        pair = load_pair(clip, settings.resize)
+        pair = load_pair(clip, settings.resize, settings.align)
         reference = reference_of(pair.reference, pair.reference_sound, pair.source, tools)
-        return reference, lambda kind: (pair.generated, pair.generated_sound)
+        return reference, lambda kind: (pair.generated, pair.generated_sound), pair.lag
     networks = None if settings.models is None else generator(settings.models, settings.device)
     loaded = load_clip(clip, None if networks is None else networks.face.resolution)
     reference = reference_of(loaded.frames, loaded.samples, None, tools)
@@ -102,7 +103,7 @@ def _open(settings: Settings, tools: Reader, task: Task) -> tuple[Reference, Vid
         assert networks is not None
         return networks.frames(clip, loaded, kind), None
 
-    return reference, videos
+    return reference, videos, 0
 
 
 def _features(tools: Reader, method: str, frames: np.ndarray) -> dict[str, np.ndarray]:

@@ -52,6 +52,15 @@ def sync_score(video: Tensor, sound: Tensor, reach: int = REACH) -> SyncScore:
     return SyncScore(float(distances.median()) - least, least, reach - best)
 
 
+def centred(features: Tensor) -> Tensor:
+    """Features (..., W, D) without their mean over the W windows.
+
+    What stays the same in a clip (the head, the light, the voice) says nothing of its offset. Networks of
+    stage sync are trained and scored on centred features (our choice); the reference's are not.
+    """
+    return features - features.mean(-2, keepdim=True)
+
+
 def true_offset_rank(video: Tensor, sound: Tensor, reach: int = 10) -> int:
     """How many of the offsets -reach .. reach are nearer than no offset: 0 where sound and lips are found in
     step.

@@ -92,7 +92,7 @@ def flow_difference(
 
 def tlpips(network: nn.Module, generated: Tensor, reference: Tensor) -> Tensor:
     """tLPIPS: |LPIPS(ref t, ref t + 1) - LPIPS(gen t, gen t + 1)|: (T, 3, H, W) in [0, 255] twice -> (T -
-    1,)."""
+    1,). Source: Chu et al. (TecoGAN), 2020."""
     own = lpips_distance(network, generated[:-1], generated[1:])
     return (lpips_distance(network, reference[:-1], reference[1:]) - own).abs()
 
@@ -122,3 +122,20 @@ class TOF(ClipMean):
     def score(self, *inputs: Any) -> Tensor:
         """(pairs,) differences."""
         return torch.from_numpy(flow_difference(*inputs))
+
+
+class TLPIPS(ClipMean):
+    """`tlpips` averaged over pairs, then clips. update(generated, reference), see `tlpips`."""
+
+    PROTOCOL = Protocol(
+        "tLPIPS", "lower", "x1e-3", "lpips 0.1, AlexNet (torchvision)",
+        "absolute difference of the LPIPS between neighbouring frames of the true and of the generated video",
+    )  # fmt: skip
+
+    def __init__(self, network: nn.Module, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.network = network
+
+    def score(self, *inputs: Any) -> Tensor:
+        """(pairs,) differences, times 1000."""
+        return 1000 * tlpips(self.network, *inputs)

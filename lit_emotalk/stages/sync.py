@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.metrics.sync import true_offset_rank
+from lit_emotalk.metrics.sync import centred, true_offset_rank
 from lit_emotalk.models.syncnet import SyncNet, SyncNetConfig
 from lit_emotalk.stages.base import Batch, Stage
 
@@ -66,7 +66,7 @@ class SyncStage(Stage):
         """Losses of features (B, W, D) of lips and of sound; `own` over a run's windows, `all` over the
         batch's."""
         clips, windows = video.shape[:2]
-        lips, voices = ((f - f.mean(1, keepdim=True)).flatten(0, 1) for f in (video, sound))
+        lips, voices = centred(video).flatten(0, 1), centred(sound).flatten(0, 1)
         distances = lips.square().sum(1)[:, None] + voices.square().sum(1)[None] - 2 * lips @ voices.T
         logits = -self.log_scale.exp() * distances
         true = torch.arange(clips * windows, device=logits.device)
@@ -89,7 +89,8 @@ class SyncStage(Stage):
         """The loss, and how often the true offset is found."""
         video, sound = self.inference_network(batch["frames"], batch["samples"])
         reach = min(REACH, video.shape[1] - 1)
-        ranks = [true_offset_rank(lips, voice, reach) for lips, voice in zip(video, sound, strict=True)]
+        pairs = zip(centred(video), centred(sound), strict=True)
+        ranks = [true_offset_rank(lips, voice, reach) for lips, voice in pairs]
         rank = video.new_tensor(ranks)
         scores = {"offset_accuracy": (rank == 0).float().mean(), "offset_rank": rank.mean()}
         self.log_losses(self.losses(video, sound) | scores, "val", len(video))

@@ -9,7 +9,7 @@ import numpy as np
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.columns import COLUMNS, arrow
 from lit_emotalk.evaluate.store import SET_KEY, Row, read_results
-from lit_emotalk.tables.spec import TableSpec
+from lit_emotalk.tables.spec import RowSpec, TableSpec
 from lit_emotalk.tables.statistics import Estimate, Values, clear_winner, estimate
 
 FEW_SPEAKERS = 5
@@ -63,11 +63,13 @@ def build(spec: TableSpec, results: list[Path] | None = None) -> Table:
             f"the results of '{spec.title}' differ in {', '.join(differing)}; evaluate them alike"
         )
     protocol = headers[0]
+    methods = {row.method for row in spec.rows}
+    rows = [row for row in rows if row["method"] in methods]
     values, speakers = collect(rows)
     cells: dict[str, dict[str, Cell]] = {row.method: {} for row in spec.rows}
     for column in spec.columns:
         for row in spec.rows:
-            cells[row.method][column] = _cell(spec, protocol, rows, values, speakers, row.method, column)
+            cells[row.method][column] = _cell(spec, protocol, rows, values, speakers, row, column)
         rivals = {
             row.method: values[row.method, column]
             for row in spec.rows
@@ -100,16 +102,17 @@ def _cell(
     rows: list[Row],
     values: dict[tuple[str, str], Values],
     speakers: dict[str, str],
-    method: str,
+    shown: RowSpec,
     column: str,
 ) -> Cell:
+    method = shown.method
     for row in rows:
         if row["method"] == method and row["key"] == SET_KEY and column in row["metrics"]:
             return Cell(value=row["metrics"][column])
     if (method, column) in values:
         return Cell(estimate(values[method, column], speakers, spec.bootstrap))
     if not any(row["method"] == method for row in rows):
-        return Cell(reason="no results of this method")
+        return Cell(reason=shown.absent)
     return Cell(reason=absence(spec, protocol, column))
 
 
@@ -119,7 +122,7 @@ def absence(spec: TableSpec, protocol: dict[str, Any], column: str) -> str:
         return spec.absent[column]
     if column == "fid" and not protocol["fid"]:
         return "needs the Inception weights: lit-emotalk weights fetch fid_inception"
-    if column == "lpips" and not protocol["lpips"]:
+    if column in ("lpips", "tlpips") and not protocol["lpips"]:
         return "needs AlexNet's weights: lit-emotalk weights fetch lpips_alexnet"
     if column.startswith("sync") and protocol["sync"] == "none":
         return "no SyncNet: neither the official weights nor an export of stage sync"
@@ -148,6 +151,10 @@ def protocol_notes(spec: TableSpec, protocol: dict[str, Any], rows: list[Row]) -
     lost = sum(row.get("failures", {}).get("no_face_in_generated", 0) for row in rows)
     if lost:
         notes.append(f"{lost} generated frames have no detectable face; the face metrics leave them out.")
+    off = sum("frames_off_reference" in row.get("failures", {}) for row in rows)
+    if off:
+        done = "shifted to it" if protocol.get("align") else "compared frame by frame all the same"
+        notes.append(f"{off} videos are off their reference, as their sound tells; they were {done}.")
     for column in spec.columns:
         shown = COLUMNS[column]
         backbone = {"sync": protocol["sync"], "csim": protocol["identity"]}.get(

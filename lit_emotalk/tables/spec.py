@@ -17,11 +17,12 @@ KNOWN = (
 @dataclass(frozen=True)
 class RowSpec:
     """A row: `method` as in the results, `name` as printed; `competes` for bold print (not the truth
-    itself)."""
+    itself); `absent` says why there may be no results of it."""
 
     method: str
     name: str
     competes: bool = True
+    absent: str = "no results of this method"
 
 
 @dataclass(frozen=True)

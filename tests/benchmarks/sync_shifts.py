@@ -14,9 +14,8 @@ import torch
 from lit_emotalk.data.decode import read_landmarks
 from lit_emotalk.data.decode_frames import sync_crop
 from lit_emotalk.errors import UserError, run_main
-from lit_emotalk.evaluate.reads import load_sync
+from lit_emotalk.evaluate.reads import load_sync, score_as_trained
 from lit_emotalk.evaluate.shards import load_clip, shard_clips
-from lit_emotalk.metrics.sync import sync_score
 from lit_emotalk.models.syncnet import SyncNet, windows_of
 from lit_emotalk.progress import track
 from lit_emotalk.schema import SAMPLES_PER_FRAME
@@ -38,14 +37,16 @@ def shifted(samples: np.ndarray, shift: int) -> np.ndarray:
 
 
 @torch.inference_mode()
-def offsets_of(network: SyncNet, crops: np.ndarray, samples: np.ndarray) -> dict[int, int]:
+def offsets_of(network: SyncNet, sync: str, crops: np.ndarray, samples: np.ndarray) -> dict[int, int]:
     """The offset that the network finds for every shift: crops (T, S, S, 3) uint8, samples (640 T,)."""
     windows = windows_of(len(crops))
     pictures = torch.from_numpy(crops).permute(0, 3, 1, 2)[None].float()
     video = network.video_features(pictures)[0, :windows]
     sounds = torch.from_numpy(np.stack([shifted(samples, shift) for shift in SHIFTS]))
     features = network.sound_features(sounds)[:, :windows]
-    return {shift: sync_score(video, one).offset for shift, one in zip(SHIFTS, features, strict=True)}
+    return {
+        shift: score_as_trained(video, one, sync).offset for shift, one in zip(SHIFTS, features, strict=True)
+    }
 
 
 def measure(shards: Path, sync: Path, split: str, limit: int | None) -> dict[int, list[int]]:
@@ -60,7 +61,7 @@ def measure(shards: Path, sync: Path, split: str, limit: int | None) -> dict[int
         side = loaded.frames.shape[1]
         crop = sync_crop(read_landmarks(clip.frames) * side, network.config.view)
         crops = np.stack([crop.cut(frame, network.config.crop) for frame in loaded.frames])
-        for shift, offset in offsets_of(network, crops, loaded.samples).items():
+        for shift, offset in offsets_of(network, str(sync), crops, loaded.samples).items():
             found[shift].append(offset)
     return found
 

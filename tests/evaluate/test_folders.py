@@ -9,7 +9,9 @@ import pytest
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate import main
 from lit_emotalk.evaluate.folders import folder_pairs, listed_pairs, speaker_of
+from lit_emotalk.evaluate.lag import sound_lag
 from lit_emotalk.evaluate.store import read_results
+from lit_emotalk.video import write_video
 from tests.evaluate.conftest import blurred
 
 
@@ -74,6 +76,28 @@ def test_lengths_and_faceless_frames_are_counted(make_folder, moving_face, tmp_p
     assert row["failures"]["no_face_in_generated"] >= 1
     assert row["frames"]["with_faces"] <= 7
     assert np.isfinite(row["metrics"]["m_lmd"])
+
+
+@pytest.mark.parametrize("lag", [3, -2])
+def test_an_offset_is_found_by_the_sound_and_counted(moving_face, tmp_path, lag, capsys):
+    noise = np.random.default_rng(0).normal(0, 0.1, 640 * len(moving_face)).astype(np.float32)
+    early, late = (slice(abs(lag), None), slice(None)) if lag > 0 else (slice(None), slice(abs(lag), None))
+    for name, part in (("true", early), ("made", late)):
+        start = (part.start or 0) * 640
+        write_video(tmp_path / name / "a.mp4", list(moving_face[part]), audio=noise[start:], crf=4)
+    arguments = ("--generated", tmp_path / "made", "--reference", tmp_path / "true", "--output")
+    plain = evaluate(*arguments, tmp_path / "plain.jsonl")["made", "a"]
+    assert plain["failures"]["frames_off_reference"] == abs(lag) and plain["metrics"]["psnr"] < 35
+    assert "1 videos off the reference by the sound" in capsys.readouterr().err
+    aligned = evaluate(*arguments, tmp_path / "aligned.jsonl", "--align")["made", "a"]
+    assert aligned["metrics"]["psnr"] > 38 and aligned["frames"]["used"] == len(moving_face) - abs(lag)
+    assert not {name for name in aligned["failures"] if "than_reference" in name}
+
+
+def test_other_sounds_have_no_lag():
+    one, other = np.random.default_rng(0).normal(size=(2, 9000))
+    assert sound_lag(one, other) == sound_lag(one, 0 * one) == 0
+    assert sound_lag(one[1280:], one) == -2 and sound_lag(one[:7000], 0.1 * one[1900:]) == 3
 
 
 def test_a_second_run_adds_only_what_is_missing(make_folder, moving_face, tmp_path, capsys):

@@ -12,7 +12,7 @@ from lit_emotalk.metrics.fid import FrechetDistance, frechet_of_features, incept
 from lit_emotalk.metrics.lpips import LPIPS, load_lpips, lpips_distance
 from lit_emotalk.metrics.psnr import CAP_DB, PSNR, psnr
 from lit_emotalk.metrics.ssim import SSIM, ssim
-from lit_emotalk.metrics.temporal import tlpips
+from lit_emotalk.metrics.temporal import TLPIPS, tlpips
 
 
 def pictures(
@@ -138,6 +138,9 @@ def test_lpips_equals_the_package_on_the_same_backbone(tmp_path):
     true = [abs(float(package(*pair))) for pair in _neighbours(reference)]
     differences = [abs(one - other) for one, other in zip(steps, true, strict=True)]
     assert tlpips(network, generated, reference).tolist() == pytest.approx(differences, abs=1e-6)
+    temporal = TLPIPS(network)
+    temporal.update(generated, reference)
+    assert temporal.compute() == pytest.approx(1000 * sum(differences) / len(differences), rel=1e-4)
 
 
 def _neighbours(pictures: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:

@@ -1,21 +1,27 @@
-"""Every Metric gives the same value on one process and on two."""
+"""Every Metric gives the same value on one process and on two, and in one batch or many."""
+
+import importlib
+import pkgutil
 
 import pytest
 import torch
 import torch.distributed
 import torch.multiprocessing as multiprocessing
+from torchmetrics import Metric
 
-from lit_emotalk.metrics.csim import CSIM
-from lit_emotalk.metrics.efd import EFD
+import lit_emotalk.metrics
+from lit_emotalk.metrics.base import ClipMean
+from lit_emotalk.metrics.csim import CSIM, csim
+from lit_emotalk.metrics.efd import EFD, efd
 from lit_emotalk.metrics.expression import ExpressionError
 from lit_emotalk.metrics.fid import FrechetDistance
-from lit_emotalk.metrics.lmd import FaceLMD, MouthLMD
-from lit_emotalk.metrics.lpips import LPIPS
-from lit_emotalk.metrics.psnr import PSNR
-from lit_emotalk.metrics.ssim import SSIM
+from lit_emotalk.metrics.lmd import FaceLMD, MouthLMD, lmd
+from lit_emotalk.metrics.lpips import LPIPS, lpips_distance
+from lit_emotalk.metrics.psnr import PSNR, psnr
+from lit_emotalk.metrics.ssim import SSIM, ssim
 from lit_emotalk.metrics.sync import Sync
-from lit_emotalk.metrics.temporal import TOF, WarpingError
-from lit_emotalk.metrics.zero_shot import ZeroShot
+from lit_emotalk.metrics.temporal import TLPIPS, TOF, WarpingError
+from lit_emotalk.metrics.zero_shot import AverageRecall, ZeroShot
 
 CLIPS = 5
 
@@ -27,16 +33,35 @@ class Difference(torch.nn.Module):
         return (one - other).abs().mean((1, 2, 3), keepdim=True)
 
 
-def values(clips: range) -> dict[str, float]:
-    """Every metric's value over some clips, reduced over the processes of the current group."""
-    metrics = {
-        m.__name__: m() for m in (CSIM, EFD, FaceLMD, MouthLMD, PSNR, SSIM, Sync, TOF, WarpingError)
-    } | {
-        "FrechetDistance": FrechetDistance(size=4),
-        "LPIPS": LPIPS(Difference()),
-        "ExpressionError": ExpressionError(),
-        "ZeroShot": ZeroShot(emotions=3, dim=4),
-    }
+def make_metrics() -> dict[str, Metric]:
+    """One of every Metric of the package, by its class' name."""
+    plain = (
+        CSIM,
+        EFD,
+        FaceLMD,
+        MouthLMD,
+        PSNR,
+        SSIM,
+        Sync,
+        TOF,
+        WarpingError,
+        ExpressionError,
+        AverageRecall,
+    )
+    made = [
+        *(metric() for metric in plain),
+        FrechetDistance(size=4),
+        LPIPS(Difference()),
+        TLPIPS(Difference()),
+        ZeroShot(emotions=3, dim=4),
+    ]
+    return {type(metric).__name__: metric for metric in made}
+
+
+def values(clips: range, batch: int = 1000) -> dict[str, float]:
+    """Every metric's value over some clips, reduced over the processes of the current group; what is not
+    counted by clip is handed over in batches of `batch`."""
+    metrics = make_metrics()
     words = torch.eye(4)[:3]
     for clip in clips:
         generator = torch.Generator().manual_seed(clip)
@@ -45,19 +70,22 @@ def values(clips: range) -> dict[str, float]:
         pictures = (torch.rand(2, frames, 3, 24, 24, generator=generator) * 255).byte()
         features = torch.randn(2, 20 + clip, 4, generator=generator)
         arrays = pictures.permute(0, 1, 3, 4, 2).numpy()
+        emotion = torch.arange(20 + clip) % 3
         for name in ("FaceLMD", "MouthLMD"):
             metrics[name].update(*points)
         metrics["ExpressionError"].update(*torch.rand(2, frames, 51, generator=generator))
-        metrics["ZeroShot"].update(features[0], features[1], torch.arange(20 + clip) % 3, words)
-        for name in ("PSNR", "SSIM", "LPIPS"):
+        for name in ("PSNR", "SSIM", "LPIPS", "TLPIPS"):
             metrics[name].update(*pictures)
         for name in ("EFD", "Sync"):
             metrics[name].update(*features)
         metrics["CSIM"].update(features[0], features[1, 0])
         metrics["TOF"].update(*arrays)
         metrics["WarpingError"].update(arrays[0])
-        metrics["FrechetDistance"].update(features[0], real=True)
-        metrics["FrechetDistance"].update(features[1], real=False)
+        for made, true, label in zip(*(f.split(batch) for f in (*features, emotion)), strict=True):
+            metrics["FrechetDistance"].update(true, real=True)
+            metrics["FrechetDistance"].update(made, real=False)
+            metrics["ZeroShot"].update(made, true, label, words)
+            metrics["AverageRecall"].update(made[:, :3], label)
     computed = {name: metric.compute() for name, metric in metrics.items()}
     for name in ("Sync", "ExpressionError", "ZeroShot"):
         computed |= computed.pop(name)
@@ -79,7 +107,44 @@ def test_two_processes_equal_one(tmp_path):
     )
     expected = values(range(CLIPS))
     assert expected == pytest.approx(values(range(CLIPS - 1, -1, -1)), rel=1e-6), "whatever the order"
+    assert expected == pytest.approx(values(range(CLIPS), batch=7), rel=1e-6), "whatever the batches"
     while not context.join():
         pass
     for rank in range(2):
         assert torch.load(tmp_path / f"values.{rank}") == pytest.approx(expected, rel=1e-6)
+
+
+def test_no_metric_is_forgotten():
+    modules = [
+        importlib.import_module(f"lit_emotalk.metrics.{found.name}")
+        for found in pkgutil.iter_modules(lit_emotalk.metrics.__path__)
+    ]
+    classes = {
+        name
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, Metric) and value not in (Metric, ClipMean)
+    }
+    assert classes == make_metrics().keys()
+
+
+def test_a_batch_is_worth_its_pictures_one_by_one():
+    generator = torch.Generator().manual_seed(9)
+    pictures = (torch.rand(2, 5, 3, 24, 24, generator=generator) * 255).byte()
+    boxes = torch.tensor([[2.0, 3.0, 20.0, 19.0]]).repeat(5, 1)
+    points, features = (
+        torch.randn(2, 5, 68, 2, generator=generator),
+        torch.randn(2, 5, 8, generator=generator),
+    )
+    cases = [
+        (psnr, (*pictures, boxes)),
+        (ssim, (*pictures, boxes)),
+        (lmd, points),
+        (efd, features),
+        (lambda made, true: lpips_distance(Difference(), made, true), pictures),
+        (lambda made: csim(made, features[1, 0]), features[:1]),
+    ]
+    for function, arguments in cases:
+        whole = function(*arguments)
+        single = torch.cat([function(*(a[i : i + 1] for a in arguments)) for i in range(5)])
+        assert torch.allclose(whole, single, rtol=1e-5)
