@@ -44,7 +44,9 @@ class TalkingFace:
 
     def __init__(self, space: EmotionSpace, eac: EAC, hef: HEF, device: str = "cpu") -> None:
         if eac.config.codes == "one_hot":
-            raise UserError("this eac is the one-hot baseline: it takes labels, not codes of an emotion space")
+            raise UserError(
+                "this eac is the one-hot baseline: it takes labels, not codes of an emotion space"
+            )
         if eac.config.code_dim != space.dim:
             raise UserError(
                 f"the eac takes codes of width {eac.config.code_dim}, the emotion space gives {space.dim}: "

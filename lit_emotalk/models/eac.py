@@ -44,7 +44,7 @@ class EACConfig:
 
 
 def label_codes(labels: Sequence[str]) -> Tensor:
-    """One-hot codes (B, 9) of canonical emotions' names, of unit length: the baseline of the paper's argument.
+    """One-hot codes (B, 9) of emotions' names, of unit length: the baseline of the paper's argument.
 
     A compound has both its parts' entries, an unknown name zeros.
     """

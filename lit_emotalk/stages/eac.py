@@ -130,7 +130,7 @@ class EACStage(Stage):
         """Emotion codes (B, D) of a batch's clips by one modality.
 
         In training, texts are drawn from the prompts and pictures around the key frame; else texts are the
-        labels' and pictures the key frames. A network of one-hot codes gets the labels', whatever the modality.
+        labels' and pictures the key frames. A network of one-hot codes gets the labels' in any modality.
         """
         if self.network.config.codes == "one_hot":
             return label_codes(batch["label"]).to(self.device)
