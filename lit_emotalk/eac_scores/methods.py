@@ -58,9 +58,9 @@ class Convertor:
     ) -> torch.Tensor | None:
         """The clip's emotion code (D,), None where the network looks at none.
 
-        text: "a person talking with a WORD expression"; image: another of `clips` (where there is none,
-        of `more`) with that emotion, of another speaker where there is one, read as a single picture; audio: the
-        clip's own sound. UserError where no other clip shows the emotion.
+        text: "a person talking with a WORD expression"; image: another of `clips`, or else of
+        `more`, with that emotion, of another speaker where there is one, read as a single picture; audio:
+        the clip's own sound. UserError where no other clip shows the emotion.
         """
         if self.eac.config.codes == "none":
             return None
