@@ -15,7 +15,11 @@ from lit_emotalk.audio import MEL_REACH, MelStream
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
 from lit_emotalk.models.eac import EAC
-from lit_emotalk.schema import FPS, MEL_BANDS, MEL_PER_FRAME, SAMPLE_RATE
+from lit_emotalk.schema import FPS, MEL_BANDS, MEL_FLOOR, MEL_PER_FRAME, SAMPLE_RATE
+
+SILENT_FRAMES = 10
+"""The EAC sees so many frames of silence after the last sound it has, as if the speech ended there: by that
+the demo's mouth opening correlates with the truth by 0.55 rather than 0.44 (offline 0.56)."""
 
 FADE_FRAMES = 10
 """A new emotion fades in over so many frames."""
@@ -98,6 +102,7 @@ class ExpressionStream:
 
     def _predict(self, window: np.ndarray, code: Tensor | None, intensity: float) -> np.ndarray:
         place = self.eac.null_code.device
-        batch = torch.from_numpy(np.ascontiguousarray(window))[None].to(place)
+        silence = np.full((MEL_PER_FRAME * SILENT_FRAMES, MEL_BANDS), np.log(MEL_FLOOR), np.float32)
+        batch = torch.from_numpy(np.concatenate([window, silence]))[None].to(place)
         given = None if code is None else code[None].to(place)
         return self.eac(batch, given, torch.tensor([intensity], device=place))[0].float().cpu().numpy()

@@ -7,7 +7,8 @@ import torch
 from lit_emotalk.audio import MelStream, log_mel
 from lit_emotalk.errors import UserError
 from lit_emotalk.models.eac import EAC, EACConfig
-from lit_emotalk.streaming import FADE_FRAMES, ExpressionStream, Latency
+from lit_emotalk.schema import MEL_FLOOR
+from lit_emotalk.streaming import FADE_FRAMES, SILENT_FRAMES, ExpressionStream, Latency
 
 SHORT = Latency(hop=2, ahead=3, window=20)
 FRAMES = 61
@@ -45,7 +46,9 @@ def causal(eac: EAC, sound: np.ndarray, how: Latency) -> np.ndarray:
         end = min(first + count + how.ahead, FRAMES)
         start = max(0, end - how.window)
         with torch.inference_mode():
-            out = eac(mel[None, 4 * start : 4 * end], code()[None], torch.ones(1))[0]
+            silence = torch.full((4 * SILENT_FRAMES, 80), MEL_FLOOR).log()
+            window = torch.cat([mel[4 * start : 4 * end], silence])
+            out = eac(window[None], code()[None], torch.ones(1))[0]
         made.append(out[first - start : first - start + count].numpy())
     return np.concatenate(made)
 
