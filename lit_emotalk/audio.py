@@ -23,12 +23,12 @@ GAP_SECONDS = 0.02
 """A longer hole in the timestamps is filled with silence, so that later sound stays in its place."""
 
 
-def load_audio(path: Path | str) -> np.ndarray:
+def load_audio(path: Path | str, allow_silence: bool = False) -> np.ndarray:
     """The first audio track of a sound or video file: float32 (N,) in [-1, 1], 16 kHz, mono (channels' mean).
 
     In a file with video, sample 0 is at the first video frame: earlier sound is cut, a later start is padded.
     Raises UserError for a file that is missing, unreadable, damaged, without an audio track, shorter than one
-    video frame, silent, or that holds NaN.
+    video frame, silent (unless allowed), or that holds NaN.
     """
     path = Path(path)
     if not path.is_file():
@@ -54,9 +54,14 @@ def load_audio(path: Path | str) -> np.ndarray:
     if len(samples) < schema.SAMPLES_PER_FRAME:
         seconds = len(samples) / schema.SAMPLE_RATE
         raise UserError(f"{path} holds {seconds:.3f} s of sound, too short; at least 0.04 s are needed")
-    if np.abs(samples).max() < SILENCE_PEAK:
+    if not allow_silence and is_silent(samples):
         raise UserError(f"{path} is silent; give a recording with speech")
     return np.clip(samples, -1.0, 1.0).astype(np.float32)
+
+
+def is_silent(samples: np.ndarray) -> bool:
+    """Whether no sample (N,) reaches `SILENCE_PEAK`."""
+    return bool(np.abs(samples).max(initial=0.0) < SILENCE_PEAK)
 
 
 def _decode(path: Path) -> tuple[np.ndarray, int]:

@@ -8,7 +8,6 @@ from typing import cast
 import numpy as np
 import torch
 
-from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.emotion_codes import EmotionReader
 from lit_emotalk.emotion_request import Emotion, Schedule
 from lit_emotalk.errors import UserError
@@ -167,8 +166,3 @@ def coefficients_of(expression: np.ndarray, pose: np.ndarray) -> np.ndarray:
     """Expression (T, 51) and one pose (6,) held throughout -> coefficients (T, 57)."""
     held = np.broadcast_to(pose, (len(expression), len(pose)))
     return np.concatenate([expression.astype(np.float32), held.astype(np.float32)], 1)
-
-
-def coefficient_header() -> list[str]:
-    """Column names of a coefficients table: time, the 51 units, the 6 pose numbers."""
-    return ["time", *ARKIT.names, "rotX", "rotY", "rotZ", "transX", "transY", "logScale"]

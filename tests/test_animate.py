@@ -108,7 +108,7 @@ def bad_files(folder):
         ({"portrait": "wall.png"}, "no face"),
         ({"portrait": "zero.png"}, "zero.png"),
         ({"speech": "nowhere.wav"}, "nowhere.wav"),
-        ({"speech": "silent.wav"}, "silent"),
+        ({"speech": "silent.wav", "more": []}, "silent"),
         ({"speech": "empty.wav"}, "empty.wav"),
         ({"speech": "text.wav"}, "text.wav"),
         ({"more": ["--emotion-label", "hungry"]}, "unknown emotion label 'hungry'"),
