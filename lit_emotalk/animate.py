@@ -43,7 +43,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--face", type=int, help="which face of the portrait, from the left, from 0 (default: largest)"
     )
     parser.add_argument(
-        "--motion", choices=("natural", "none"), default="natural", help="head motion and blinks"
+        "--motion",
+        choices=("natural", "speaking", "none"),
+        default="natural",
+        help="head motion and blinks; speaking: they follow the speech and the emotion",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the natural motion")
     parser.add_argument(
@@ -60,6 +63,7 @@ def main(argv: list[str]) -> None:
     args = build_parser().parse_args(argv)
     output = checked_output(args.output, args.overwrite)
     from lit_emotalk.audio import is_silent, load_audio, log_mel
+    from lit_emotalk.bearing import add_speaking_motion
     from lit_emotalk.coefficient_table import write_coefficients
     from lit_emotalk.motion import add_natural_motion
     from lit_emotalk.pipeline import TalkingFace, coefficients_of
@@ -81,6 +85,10 @@ def main(argv: list[str]) -> None:
     coefficients = coefficients_of(expression, portrait.coefficients[-6:])
     if args.motion == "natural":
         coefficients = add_natural_motion(coefficients, args.seed)
+    elif args.motion == "speaking":
+        coefficients = add_speaking_motion(
+            coefficients, mel, face.leanings(asked, len(coefficients)), args.seed
+        )
     loaded = time.monotonic()
     if args.coefficients_out:
         write_coefficients(args.coefficients_out, coefficients)

@@ -10,6 +10,7 @@ import torch
 
 from lit_emotalk.emotion_codes import EmotionReader
 from lit_emotalk.emotion_request import Emotion, Schedule
+from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.export import load_export
 from lit_emotalk.face.crop import clip_crop
@@ -22,6 +23,7 @@ from lit_emotalk.schema import FPS, MEL_PER_FRAME
 from lit_emotalk.video import read_image
 
 RENDER_BATCH = 8
+LEANING = 0.1
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,24 @@ class TalkingFace:
                 made[emotion] = self.expression(mel, self.code(emotion), emotion.intensity)
         parts = np.stack([made[emotion] for _, emotion in schedule.entries])
         return np.einsum("te,etc->tc", schedule.weights(frames), parts)
+
+    def leanings(self, asked: Emotion | Schedule, frames: int) -> dict[str, np.ndarray]:
+        """How much of each canonical emotion is asked for at each frame (T,), the rest neutral; sums to one.
+
+        From the cosines of the codes (a softmax at `LEANING`), times the intensity (our choice).
+        """
+        if isinstance(asked, Emotion):
+            entries, weights = [asked], np.ones((frames, 1), np.float32)
+        else:
+            entries, weights = [emotion for _, emotion in asked.entries], asked.weights(frames)
+        found = {name: np.zeros(frames) for name in EMOTIONS}
+        for emotion, weight in zip(entries, weights.T, strict=True):
+            cosines = self.space.similarities(self.code(emotion))
+            shares = np.exp([cosines[name] / LEANING for name in EMOTIONS])
+            for name, share in zip(EMOTIONS, shares / shares.sum(), strict=True):
+                found[name] += weight * emotion.intensity * share
+            found["neutral"] += weight * (1 - emotion.intensity)
+        return found
 
     @torch.inference_mode()
     def render(self, portrait: Portrait, coefficients: np.ndarray) -> Iterator[np.ndarray]:

@@ -161,7 +161,7 @@ class EACStage(Stage):
         source = torch.where(swap, another_of_its_kind(emotion), samples)
         frequency = torch.tensor([float(getattr(draw, name)) for name in MODALITIES], device=self.device)
         chosen = torch.multinomial(frequency, len(emotion), replacement=True)
-        codes = torch.zeros(len(emotion), self.space.dim, device=self.device)
+        codes = self.space.bank.new_zeros(len(emotion), self.space.dim)
         for number, modality in enumerate(MODALITIES):
             rows = samples[chosen == number]
             if len(rows):
