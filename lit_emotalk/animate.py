@@ -1,17 +1,13 @@
 """`lit-emotalk animate`: a portrait, a speech clip and an emotion become a video with sound."""
 
 import argparse
-import csv
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 from lit_emotalk.emotion_request import Emotion, Schedule, parse_blend
 from lit_emotalk.errors import UserError
-from lit_emotalk.files import atomic_path
-from lit_emotalk.schema import FPS, MEL_PER_FRAME, SAMPLES_PER_FRAME
+from lit_emotalk.schema import FPS, SAMPLES_PER_FRAME
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -47,11 +43,16 @@ def build_parser() -> argparse.ArgumentParser:
         "--face", type=int, help="which face of the portrait, from the left, from 0 (default: largest)"
     )
     parser.add_argument(
-        "--motion", choices=("natural", "none"), default="natural", help="head motion and blinks"
+        "--motion",
+        choices=("natural", "speaking", "none"),
+        default="natural",
+        help="head motion and blinks; speaking: they follow the speech and the emotion",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the natural motion")
     parser.add_argument(
-        "--coefficients-out", metavar="CSV", help="also write time, 51 ARKit weights and pose"
+        "--coefficients-out",
+        metavar="CSV",
+        help="also write time, 51 ARKit weights and pose, see coefficient_table.py",
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     return parser
@@ -61,7 +62,9 @@ def main(argv: list[str]) -> None:
     """Run the command; raises UserError for wrong input."""
     args = build_parser().parse_args(argv)
     output = checked_output(args.output, args.overwrite)
-    from lit_emotalk.audio import load_audio, log_mel
+    from lit_emotalk.audio import is_silent, load_audio, log_mel
+    from lit_emotalk.bearing import add_speaking_motion
+    from lit_emotalk.coefficient_table import write_coefficients
     from lit_emotalk.motion import add_natural_motion
     from lit_emotalk.pipeline import TalkingFace, coefficients_of
     from lit_emotalk.progress import track
@@ -69,10 +72,10 @@ def main(argv: list[str]) -> None:
 
     began = time.monotonic()
     asked = asked_emotion(args)
-    samples = load_audio(args.speech)
+    samples = load_audio(args.speech, allow_silence=True)
     mel = log_mel(samples)
-    if len(mel) < MEL_PER_FRAME:
-        raise UserError(f"{args.speech} is shorter than one video frame (40 ms); give longer speech")
+    if is_silent(samples):
+        print(f"{args.speech} is silent: the face rests", file=sys.stderr)
     face = TalkingFace.load(args.models, args.device)
     portrait = face.read_portrait(args.portrait, args.face)
     if isinstance(asked, Schedule):
@@ -82,6 +85,10 @@ def main(argv: list[str]) -> None:
     coefficients = coefficients_of(expression, portrait.coefficients[-6:])
     if args.motion == "natural":
         coefficients = add_natural_motion(coefficients, args.seed)
+    elif args.motion == "speaking":
+        coefficients = add_speaking_motion(
+            coefficients, mel, face.leanings(asked, len(coefficients)), args.seed
+        )
     loaded = time.monotonic()
     if args.coefficients_out:
         write_coefficients(args.coefficients_out, coefficients)
@@ -123,14 +130,3 @@ def checked_output(name: str, overwrite: bool) -> Path:
     if output.exists() and not overwrite:
         raise UserError(f"{output} exists; give another name or --overwrite")
     return output
-
-
-def write_coefficients(path: str, coefficients: np.ndarray) -> None:
-    """Write coefficients (T, 57) as CSV: seconds, the 51 named weights, then the six pose numbers."""
-    from lit_emotalk.pipeline import coefficient_header
-
-    with atomic_path(path) as temporary, open(temporary, "w", newline="") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(coefficient_header())
-        for index, row in enumerate(coefficients):
-            writer.writerow([f"{index / FPS:.2f}", *(f"{value:.5f}" for value in row)])

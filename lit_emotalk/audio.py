@@ -16,16 +16,19 @@ SILENCE_PEAK = 1e-4
 MAX_PEAK = 8.0
 """Float files may overshoot 1 a little; beyond this the scale is wrong."""
 
+MEL_REACH = (schema.MEL_WINDOW - schema.MEL_HOP) // 2
+"""Samples beyond a column's own hop that its window takes in, on either side: 15 ms."""
+
 GAP_SECONDS = 0.02
 """A longer hole in the timestamps is filled with silence, so that later sound stays in its place."""
 
 
-def load_audio(path: Path | str) -> np.ndarray:
+def load_audio(path: Path | str, allow_silence: bool = False) -> np.ndarray:
     """The first audio track of a sound or video file: float32 (N,) in [-1, 1], 16 kHz, mono (channels' mean).
 
     In a file with video, sample 0 is at the first video frame: earlier sound is cut, a later start is padded.
     Raises UserError for a file that is missing, unreadable, damaged, without an audio track, shorter than one
-    video frame, silent, or that holds NaN.
+    video frame, silent (unless allowed), or that holds NaN.
     """
     path = Path(path)
     if not path.is_file():
@@ -51,9 +54,14 @@ def load_audio(path: Path | str) -> np.ndarray:
     if len(samples) < schema.SAMPLES_PER_FRAME:
         seconds = len(samples) / schema.SAMPLE_RATE
         raise UserError(f"{path} holds {seconds:.3f} s of sound, too short; at least 0.04 s are needed")
-    if np.abs(samples).max() < SILENCE_PEAK:
+    if not allow_silence and is_silent(samples):
         raise UserError(f"{path} is silent; give a recording with speech")
     return np.clip(samples, -1.0, 1.0).astype(np.float32)
+
+
+def is_silent(samples: np.ndarray) -> bool:
+    """Whether no sample (N,) reaches `SILENCE_PEAK`."""
+    return bool(np.abs(samples).max(initial=0.0) < SILENCE_PEAK)
 
 
 def _decode(path: Path) -> tuple[np.ndarray, int]:
@@ -124,10 +132,39 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
         raise UserError(
             f"{len(samples)} samples are too short; at least {schema.SAMPLES_PER_FRAME} are needed"
         )
-    pad = (schema.MEL_WINDOW - schema.MEL_HOP) // 2
-    padded = np.pad(np.asarray(samples[: frames * schema.SAMPLES_PER_FRAME], np.float32), pad)
+    return _columns(np.pad(np.asarray(samples[: frames * schema.SAMPLES_PER_FRAME], np.float32), MEL_REACH))
+
+
+def _columns(padded: np.ndarray) -> np.ndarray:
+    """Log-mel (K, 80) of samples that begin `MEL_REACH` before column 0's hop and end so after the last."""
     windows = np.lib.stride_tricks.sliding_window_view(padded, schema.MEL_WINDOW)[:: schema.MEL_HOP]
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(schema.MEL_WINDOW, dtype=np.float32) / schema.MEL_WINDOW)
     magnitude = np.abs(np.fft.rfft(windows * hann, axis=1)).astype(np.float32)
     mel = magnitude @ mel_filters().T
     return np.log(np.maximum(mel, schema.MEL_FLOOR)).astype(np.float32)
+
+
+class MelStream:
+    """Log-mel of sound in pieces: the columns of `log_mel`, each frame's 15 ms after the frame's end."""
+
+    def __init__(self) -> None:
+        self._pending = np.zeros(MEL_REACH, np.float32)
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        """Take samples (N,) at 16 kHz in [-1, 1]; returns the columns (4n, 80) of the n frames now complete.
+
+        Raises UserError for samples that are not finite.
+        """
+        if not np.isfinite(samples).all():
+            raise UserError("the stream holds samples that are not numbers (NaN or infinite)")
+        self._pending = np.concatenate([self._pending, np.asarray(samples, np.float32)])
+        whole = (len(self._pending) - 2 * MEL_REACH) // schema.SAMPLES_PER_FRAME * schema.SAMPLES_PER_FRAME
+        if whole <= 0:
+            return np.zeros((0, schema.MEL_BANDS), np.float32)
+        columns = _columns(self._pending[: whole + 2 * MEL_REACH])
+        self._pending = self._pending[whole:]
+        return columns
+
+    def finish(self) -> np.ndarray:
+        """The columns of the whole frames that are left, with silence after the end; the stream is over."""
+        return self.push(np.zeros(MEL_REACH, np.float32))

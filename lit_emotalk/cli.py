@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "test": ("lit_emotalk.training", "test a stage's last checkpoint"),
     "animate": ("lit_emotalk.animate", "a portrait and speech to a video, with the emotion asked for"),
     "emotion": ("lit_emotalk.emotion_command", "what the emotion space makes of words, a picture or sound"),
+    "coefficients": ("lit_emotalk.eac_scores", "score stage eac alone, beside baselines"),
     "evaluate": ("lit_emotalk.evaluate", "score models on a corpus"),
     "tables": ("lit_emotalk.tables", "tables of evaluations beside the paper's numbers"),
     "figures": ("lit_emotalk.figures", "contact sheets and comparisons from videos"),
@@ -30,7 +31,7 @@ WITH_NAME = ("fit", "validate", "test")
 def usage() -> str:
     """The text of `lit-emotalk --help`."""
     lines = [f"usage: {PROGRAM} COMMAND ...", "", (lit_emotalk.__doc__ or "").strip(), "", "commands:"]
-    lines += [f"  {name:<10} {what}" for name, (_, what) in COMMANDS.items()]
+    lines += [f"  {name:<12} {what}" for name, (_, what) in COMMANDS.items()]
     return "\n".join(
         [*lines, "", f"{PROGRAM} COMMAND --help tells more. {PROGRAM} --version prints the version."]
     )

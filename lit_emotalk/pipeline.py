@@ -8,9 +8,9 @@ from typing import cast
 import numpy as np
 import torch
 
-from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.emotion_codes import EmotionReader
 from lit_emotalk.emotion_request import Emotion, Schedule
+from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.export import load_export
 from lit_emotalk.face.crop import clip_crop
@@ -23,6 +23,7 @@ from lit_emotalk.schema import FPS, MEL_PER_FRAME
 from lit_emotalk.video import read_image
 
 RENDER_BATCH = 8
+LEANING = 0.1
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,10 @@ class TalkingFace:
     """
 
     def __init__(self, space: EmotionSpace, eac: EAC, hef: HEF, device: str = "cpu") -> None:
+        if eac.config.codes == "one_hot":
+            raise UserError(
+                "this eac is the one-hot baseline: it takes labels, not codes of an emotion space"
+            )
         if eac.config.code_dim != space.dim:
             raise UserError(
                 f"the eac takes codes of width {eac.config.code_dim}, the emotion space gives {space.dim}: "
@@ -114,6 +119,24 @@ class TalkingFace:
         parts = np.stack([made[emotion] for _, emotion in schedule.entries])
         return np.einsum("te,etc->tc", schedule.weights(frames), parts)
 
+    def leanings(self, asked: Emotion | Schedule, frames: int) -> dict[str, np.ndarray]:
+        """How much of each canonical emotion is asked for at each frame (T,), the rest neutral; sums to one.
+
+        From the cosines of the codes (a softmax at `LEANING`), times the intensity (our choice).
+        """
+        if isinstance(asked, Emotion):
+            entries, weights = [asked], np.ones((frames, 1), np.float32)
+        else:
+            entries, weights = [emotion for _, emotion in asked.entries], asked.weights(frames)
+        found = {name: np.zeros(frames) for name in EMOTIONS}
+        for emotion, weight in zip(entries, weights.T, strict=True):
+            cosines = self.space.similarities(self.code(emotion))
+            shares = np.exp([cosines[name] / LEANING for name in EMOTIONS])
+            for name, share in zip(EMOTIONS, shares / shares.sum(), strict=True):
+                found[name] += weight * emotion.intensity * share
+            found["neutral"] += weight * (1 - emotion.intensity)
+        return found
+
     @torch.inference_mode()
     def render(self, portrait: Portrait, coefficients: np.ndarray) -> Iterator[np.ndarray]:
         """Frames (S, S, 3) uint8 of the portrait moved by coefficients (T, 57); one source encoding."""
@@ -163,8 +186,3 @@ def coefficients_of(expression: np.ndarray, pose: np.ndarray) -> np.ndarray:
     """Expression (T, 51) and one pose (6,) held throughout -> coefficients (T, 57)."""
     held = np.broadcast_to(pose, (len(expression), len(pose)))
     return np.concatenate([expression.astype(np.float32), held.astype(np.float32)], 1)
-
-
-def coefficient_header() -> list[str]:
-    """Column names of a coefficients table: time, the 51 units, the 6 pose numbers."""
-    return ["time", *ARKIT.names, "rotX", "rotY", "rotZ", "transX", "transY", "logScale"]

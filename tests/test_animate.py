@@ -14,6 +14,7 @@ from data_prep.synthetic.render import Renderer
 from data_prep.synthetic.scene import draw_scene
 from lit_emotalk import animate
 from lit_emotalk.audio import load_audio, log_mel
+from lit_emotalk.coefficient_table import read_coefficients
 from lit_emotalk.emotion_request import Schedule
 from lit_emotalk.errors import UserError
 from lit_emotalk.export import save_export
@@ -88,6 +89,26 @@ def test_every_modality_gives_a_video(models, portrait, speech, tmp_path, emotio
     assert probe(tmp_path / "o.mp4").has_audio
 
 
+def test_motion_may_follow_speech_and_emotion_or_be_off(models, portrait, speech, tmp_path):
+    made = {}
+    schedule = ("--emotion-schedule", "0s neutral; 0.4s angry")
+    for name, more in (("speaking", schedule), ("again", schedule), ("none", ())):
+        motion = "speaking" if name == "again" else name
+        table = tmp_path / f"{name}.csv"
+        run(models, portrait, speech, tmp_path / f"{name}.mp4", *(more or ("--emotion", "sad")),
+            "--motion", motion, "--coefficients-out", table)  # fmt: skip
+        made[name] = read_coefficients(table)
+    assert np.array_equal(made["speaking"], made["again"])
+    assert np.ptp(made["speaking"][:, -6:-3], 0).min() > 0 and np.ptp(made["none"][:, -6:], 0).max() == 0
+
+
+def test_silence_is_a_resting_face_with_the_emotion_asked_for(models, portrait, tmp_path, capsys):
+    soundfile.write(tmp_path / "silent.wav", np.zeros(16_000), 16_000)
+    run(models, portrait, tmp_path / "silent.wav", tmp_path / "o.mp4", "--emotion", "sad")
+    assert "is silent: the face rests" in capsys.readouterr().err
+    assert len(list(read_frames(tmp_path / "o.mp4"))) == 25
+
+
 def test_a_picture_gives_the_emotion(models, portrait, speech, tmp_path):
     run(models, portrait, speech, tmp_path / "o.mp4", "--emotion-image", portrait)
     assert probe(tmp_path / "o.mp4").has_audio
@@ -108,7 +129,7 @@ def bad_files(folder):
         ({"portrait": "wall.png"}, "no face"),
         ({"portrait": "zero.png"}, "zero.png"),
         ({"speech": "nowhere.wav"}, "nowhere.wav"),
-        ({"speech": "silent.wav"}, "silent"),
+        ({"speech": "silent.wav", "more": []}, "silent"),
         ({"speech": "empty.wav"}, "empty.wav"),
         ({"speech": "text.wav"}, "text.wav"),
         ({"more": ["--emotion-label", "hungry"]}, "unknown emotion label 'hungry'"),

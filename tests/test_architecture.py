@@ -28,6 +28,8 @@ ALLOWED: dict[str, set[str]] = {
     "space_plots": {"schema"},
     "emotion_request": {"emotions", "errors", "schema"},
     "emotion_codes": FACE | {"models", "export", "emotion_request"},
+    "streaming": MEDIA | {"models"},
+    "bearing": MEDIA | {"metrics", "motion"},
     "pipeline": FACE | {"models", "export", "emotion_codes", "emotion_request"},
 }
 

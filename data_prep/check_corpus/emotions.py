@@ -4,21 +4,17 @@ speakers."""
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from data_prep.check_corpus.clips import CheckedClip
 from data_prep.check_corpus.lines import Line, Share
 from data_prep.check_corpus.voice import voice_features
-from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.emotions import MEAD_EMOTIONS
 from lit_emotalk.errors import UserError
+from lit_emotalk.metrics.face_emotion import emotion_classifier, face_features
 from lit_emotalk.progress import track
 
 FACE_ASKED, VOICE_ASKED = 0.90, 0.75
 STRONG, WEAK = 3, 1
-QUARTILES = (0.25, 0.75)
 
 
 @dataclass(frozen=True)
@@ -45,12 +41,6 @@ class Guesses:
         for true, guessed in zip(self.true, self.guessed, strict=True):
             counts[MEAD_EMOTIONS.index(true), MEAD_EMOTIONS.index(guessed)] += 1
         return counts
-
-
-def face_features(coeffs: np.ndarray) -> np.ndarray:
-    """Mean and quartiles of each expression unit over a clip: (T, 57) -> (153,) float64."""
-    units = coeffs[:, ARKIT.expression].astype(np.float64)
-    return np.concatenate([units.mean(0), *np.quantile(units, QUARTILES, axis=0)])
 
 
 def check_emotions(clips: list[CheckedClip]) -> tuple[list[Line], dict[str, Guesses]]:
@@ -83,7 +73,7 @@ def guess_test_speakers(table: np.ndarray, clips: list[CheckedClip]) -> Guesses:
     for level in (WEAK, STRONG):
         if not (levels[test] == level).any():
             raise UserError(f"the test split has no clip of level {level}; make a whole corpus")
-    model = classifier().fit(table[train], emotions[train])
+    model = emotion_classifier().fit(table[train], emotions[train])
     return Guesses(emotions[test], model.predict(table[test]), levels[test])
 
 
@@ -94,13 +84,8 @@ def guess_each_speaker(table: np.ndarray, clips: list[CheckedClip]) -> Guesses:
     guessed = np.empty_like(emotions)
     for speaker in np.unique(speakers):
         own = speakers == speaker
-        guessed[own] = classifier().fit(table[~own], emotions[~own]).predict(table[own])
+        guessed[own] = emotion_classifier().fit(table[~own], emotions[~own]).predict(table[own])
     return Guesses(emotions, guessed, levels)
-
-
-def classifier() -> Pipeline:
-    """Linear discriminant analysis with Ledoit and Wolf's shrinkage, on standardised features."""
-    return make_pipeline(StandardScaler(), LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"))
 
 
 def _labels(clips: list[CheckedClip]) -> tuple[np.ndarray, np.ndarray]:

@@ -54,7 +54,7 @@ def shard_clips(shards: Path, split: str, limit: int | None) -> list[ShardClip]:
             clip.key,
             clip,
             signals[clip.key],
-            _other(clip, list(signals.values())),
+            other_clip(clip, list(signals.values())),
             {name: clip.record.get(name) for name in ("speaker", "emotion", "level")},
         )
         for clip in spread(clips, limit)
@@ -82,7 +82,7 @@ def spread(clips: list[Clip], limit: int | None) -> list[Clip]:
     return sorted(chosen, key=lambda clip: clip.key)
 
 
-def _other(clip: Clip, candidates: list[Clip]) -> Clip | None:
+def other_clip(clip: Clip, candidates: list[Clip]) -> Clip | None:
     """Another clip of the emotion: of another speaker where there is one, and of the nearest level."""
     same = [
         c for c in candidates if c.key != clip.key and c.record.get("emotion") == clip.record.get("emotion")

@@ -1,11 +1,14 @@
 """EAC, the Emotion-aware Audio-to-3DMM Convertor: speech and an emotion code to expression coefficients."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from lit_emotalk.coefficients import ARKIT
+from lit_emotalk.emotions import COMPOUNDS, EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.models.audio_encoder import MEL_CENTRE, MEL_SPREAD
 from lit_emotalk.models.transformer import TransformerEncoder
@@ -14,14 +17,18 @@ from lit_emotalk.schema import MEL_BANDS, MEL_PER_FRAME
 RESTING = 0.05
 """Where an untrained network's coefficients lie."""
 
+Codes = Literal["space", "one_hot", "none"]
+"""What tells the emotion: codes of the emotion space, or for baselines `label_codes`, or nothing."""
+
 
 @dataclass(frozen=True)
 class EACConfig:
     """Sizes of the convertor; layers, heads and width are the supplement's (section 1.2).
 
-    code_dim: width of the emotion space's codes. context: video frames of mel around a frame that it hears
+    code_dim: width of the emotion's codes. context: video frames of mel around a frame that it hears
     directly, odd. dropout: on the residual branches, in [0, 1). window, overlap: frames of `predict`'s
-    windows and of the stretch that two of them share.
+    windows and of the stretch that two of them share. codes: what the emotion's codes are; with `none` they
+    are not looked at. intensity: False leaves the intensity out, its token and its product with the code.
     """
 
     code_dim: int = 128
@@ -32,6 +39,18 @@ class EACConfig:
     dropout: float = 0.1
     window: int = 100
     overlap: int = 25
+    codes: Codes = "space"
+    intensity: bool = True
+
+
+def label_codes(labels: Sequence[str]) -> Tensor:
+    """One-hot codes (B, 9) of emotions' names, of unit length: the baseline of the paper's argument.
+
+    A compound has both its parts' entries, an unknown name zeros.
+    """
+    parts = [COMPOUNDS.get(label, (label,)) for label in labels]
+    codes = torch.tensor([[float(name in names) for name in EMOTIONS] for names in parts])
+    return nn.functional.normalize(codes, dim=-1)
 
 
 class EAC(nn.Module):
@@ -55,8 +74,9 @@ class EAC(nn.Module):
         self.hear = nn.Linear(config.context * MEL_PER_FRAME * MEL_BANDS, width)
         self.feel = nn.Linear(2 * config.code_dim, width)
         self.null_code = nn.Parameter(torch.randn(config.code_dim) / config.code_dim**0.5)
-        self.intensity_token = nn.Parameter(torch.randn(width) * 0.02)
-        self.intensity = nn.Sequential(nn.Linear(1, width), nn.GELU(), nn.Linear(width, width))
+        if config.intensity:
+            self.intensity_token = nn.Parameter(torch.randn(width) * 0.02)
+            self.intensity = nn.Sequential(nn.Linear(1, width), nn.GELU(), nn.Linear(width, width))
         self.transformer = TransformerEncoder(width, config.layers, config.heads, config.dropout)
         self.head = nn.Linear(width, ARKIT.expression_size)
         nn.init.normal_(self.head.weight, std=0.01)
@@ -65,7 +85,7 @@ class EAC(nn.Module):
     def tokens(
         self, mel: Tensor, code: Tensor | None, intensity: Tensor, mask: Tensor | None, drop: Tensor | None
     ) -> Tensor:
-        """Tokens (B, 1 + T, width), the intensity's first; arguments as in `forward`."""
+        """Tokens (B, 1 + T, width), the intensity's first (where there is one); arguments as in `forward`."""
         heard = (mel - MEL_CENTRE) / MEL_SPREAD
         frames = heard.unflatten(1, (-1, MEL_PER_FRAME)).flatten(2)
         if mask is not None:
@@ -74,12 +94,16 @@ class EAC(nn.Module):
         padded = nn.functional.pad(frames, (0, 0, reach, reach))
         speech = self.hear(padded.unfold(1, self.config.context, 1).transpose(2, 3).flatten(2))
         null = self.null_code.to(frames.dtype).expand(len(mel), 1, -1)
+        if self.config.codes == "none":
+            code = None
         emotion = null if code is None else code if code.ndim == 3 else code[:, None]
         if drop is not None:
             emotion = torch.where(drop[:, None, None], null, emotion)
         strength = intensity[:, None].to(frames.dtype)
-        token = self.intensity_token + self.intensity(strength)
         emotion = emotion * self.config.code_dim**0.5
+        if not self.config.intensity:
+            return speech + self.feel(torch.cat([emotion, emotion], -1))
+        token = self.intensity_token + self.intensity(strength)
         felt = self.feel(torch.cat([emotion, emotion * strength[:, None]], -1))
         return torch.cat([token[:, None], speech + felt], 1)
 
@@ -96,9 +120,10 @@ class EAC(nn.Module):
         mel (B, 4T, 80) natural-log mel; code (B, D), or (B, T, D) for a schedule, or None for none; intensity
         (B,) in [0, 1]; mask (B, T) bool, False where padded; drop (B,) bool, whose code is left out.
         """
-        keep = None if mask is None else torch.cat([mask.new_ones(len(mask), 1), mask], 1)
+        first = int(self.config.intensity)
+        keep = None if mask is None else torch.cat([mask.new_ones(len(mask), first), mask], 1)
         features = self.transformer(self.tokens(mel, code, intensity, mask, drop), keep)
-        return torch.sigmoid(self.head(features[:, 1:]))
+        return torch.sigmoid(self.head(features[:, first:]))
 
     def attention(self, mel: Tensor, code: Tensor | None, intensity: Tensor) -> Tensor:
         """Attention averaged over heads and layers (B, 1 + T, 1 + T), intensity token first (Fig. 4b)."""

@@ -14,7 +14,7 @@ from lit_emotalk.export import load_export
 from lit_emotalk.losses.coefficients import coefficient_loss, unit_weights, velocity_loss
 from lit_emotalk.losses.lips import LipLoss
 from lit_emotalk.metrics.expression import ExpressionError, MeanFaces
-from lit_emotalk.models.eac import EAC, EACConfig
+from lit_emotalk.models.eac import EAC, EACConfig, label_codes
 from lit_emotalk.models.emotion_space import EmotionSpace
 from lit_emotalk.stages.augment import SoundAugment, augment_sound, draw_frames
 from lit_emotalk.stages.base import Batch, Stage
@@ -76,7 +76,7 @@ class EACStage(Stage):
 
     Arguments:
         emotion_space: directory of the export of stage align.
-        network: the convertor; its `code_dim` is taken from the space.
+        network: the convertor; its `code_dim` follows from its `codes` and the space.
         weights: of the losses.
         codes: how emotion codes are drawn.
         voice: augmentation of the speech.
@@ -104,7 +104,7 @@ class EACStage(Stage):
     ) -> None:
         space = load_export(emotion_space, "align")
         assert isinstance(space, EmotionSpace)
-        eac = EAC(replace(network, code_dim=space.dim))
+        eac = EAC(replace(network, code_dim=len(EMOTIONS) if network.codes == "one_hot" else space.dim))
         super().__init__(eac, learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from)
         self._frozen = [space.requires_grad_(False)]
         self.weights, self.codes, self.voice = weights, codes, voice
@@ -130,8 +130,10 @@ class EACStage(Stage):
         """Emotion codes (B, D) of a batch's clips by one modality.
 
         In training, texts are drawn from the prompts and pictures around the key frame; else texts are the
-        labels' and pictures the key frames.
+        labels' and pictures the key frames. A network of one-hot codes gets the labels' in any modality.
         """
+        if self.network.config.codes == "one_hot":
+            return label_codes(batch["label"]).to(self.device)
         space = self.space
         if modality == "audio":
             return space.encode_audio(batch["mel"], batch["mask"])
@@ -151,12 +153,15 @@ class EACStage(Stage):
     def draw_codes(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Codes (B, D), each by a modality of its own, and which samples go without (B,) bool."""
         emotion, draw = batch["emotion"], self.codes
+        if self.network.config.codes == "one_hot":
+            left_out = torch.rand(len(emotion), device=self.device) < draw.dropout
+            return self.encode(batch, "text", training=True), (emotion < 0) | left_out
         samples = torch.arange(len(emotion), device=self.device)
         swap = torch.rand(len(emotion), device=self.device) < draw.swap
         source = torch.where(swap, another_of_its_kind(emotion), samples)
         frequency = torch.tensor([float(getattr(draw, name)) for name in MODALITIES], device=self.device)
         chosen = torch.multinomial(frequency, len(emotion), replacement=True)
-        codes = torch.zeros(len(emotion), self.space.dim, device=self.device)
+        codes = self.space.bank.new_zeros(len(emotion), self.space.dim)
         for number, modality in enumerate(MODALITIES):
             rows = samples[chosen == number]
             if len(rows):

@@ -1,12 +1,14 @@
 """EAC: shapes, padding, schedules, the intensity token, and long speech in windows."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import torch
 
+from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
-from lit_emotalk.models.eac import EAC, EACConfig, window_starts
+from lit_emotalk.models.eac import EAC, EACConfig, label_codes, window_starts
 from lit_emotalk.models.transformer import Layer
 
 SMALL = EACConfig(code_dim=8, layers=2, heads=2, width=32, dropout=0.0, window=40, overlap=10)
@@ -132,3 +134,22 @@ def test_wrong_sizes_are_refused(eac):
         eac.predict(speech(10), code(), torch.ones(1), window=10, overlap=6)
     with pytest.raises(UserError, match="odd"):
         EAC(EACConfig(context=4))
+
+
+def test_without_intensity_or_codes_the_output_ignores_them():
+    torch.manual_seed(0)
+    blunt = EAC(replace(SMALL, intensity=False)).eval()
+    mel, mask = speech(12, 2), torch.ones(2, 12, dtype=torch.bool)
+    assert not any("intensity" in name for name, _ in blunt.named_parameters())
+    made = blunt(mel, code(2), torch.ones(2), mask)
+    assert made.shape == (2, 12, 51)
+    torch.testing.assert_close(made, blunt(mel, code(2), torch.zeros(2)))
+    blind = EAC(replace(SMALL, codes="none")).eval()
+    torch.testing.assert_close(blind(mel, code(2), torch.ones(2)), blind(mel, None, torch.ones(2)))
+
+
+def test_label_codes_are_one_hot_and_two_hot_for_compounds():
+    happy, both, unknown = label_codes(["happy", "happily surprised", "hungry"])
+    assert happy.nonzero()[:, 0].tolist() == [EMOTIONS.index("happy")] and float(happy.norm()) == 1.0
+    assert both.nonzero()[:, 0].tolist() == [EMOTIONS.index("happy"), EMOTIONS.index("surprised")]
+    assert float(both.norm()) == pytest.approx(1.0) and not unknown.any()

@@ -46,6 +46,29 @@ def quiet() -> Iterator[None]:
         yield
 
 
+class Stopped(Exception):
+    """Stands for a killed process."""
+
+
+def test_interrupted_and_resumed_equals_uninterrupted(run, tiny_shards, align_run, tmp_path, monkeypatch):
+    path = runs.write_config(tmp_path / "eac.yaml", eac_config(tiny_shards, tmp_path, align_run / "export"))
+    step = EACStage.training_step
+
+    def stop(self: EACStage, batch: dict, batch_idx: int) -> torch.Tensor:
+        if self.batches_done == 65:
+            raise Stopped
+        return step(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(EACStage, "training_step", stop)
+        runs.fit(path)
+    runs.fit(path)
+    resumed = runs.exported(tmp_path / "eac" / "default")
+    for name, value in runs.exported(run).items():
+        assert torch.equal(value, resumed[name]), name
+    assert column(tmp_path / "eac" / "default", "val/text_error") == column(run, "val/text_error")
+
+
 def column(run: Path, name: str) -> list[float]:
     """The values of a column of a run's metrics.csv."""
     with open(run / "metrics.csv", newline="") as handle:
@@ -116,6 +139,19 @@ def test_codes_come_from_the_modalities_asked_for(stage):
     assert drop.tolist() == [False, False, False, True]
     stage.codes = replace(stage.codes, dropout=1.0)
     assert stage.draw_codes(data)[1].all()
+
+
+def test_one_hot_labels_stand_in_for_every_modality(align_run):
+    torch.manual_seed(0)
+    config = EACConfig(layers=1, heads=2, width=16, codes="one_hot")
+    stage = EACStage(align_run / "export", config, codes=CodeDraw(dropout=0.0))
+    data = batch()
+    codes, drop = stage.draw_codes(data)
+    assert codes.shape == (4, len(EMOTIONS)) and codes[2].argmax() == EMOTIONS.index("angry")
+    assert drop.tolist() == [False, False, False, True]
+    for modality in MODALITIES:
+        assert_close(stage.encode(data, modality, training=False), codes)
+    assert stage.losses(data)["coefficients"].isfinite()
 
 
 def test_codes_may_come_from_another_clip_of_the_emotion_only(stage):

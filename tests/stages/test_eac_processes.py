@@ -1,0 +1,106 @@
+"""Stage eac on two processes with half of the batch each: the loss and the step of one with all of it.
+
+Losses are means over frames, so that both halves hold as many of them.
+"""
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+from torch.nn.parallel import DistributedDataParallel
+
+from lit_emotalk.export import save_export
+from lit_emotalk.models.audio_encoder import AudioEncoderConfig
+from lit_emotalk.models.eac import EACConfig
+from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
+from lit_emotalk.stages.augment import SoundAugment
+from lit_emotalk.stages.eac import CodeDraw, EACStage
+
+ROWS, FRAMES = 4, 12
+TOLERANCE = 1e-9
+"""Of loss and weights, relative and absolute, in double precision: sums are taken in another order."""
+
+
+class Step(nn.Module):
+    """The stage's weighted loss as a module's forward, for DistributedDataParallel."""
+
+    def __init__(self, stage: EACStage) -> None:
+        super().__init__()
+        self.network = stage.network
+        self._stage = [stage]
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        stage = self._stage[0]
+        return torch.stack([getattr(stage.weights, k) * v for k, v in stage.losses(batch).items()]).sum()
+
+
+def make_stage(space: Path) -> EACStage:
+    """Nothing is drawn: one prompt for each emotion, texts only, no augmentation, no dropout."""
+    torch.manual_seed(0)
+    codes = CodeDraw(image=0, audio=0, dropout=0, swap=0, jitter=0)
+    voice = SoundAugment(gain=0, noise=0, bands=0, speed=0, crop=0, masks=0)
+    network = EACConfig(layers=2, heads=2, width=16, dropout=0.0)
+    stage = EACStage(space, network, codes=codes, voice=voice, learning_rate=1e-2).double()
+    stage.space.double()
+    return stage
+
+
+def rows(part: slice) -> dict[str, Tensor]:
+    """Rows of one batch; one clip of each half is shorter, and one has no emotion."""
+    generator = torch.Generator().manual_seed(1)
+    mask = torch.ones(ROWS, FRAMES, dtype=torch.bool)
+    mask[[0, 2], 9:] = False
+    batch = {
+        "mel": torch.randn(ROWS, 4 * FRAMES, 80, generator=generator, dtype=torch.float64) - 5,
+        "mask": mask,
+        "closed": torch.rand(ROWS, FRAMES, generator=generator) < 0.3,
+        "emotion": torch.tensor([0, 3, -1, 2]),
+        "intensity": torch.tensor([1 / 3, 1.0, 1.0, 2 / 3], dtype=torch.float64),
+        "coeffs": torch.rand(ROWS, FRAMES, 57, generator=generator, dtype=torch.float64),
+    }
+    return {name: value[part] for name, value in batch.items()}
+
+
+def one_step(space: Path, part: slice) -> tuple[Tensor, dict[str, Tensor]]:
+    """The gradient-averaged loss of some rows and the weights after one step of the stage's AdamW."""
+    stage = make_stage(space)
+    step: nn.Module = Step(stage)
+    if dist.is_initialized():
+        step = DistributedDataParallel(step)
+    optimizer = stage.configure_optimizers()
+    loss = step(rows(part))
+    loss.backward()
+    optimizer.step()
+    return loss.detach(), {name: value.detach() for name, value in stage.network.named_parameters()}
+
+
+def process(rank: int, folder: str) -> None:
+    """One of the two."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+    half = ROWS // 2
+    made = one_step(Path(folder) / "space", slice(rank * half, (rank + 1) * half))
+    torch.save(made, f"{folder}/step.{rank}")
+    dist.destroy_process_group()
+
+
+@pytest.mark.ddp
+def test_a_step_on_two_processes_is_the_step_of_one(tmp_path):
+    torch.manual_seed(0)
+    audio = AudioEncoderConfig(layers=1, heads=2, width=16)
+    space = EmotionSpace(EmotionSpaceConfig(dim=16, prompts=1, units_width=16, audio=audio))
+    space.bank.copy_(normalize(torch.randn_like(space.bank), dim=-1))
+    save_export(tmp_path / "space", "align", space, None)
+    loss, weights = one_step(tmp_path / "space", slice(None))
+    before = dict(make_stage(tmp_path / "space").network.named_parameters())
+    mp.spawn(process, (str(tmp_path),), nprocs=2)
+    halves = [torch.load(tmp_path / f"step.{rank}") for rank in range(2)]
+    torch.testing.assert_close((halves[0][0] + halves[1][0]) / 2, loss, rtol=TOLERANCE, atol=TOLERANCE)
+    assert {name for name, value in weights.items() if torch.equal(value, before[name])} == set()
+    for _, other in halves:
+        for name, value in weights.items():
+            torch.testing.assert_close(other[name], value, rtol=TOLERANCE, atol=TOLERANCE, msg=name)
