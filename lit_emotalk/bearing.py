@@ -123,7 +123,7 @@ def _lids(rate: np.ndarray, pause: np.ndarray, rng: np.random.Generator) -> np.n
     drawn = rng.random(len(rate)) < chance
     closure = np.zeros(len(rate) + len(BLINK_SHAPE))
     free = 0
-    for start in np.flatnonzero(drawn):
+    for start in np.flatnonzero(drawn).tolist():
         if start >= free:
             closure[start : start + len(BLINK_SHAPE)] = BLINK_SHAPE
             free = start + len(BLINK_SHAPE) + int(SHORTEST_GAP * FPS)
