@@ -1,5 +1,6 @@
 """Work spread over processes: this machine's cores, or an existing Dask or Ray cluster."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -25,7 +26,13 @@ def workers(count: int, cluster: str | None = None) -> Iterator[None]:
     or it cannot be reached.
     """
     if cluster is None:
-        with joblib.parallel_config("loky", n_jobs=count, inner_max_num_threads=1):
+        with (
+            warnings.catch_warnings(),
+            joblib.parallel_config("loky", n_jobs=count, inner_max_num_threads=1),
+        ):
+            # joblib replaces a worker whose memory grew by 300 MB since its first task, as the frames of a
+            # long clip make it grow. It does so between two tasks: nothing is lost.
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs")
             yield
         return
     kind, _, address = cluster.partition(":")
