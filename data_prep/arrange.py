@@ -26,7 +26,7 @@ def arrange(directory: Path, split_of: dict[str, str], clips_per_shard: int, com
     earlier run of the same command stay as they are and clips that are in none of them come into parts after
     these; where a clip of an earlier part is gone or has another split, everything is planned anew.
     """
-    made_by = [command, clips_per_shard]
+    made_by: list[str | int] = [command, clips_per_shard]
     known = _read(directory / LAYOUT_NAME, made_by)
     if any(split_of.get(key) != part.split for part in known for key in part.keys):
         known = []
