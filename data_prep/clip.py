@@ -13,7 +13,7 @@ from data_prep.track import shared_tracker, track_video
 from lit_emotalk import schema
 from lit_emotalk.coefficients import ARKIT, BFM
 from lit_emotalk.errors import UserError
-from lit_emotalk.face.tracker import Rest
+from lit_emotalk.face.tracker import REST_LASTING, Rest
 from lit_emotalk.files import atomic_path
 from lit_emotalk.video import probe
 
@@ -26,6 +26,12 @@ APEX_UNITS = (
 )  # fmt: skip
 """Units that show emotion more than speech, gaze or blinking."""
 BLINKING = 0.5
+BLINK_RISE = 0.15
+"""Eyes that are this much more closed than in the middle of a clip's frames blink, whatever they read."""
+REST_FRAMES = 240
+"""A rest is read from at most this many frames, spread over the clips (our choice)."""
+UNLABELLED_LASTING = 0.1
+"""What a unit must read throughout a clip of unknown emotion to count as expression (see `lasting_of`)."""
 
 
 def prepare_clip(source: Source, frame_size: int, target: Path) -> dict[str, Any]:
@@ -91,20 +97,33 @@ def runs_of(marked: np.ndarray) -> str:
 
 
 def read_rest(paths: list[Path]) -> Rest:
-    """A speaker's rest from kept clips, without the frames that were filled in.
-
-    No expression lasts where one of the clips is neutral.
-    """
+    """A speaker's rest from kept clips, without the frames that were filled in."""
     landmarks: list[np.ndarray] = []
     faces: list[np.ndarray] = []
-    emotions: set[str | None] = set()
+    emotions: list[str | None] = []
     for path in paths:
         with np.load(path) as kept:
-            emotions.add(json.loads(kept["record"].tobytes())["emotion"])
-            landmarks.append(kept["landmarks"][~kept["lost"]])
-            faces.append(kept["faces"][~kept["lost"]])
-    lasting = "neutral" not in emotions
-    return shared_tracker().rest(np.concatenate(landmarks), np.concatenate(faces), lasting)
+            emotions.append(json.loads(kept["record"].tobytes())["emotion"])
+            known = np.flatnonzero(~kept["lost"])
+            chosen = known[:: -(-len(known) * len(paths) // REST_FRAMES)]
+            landmarks.append(kept["landmarks"][chosen])
+            faces.append(kept["faces"][chosen])
+    return shared_tracker().rest(np.concatenate(landmarks), np.concatenate(faces), lasting_of(emotions))
+
+
+def lasting_of(emotions: list[str | None]) -> float:
+    """How much a unit must read throughout clips of these emotions to count as an expression that lasts, not
+    as the speaker's own face (see `Tracker.rest`).
+
+    Nothing lasts where a clip is neutral. In clips of one emotion everything may: their only faces show it,
+    and taking it for the rest would read it as nothing. In between lie a clip of unknown emotion and several
+    emotions, of which the faces differ (our choice, by the error on the embedded corpus).
+    """
+    if "neutral" in emotions:
+        return np.inf
+    if len(emotions) == 1 and emotions[0] is None:
+        return UNLABELLED_LASTING
+    return 0.0 if len(set(emotions)) == 1 and emotions[0] is not None else REST_LASTING
 
 
 def load_clip(path: Path, rest_path: Path) -> Clip:
@@ -118,10 +137,12 @@ def load_clip(path: Path, rest_path: Path) -> Clip:
         landmarks, faces, lost, pcm = kept["landmarks"], kept["faces"], kept["lost"], kept["pcm"]
         data, ends = kept["jpg"].tobytes(), np.cumsum(kept["jpg_sizes"])
         imported = kept["expression"]
-    coeffs = tracker.coefficients(landmarks, Rest.load(rest_path), faces)
-    record["key_frame"] = find_apex(coeffs[:, ARKIT.expression], lost, record["emotion"])
+    look = tracker.eye.codes(faces)
+    expression = tracker.expression(landmarks, Rest.load(rest_path), look=look)
+    coeffs = np.concatenate([expression, tracker.pose(landmarks)], 1)
+    record["key_frame"] = find_apex(expression, lost, record["emotion"])
     frames = [data[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-    single = tracker.expression(landmarks, None, faces)
+    single = tracker.expression(landmarks, look=look)
     if record["layout"] == BFM.name:
         coeffs, single = np.concatenate([imported, coeffs[:, ARKIT.pose]], 1), imported
     return Clip(record, pcm / 32768.0, coeffs, single, landmarks, frames)
@@ -131,8 +152,8 @@ def find_apex(expression: np.ndarray, lost: np.ndarray, emotion: str | None) -> 
     """The frame that shows the emotion best: expression (T, 51), lost (T,) bool -> index.
 
     The units that show emotion are smoothed over `APEX_SMOOTHING_FRAMES`; the frame farthest from rest is
-    taken, for a neutral clip the nearest; frames that blink or were filled in only where there is no other
-    (our choice).
+    taken, for a neutral clip the nearest; frames that were filled in, or less than half a smoothing window
+    from a blink, only where there is no other (our choice).
     """
     units = expression[:, ARKIT.columns(*APEX_UNITS)]
     half = APEX_SMOOTHING_FRAMES // 2
@@ -141,7 +162,9 @@ def find_apex(expression: np.ndarray, lost: np.ndarray, emotion: str | None) -> 
     strength = np.linalg.norm(smooth, axis=1)
     if emotion == "neutral":
         strength = -strength
-    unfit = lost | (ARKIT.mean_of(expression, "eyeBlink") > BLINKING)
+    closed = ARKIT.mean_of(expression, "eyeBlink")
+    blinks = np.pad(closed > min(BLINKING, np.median(closed) + BLINK_RISE), half)
+    unfit = lost | np.lib.stride_tricks.sliding_window_view(blinks, 2 * half + 1).any(-1)
     if not unfit.all():
         strength = np.where(unfit, -np.inf, strength)
     return int(np.argmax(strength))

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import tarfile
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from copy import copy
@@ -19,6 +20,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 
+from data_prep.arrange import arrange
 from data_prep.spread import spread
 from lit_emotalk import schema
 from lit_emotalk.audio import log_mel
@@ -29,6 +31,8 @@ from lit_emotalk.progress import track
 JPEG_QUALITY = 95
 CLIPS_PER_SHARD = 64
 STATE_NAME = ".work/packed.json"
+NOTE_SECONDS = 10.0
+"""How often what is packed is noted: an interrupted run repeats no more than this."""
 KEY_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,90}")
 
 
@@ -155,14 +159,20 @@ def pack(
 ) -> int:
     """Write the shards that are missing or whose content changed, then the manifest; returns their number.
 
-    A shard holds clips of one split. The order within a split is that of the sha256 of the keys: speakers and
-    emotions are mixed and the same clips always give the same files, byte for byte. The manifest is removed
-    before the first shard changes and written last, so a directory with a manifest is complete.
+    A shard holds clips of one split (see `arrange`). The same clips in one go always give the same files,
+    byte for byte; clips that are added later by the same command come into shards of their own. The manifest
+    is removed before the first shard changes and written last, so a directory with a manifest is complete.
     Raises UserError for a repeated or malformed key and where the place cannot be written.
     """
     directory = Path(directory)
     kinds = ("signals", "frames") if corpus.frame_size else ("signals",)
-    shards = _plan(list(entries), clips_per_shard, kinds)
+    by_key = _by_key(entries)
+    parts = arrange(directory, {key: e.split for key, e in by_key.items()}, clips_per_shard, corpus.command)
+    shards: list[Shard] = [
+        (f"{kind}-{part.number:06d}.tar", kind, part.split, [by_key[key] for key in part.keys])
+        for part in parts
+        for kind in kinds
+    ]
     state_path = directory / STATE_NAME
     state = json.loads(state_path.read_text()) if state_path.is_file() else {}
     plans = {name: _plan_hash(kind, clips, corpus) for name, kind, _, clips in shards}
@@ -170,21 +180,11 @@ def pack(
     manifest_path = directory / "manifest.json"
     if due:
         manifest_path.unlink(missing_ok=True)
-        parts = [list(part) for _, part in groupby(due, key=lambda shard: shard[0].partition("-")[2])]
-        jobs = [
-            joblib.delayed(_write_shards)([(directory / name, kind) for name, kind, _, _ in part], part[0][3])
-            for part in parts
-        ]
-        # Results come back in order, so that an interrupted run keeps every shard that it announced.
-        results = track(spread(jobs, ordered=True), "packing", len(parts), "parts")
-        for part, facts in zip(parts, results, strict=True):
-            for (name, *_), known in zip(part, facts, strict=True):
-                state[name] = {"plan": plans[name], **known}
-            write_text(state_path, json.dumps(state, indent=1))
+        _write_due(directory, due, plans, state)
     state = {name: state[name] for name in plans}
     manifest = _manifest(shards, state, corpus)
     if not manifest_path.is_file() or manifest_path.read_text(encoding="utf-8") != manifest:
-        write_text(state_path, json.dumps(state, indent=1))
+        write_text(directory / STATE_NAME, json.dumps(state, indent=1))
         for stale in {*directory.glob("signals-*.tar"), *directory.glob("frames-*.tar")}:
             if stale.name not in plans:
                 stale.unlink()
@@ -196,24 +196,35 @@ Shard = tuple[str, str, str, list[Entry]]
 """File name, kind (signals or frames), split, clips."""
 
 
-def _plan(entries: list[Entry], clips_per_shard: int, kinds: tuple[str, ...]) -> list[Shard]:
-    seen: set[str] = set()
+def _write_due(directory: Path, due: list[Shard], plans: dict[str, str], state: dict[str, Any]) -> None:
+    """Write the shards and note in `state` what they are, also where the work is interrupted."""
+    groups = [list(group) for _, group in groupby(due, key=lambda shard: shard[0].partition("-")[2])]
+    jobs = [
+        joblib.delayed(_write_shards)([(directory / shard[0], shard[1]) for shard in group], group[0][3])
+        for group in groups
+    ]
+    results = track(spread(jobs, ordered=True), "packing", len(groups), "parts")
+    noted = time.monotonic()
+    try:
+        for group, facts in zip(groups, results, strict=True):
+            for (name, *_), known in zip(group, facts, strict=True):
+                state[name] = {"plan": plans[name], **known}
+            if time.monotonic() - noted > NOTE_SECONDS:
+                write_text(directory / STATE_NAME, json.dumps(state, indent=1))
+                noted = time.monotonic()
+    finally:
+        write_text(directory / STATE_NAME, json.dumps(state, indent=1))
+
+
+def _by_key(entries: Iterable[Entry]) -> dict[str, Entry]:
+    by_key: dict[str, Entry] = {}
     for entry in entries:
         if not KEY_PATTERN.fullmatch(entry.key):
             raise UserError(f"clip key '{entry.key}' may hold letters, digits, '_' and '-' only, at most 90")
-        if entry.key in seen:
+        if entry.key in by_key:
             raise UserError(f"two clips have the key {entry.key}; rename one")
-        seen.add(entry.key)
-    shards: list[Shard] = []
-    number = 0
-    for split in schema.SPLITS:
-        clips = sorted((e for e in entries if e.split == split), key=lambda e: sha256_text(e.key))
-        for first in range(0, len(clips), clips_per_shard):
-            part = clips[first : first + clips_per_shard]
-            for kind in kinds:
-                shards.append((f"{kind}-{number:06d}.tar", kind, split, part))
-            number += 1
-    return shards
+        by_key[entry.key] = entry
+    return by_key
 
 
 def _plan_hash(kind: str, clips: list[Entry], corpus: Corpus) -> str:

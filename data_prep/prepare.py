@@ -5,7 +5,6 @@ import json
 import os
 import sys
 import time
-import warnings
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import partial
@@ -125,12 +124,9 @@ def _prepare_clips(job: Job) -> dict[str, State]:
         due.sort(key=lambda source: (-source.main.stat().st_size, source.key))
         tasks = (joblib.delayed(_prepare_one)(job.output, source, options, job.frame_size) for source in due)
         start, frames = time.monotonic(), 0
-        with warnings.catch_warnings():
-            # Workers that grew large on long clips are replaced, which is as it should be.
-            warnings.filterwarnings("ignore", "A worker stopped while some jobs")
-            for key, state in track(spread(tasks), "preparing", len(due), "clips"):
-                states[key] = state
-                frames += (state["facts"] or {}).get("frames", 0)
+        for key, state in track(spread(tasks), "preparing", len(due), "clips"):
+            states[key] = state
+            frames += (state["facts"] or {}).get("frames", 0)
         rate = frames / (time.monotonic() - start)
         print(f"prepared {len(due)} clips, {frames} frames, {rate:.0f} frames/s", file=sys.stderr, flush=True)
     return states

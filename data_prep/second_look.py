@@ -30,7 +30,7 @@ def look_again(landmarks: np.ndarray, cut: Cut) -> None:
     lost = np.flatnonzero(np.isnan(landmarks[:, 0, 0]))
     if not 0 < len(lost) <= MAX_SHARE * len(landmarks):
         return
-    with Landmarker() as landmarker:
+    with Landmarker(scores=False) as landmarker:
         for index in lost:
             known = np.flatnonzero(~np.isnan(landmarks[:, 0, 0]))
             guide = landmarks[known[np.abs(known - index).argmin()]]

@@ -1,8 +1,10 @@
 """Work spread over processes: this machine's cores, or an existing Dask or Ray cluster."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from itertools import islice
 from typing import Any
 
 import joblib
@@ -10,6 +12,8 @@ from joblib.parallel import get_active_backend
 
 from lit_emotalk.errors import UserError
 
+ROUND = 8
+"""Tasks for each worker in a call, where a backend returns all of a call at once (our choice)."""
 CLUSTERS = "dask:tcp://HOST:8786, ray:auto or ray:ray://HOST:10001"
 
 
@@ -22,7 +26,13 @@ def workers(count: int, cluster: str | None = None) -> Iterator[None]:
     or it cannot be reached.
     """
     if cluster is None:
-        with joblib.parallel_config("loky", n_jobs=count, inner_max_num_threads=1):
+        with (
+            warnings.catch_warnings(),
+            joblib.parallel_config("loky", n_jobs=count, inner_max_num_threads=1),
+        ):
+            # joblib replaces a worker whose memory grew by 300 MB since its first task, as the frames of a
+            # long clip make it grow. It does so between two tasks: nothing is lost.
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs")
             yield
         return
     kind, _, address = cluster.partition(":")
@@ -43,11 +53,17 @@ def workers(count: int, cluster: str | None = None) -> Iterator[None]:
 
 def spread(tasks: Iterable[Any], ordered: bool = False) -> Iterator[Any]:
     """Results of joblib's delayed `tasks`, as they come or in order, computed by the workers of the block."""
-    backend, _ = get_active_backend()
-    kind = "generator" if ordered else "generator_unordered"
-    if not backend.supports_return_generator and backend.effective_n_jobs(-1) > 1:
-        kind = "list"
-    return iter(joblib.Parallel(return_as=kind)(tasks))
+    backend, jobs = get_active_backend()
+    if backend.supports_return_generator:
+        kind = "generator" if ordered else "generator_unordered"
+        return iter(joblib.Parallel(return_as=kind)(tasks))
+    return _in_rounds(iter(tasks), ROUND * backend.effective_n_jobs(jobs))
+
+
+def _in_rounds(tasks: Iterator[Any], size: int) -> Iterator[Any]:
+    """Results of a backend that returns all of a call at once (Ray's), in calls of `size` tasks."""
+    while some := list(islice(tasks, size)):
+        yield from joblib.Parallel()(some)
 
 
 def _connect_dask(address: str) -> Any:

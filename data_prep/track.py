@@ -29,6 +29,8 @@ SAME_FACE_REACH = 0.6
 WINDOW_SCALE = 1.4
 """Frames are kept as windows this much larger than the first face's crop: most are decoded only once."""
 MAX_KEPT_BYTES = 1 << 30
+FINER = 1.4
+"""Large pictures are halved, or more, as long as a face's crop stays this much finer than its frames."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,15 @@ class Tracked:
 
 
 class Windows:
-    """Decoded frames, reduced to the part around the first found face; given up where they grow too large."""
+    """Decoded frames, reduced to the part around the first found face; given up where they grow too large.
 
-    def __init__(self) -> None:
+    That face also decides by how much whole pictures of a video are reduced, for crops of `size` pixels.
+    Places are given in pixels of the video, and kept in those of the reduced pictures.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.reduction = 1
+        self._frame_size = size
         self._corner: tuple[int, int] | None = None
         self._extent = (0, 0)
         self._size = (0, 0)
@@ -60,26 +68,30 @@ class Windows:
         self._bytes = 0
 
     def add(self, frame: np.ndarray, faces: list[Face]) -> None:
-        """Keep the next frame (H, W, 3); the first found face decides the window."""
+        """Keep the next frame (H, W, 3), reduced if the earlier ones are; the first faces found decide by how
+        much, and the largest of them the window."""
         if self._frames is None:
             return
         if self._corner is None and faces:
-            self._choose(frame, clip_crop(faces[0].landmarks[None], frame.shape[:2]))
-            self._frames = [self._reduced(earlier) for earlier in self._frames]
+            self._choose(frame.shape[:2], faces)
+            self._frames = [self._cut(reduced(earlier, self.reduction)) for earlier in self._frames]
             self._bytes = sum(kept.nbytes for kept in self._frames)
-        kept = frame if self._corner is None else self._reduced(frame)
+            frame = reduced(frame, self.reduction)
+        kept = frame if self._corner is None else self._cut(frame)
         self._frames.append(kept)
         self._bytes += kept.nbytes
         if self._bytes > MAX_KEPT_BYTES:
             self._frames = None
 
-    def covering(self, crop: Crop, size: int) -> tuple[list[np.ndarray], tuple[int, int]] | None:
-        """The windows and their left upper corner, or None where they do not cover the crop at this size."""
+    def covering(self, crop: Crop) -> tuple[list[np.ndarray], tuple[int, int]] | None:
+        """The windows and their left upper corner in reduced pixels, or None where they do not cover the
+        crop."""
         if self._frames is None or self._corner is None:
             return None
+        crop = crop.scaled(1 / self.reduction)
         left, top = self._corner
         height, width = self._size
-        margin = 3 + 2 * crop.half / size
+        margin = 3 + 2 * crop.half / self._frame_size
         covered = (
             max(crop.x - crop.half - margin, 0) >= left
             and max(crop.y - crop.half - margin, 0) >= top
@@ -92,20 +104,35 @@ class Windows:
         """A square of one frame, the edge of the kept window repeated beyond it; None where none are kept."""
         if self._frames is None or self._corner is None:
             return None
+        crop = crop.scaled(1 / self.reduction)
         left, top = self._corner
         return Crop(crop.x - left, crop.y - top, crop.half).cut(self._frames[index], size)
 
-    def _choose(self, frame: np.ndarray, crop: Crop) -> None:
-        height, width = self._size = frame.shape[0], frame.shape[1]
+    def _choose(self, extent: tuple[int, int], faces: list[Face]) -> None:
+        crops = [clip_crop(face.landmarks[None], extent) for face in faces]
+        smallest = min(crop.half for crop in crops)
+        self.reduction = max(int(2 * smallest / (FINER * self._frame_size)), 1)
+        height, width = self._size = extent[0] // self.reduction, extent[1] // self.reduction
+        crop = crops[0].scaled(1 / self.reduction)
         half = crop.half * WINDOW_SCALE
         left, top = max(int(crop.x - half), 0), max(int(crop.y - half), 0)
         right, bottom = min(int(crop.x + half), width), min(int(crop.y + half), height)
         self._corner, self._extent = (left, top), (max(bottom - top, 1), max(right - left, 1))
 
-    def _reduced(self, frame: np.ndarray) -> np.ndarray:
+    def _cut(self, frame: np.ndarray) -> np.ndarray:
         assert self._corner is not None
         left, top = self._corner
         return frame[top : top + self._extent[0], left : left + self._extent[1]].copy()
+
+
+def reduced(frame: np.ndarray, reduction: int) -> np.ndarray:
+    """A picture (H, W, 3) with both sides divided, pixels averaged."""
+    if reduction == 1:
+        return frame
+    import cv2
+
+    size = (frame.shape[1] // reduction, frame.shape[0] // reduction)
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
 
 
 def track_video(path: Path, frame_size: int) -> Tracked:
@@ -113,15 +140,17 @@ def track_video(path: Path, frame_size: int) -> Tracked:
 
     Raises UserError for an unreadable video, no face, a face too small, or one that is lost too often.
     """
-    windows = Windows()
+    windows = Windows(frame_size)
     found: list[list[Face]] = []
     extent = (0, 0)
-    with Landmarker(video=True) as landmarker:
-        for index, frame in enumerate(read_frames(path)):
+    with Landmarker(video=True, scores=False) as landmarker:
+        for index, frame in enumerate(read_frames(path, threads=False)):
             extent = frame.shape[:2]
-            faces = landmarker.track(frame, index * FRAME_MS)
-            windows.add(frame, faces)
-            found.append(faces)
+            reduction = windows.reduction
+            picture = reduced(frame, reduction)
+            faces = landmarker.track(picture, index * FRAME_MS)
+            windows.add(picture, faces)
+            found.append([Face(face.landmarks * reduction, face.scores) for face in faces])
     people = link_faces(found)
     if not people:
         raise UserError(f"{path}: no face found in {len(found)} frames")
@@ -138,14 +167,23 @@ def track_video(path: Path, frame_size: int) -> Tracked:
     lost = np.isnan(landmarks[:, 0, 0])
     landmarks = fill_gaps(landmarks, path)
     crop = clip_crop(landmarks, extent)
-    kept, (left, top) = windows.covering(crop, frame_size) or (read_frames(path), (0, 0))
+    kept, (left, top) = windows.covering(crop) or (_read_again(path, windows.reduction), (0, 0))
+    small = crop.scaled(1 / windows.reduction)
     frames, looks = _cut_both(
-        kept, landmarks - (left, top, 0), Crop(crop.x - left, crop.y - top, crop.half), frame_size
+        kept,
+        landmarks / windows.reduction - (left, top, 0),
+        Crop(small.x - left, small.y - top, small.half),
+        frame_size,
     )
     looks = looks[nearest_known(~lost)]
     return Tracked(
         crop.normalise(landmarks), crop, frames, looks, lost, describe_people(people, speaker), pixels
     )
+
+
+def _read_again(path: Path, reduction: int) -> Iterator[np.ndarray]:
+    for frame in read_frames(path, threads=False):
+        yield reduced(frame, reduction)
 
 
 def _cut_both(

@@ -65,17 +65,20 @@ def probe(path: Path | str) -> VideoInfo:
         raise _unreadable(path, error) from error
 
 
-def read_frames(path: Path | str, fps: float | None = float(schema.FPS)) -> Iterator[np.ndarray]:
+def read_frames(
+    path: Path | str, fps: float | None = float(schema.FPS), threads: bool = True
+) -> Iterator[np.ndarray]:
     """Decode a video as uint8 (H, W, 3) RGB frames at a constant rate, upright.
 
     Frame k is the source frame nearest in presentation time to k / fps seconds after the first one, so
     sources of any rate, constant or not, stay in time with their sound. `fps=None` gives every source frame.
+    `threads`: decode on all cores; where every core reads a video of its own, one is enough.
     Raises UserError for a file that is missing, empty, unreadable, damaged, a picture, or has no video track.
     """
     path = _existing(path)
     count = 0
     try:
-        for frame in _in_time(path, fps):
+        for frame in _in_time(path, fps, threads):
             count += 1
             yield frame
     except (av.FFmpegError, UnicodeDecodeError) as error:
@@ -86,11 +89,11 @@ def read_frames(path: Path | str, fps: float | None = float(schema.FPS)) -> Iter
         raise UserError(f"{path} holds no video frame; give a complete video file")
 
 
-def _in_time(path: Path, fps: float | None) -> Iterator[np.ndarray]:
+def _in_time(path: Path, fps: float | None, threads: bool) -> Iterator[np.ndarray]:
     """Source frames repeated or dropped so that output k is the nearest in time to k / fps."""
     with av.open(str(path)) as container:
         stream = _video_stream(container, path)
-        stream.thread_type = "AUTO"
+        stream.thread_type = "AUTO" if threads else "NONE"
         interval = 1.0 / float(stream.average_rate or stream.guessed_rate or schema.FPS)
         written = 0
         start = shown_at = 0.0

@@ -41,6 +41,10 @@ class Crop:
             Image.fromarray(np.ascontiguousarray(patch)).resize((size, size), Image.Resampling.BICUBIC, area)
         )
 
+    def scaled(self, factor: float) -> "Crop":
+        """The same square in a picture of which both sides were multiplied by `factor`."""
+        return Crop(self.x * factor, self.y * factor, self.half * factor)
+
     def normalise(self, landmarks: np.ndarray) -> np.ndarray:
         """Landmarks (..., 478, 3) in the picture's pixels -> float32 in units of the crop: 0..1 right and
         down, depth alike."""

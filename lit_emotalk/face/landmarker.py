@@ -25,7 +25,8 @@ class Face:
     """A found face.
 
     landmarks: (478, 3) float32, pixels right and down; depth in the same unit, smaller is nearer.
-    scores: (51,) float32 in [0, 1], MediaPipe's own blendshape scores in the order of ARKIT_NAMES.
+    scores: (51,) float32 in [0, 1], MediaPipe's own blendshape scores in the order of ARKIT_NAMES; empty
+    where they were not asked for.
     """
 
     landmarks: np.ndarray
@@ -41,11 +42,12 @@ class Face:
 class Landmarker:
     """Context manager over MediaPipe's landmarker, in image mode or, with `video`, in tracking mode.
 
+    Its blendshape `scores` take time of their own.
     Faces come sorted by size, largest first. One instance serves one video: its times must grow.
     Raises UserError where the model file has not been fetched.
     """
 
-    def __init__(self, video: bool = False, max_faces: int = MAX_FACES) -> None:
+    def __init__(self, video: bool = False, max_faces: int = MAX_FACES, scores: bool = True) -> None:
         model = weights.path("face_landmarker")
         _survive_profiling_timer()
         with _quiet_native_log():
@@ -56,7 +58,7 @@ class Landmarker:
                 base_options=BaseOptions(model_asset_path=str(model)),
                 running_mode=mode,
                 num_faces=max_faces,
-                output_face_blendshapes=True,
+                output_face_blendshapes=scores,
             )
             self._landmarker: Any = vision.FaceLandmarker.create_from_options(options)
         self._warm = False
@@ -92,10 +94,13 @@ class Landmarker:
         height, width = frame.shape[:2]
         unit = np.array([width, height, width], np.float32)
         faces = []
-        for points, categories in zip(result.face_landmarks, result.face_blendshapes, strict=True):
-            by_name = {category.category_name: category.score for category in categories}
+        for index, points in enumerate(result.face_landmarks):
             landmarks = np.array([(p.x, p.y, p.z) for p in points], np.float32) * unit
-            faces.append(Face(landmarks, np.array([by_name[name] for name in ARKIT_NAMES], np.float32)))
+            scores = np.zeros(0, np.float32)
+            if result.face_blendshapes:
+                by_name = {item.category_name: item.score for item in result.face_blendshapes[index]}
+                scores = np.array([by_name[name] for name in ARKIT_NAMES], np.float32)
+            faces.append(Face(landmarks, scores))
         return sorted(faces, key=lambda face: face.size, reverse=True)
 
 

@@ -140,11 +140,14 @@ class Tracker:
         """Landmarks (T, 478, 3) without head pose, on the mean face."""
         return align(landmarks, self._mean, self._stable)
 
-    def rest(self, landmarks: np.ndarray, faces: np.ndarray | None = None, lasting: bool = True) -> Rest:
+    def rest(
+        self, landmarks: np.ndarray, faces: np.ndarray | None = None, lasting: float = REST_LASTING
+    ) -> Rest:
         """One speaker at rest, from frames (T, 478, 3) and their `faces` (T, 96, 96).
 
-        `lasting`: whether an expression may last through all the frames; False where some are neutral, so
-        that brows which sit high are not taken for raised ones.
+        `lasting`: how much a unit must read in all the frames, without a rest, to count as an expression that
+        lasts through them; infinity where some are neutral, so that brows which sit high are not taken for
+        raised ones; 0 where all show the same expression.
 
         First the median over the frames of each frame less its expression by the linear face; then the rest
         moves until, in `REST_QUANTILE` of the frames, every unit reads zero, but for those that last
@@ -157,7 +160,7 @@ class Tracker:
         shape = np.median(placed.aligned - np.einsum("tk,kpd->tpd", weights, self._basis), axis=0)
         code = None if look is None else np.median(look - weights @ self._look_basis, axis=0)
         weakest = np.quantile(alone, REST_QUANTILE, axis=0)
-        kept = np.where(weakest > REST_LASTING, weakest, 0.0) if lasting else np.zeros_like(weakest)
+        kept = np.where(weakest > lasting, weakest, 0.0)
         for _ in range(REST_PASSES):
             rest = Rest(shape, code)
             read = self._read(self._place(landmarks, rest), rest, look)
@@ -167,11 +170,17 @@ class Tracker:
         return Rest(shape.astype(np.float32), None if code is None else code.astype(np.float32))
 
     def expression(
-        self, landmarks: np.ndarray, rest: Rest | None = None, faces: np.ndarray | None = None
+        self,
+        landmarks: np.ndarray,
+        rest: Rest | None = None,
+        faces: np.ndarray | None = None,
+        look: np.ndarray | None = None,
     ) -> np.ndarray:
         """Expression weights (T, 51) float32 in [0, 1] of frames (T, 478, 3), better where the speaker's rest
-        and the `faces` (T, 96, 96) are given. A rest without a look leaves the faces out."""
-        look = None if faces is None else self.eye.codes(faces)
+        and the `faces` (T, 96, 96), or their codes `look` (T, 64), are given. A rest without a look leaves
+        the faces out."""
+        if faces is not None:
+            look = self.eye.codes(faces)
         placed = self._place(landmarks, rest)
         weights = self._read(placed, rest, look).clip(ARKIT.low, ARKIT.high)
         return self._open(weights, placed, rest)

@@ -24,7 +24,7 @@ CORPUS = Corpus("synthetic", "arkit", 64, SPLITS, "tests")
 
 
 def checksums(directory: Path) -> dict[str, str]:
-    return {path.name: sha256_file(path) for path in sorted(directory.glob("[!.]*"))}
+    return {path.name: sha256_file(path) for path in sorted(directory.glob("[!.]*.*"))}
 
 
 def give(clip: Clip, log: list[str]) -> Clip:
@@ -105,6 +105,23 @@ def test_only_what_changed_is_written(tiny_clips: list[Clip], tmp_path: Path) ->
     fewer = [entry for entry in entries if entry.split != "test"]
     pack(fewer, tmp_path, replace(CORPUS, splits={k: SPLITS[k] for k in ("train", "val")}), 2)
     assert not (tmp_path / "signals-000003.tar").exists()
+
+
+def test_added_clips_leave_the_shards_that_are_there(tiny_clips: list[Clip], tmp_path: Path) -> None:
+    log: list[str] = []
+    entries = entries_of(tiny_clips, log)
+    pack(entries[:-1], tmp_path, CORPUS, 2)
+    before = checksums(tmp_path)
+    log.clear()
+    assert pack(entries, tmp_path, CORPUS, 2) == 2 and set(log) == {entries[-1].key}
+    after = checksums(tmp_path)
+    assert all(after[name] == known for name, known in before.items() if name.endswith(".tar"))
+    shards = json.loads((tmp_path / "manifest.json").read_text())["shards"]
+    assert sum(shard["samples"] for shard in shards if shard["kind"] == "signals") == len(entries)
+
+    pack(entries, tmp_path, replace(CORPUS, command="another"), 2)
+    pack(entries, tmp_path / "fresh", replace(CORPUS, command="another"), 2)
+    assert checksums(tmp_path / "fresh") == {k: v for k, v in checksums(tmp_path).items() if k != "fresh"}
 
 
 def test_damaged_shard_is_written_again(tiny_clips: list[Clip], tmp_path: Path) -> None:

@@ -47,6 +47,17 @@ def test_a_dask_cluster_does_the_work() -> None:
         assert list(spread(tasks(20), ordered=True)) == [n * n for n in range(20)]
 
 
+def test_a_ray_cluster_does_the_work() -> None:
+    ray = pytest.importorskip("ray", reason="the package ray is not installed")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        with workers(1, f"ray:{ray.get_runtime_context().gcs_address}"):
+            assert sorted(spread(tasks(40))) == [n * n for n in range(40)]
+            assert list(spread(tasks(40), ordered=True)) == [n * n for n in range(40)]
+    finally:
+        ray.shutdown()
+
+
 def test_an_unreachable_cluster_is_said() -> None:
     pytest.importorskip("distributed", reason="the package distributed is not installed")
     with (

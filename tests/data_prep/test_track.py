@@ -2,17 +2,20 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from data_prep.clip import find_apex
+from data_prep.clip import UNLABELLED_LASTING, find_apex, lasting_of
 from data_prep.second_look import is_the_same, look_again
 from data_prep.synthetic.render import Renderer
-from data_prep.track import fill_gaps, link_faces, nearest_known, track_video
+from data_prep.track import Windows, fill_gaps, link_faces, nearest_known, reduced, track_video
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
+from lit_emotalk.face.crop import Crop, clip_crop
 from lit_emotalk.face.landmarker import Face, Landmarker
 from lit_emotalk.face.look import FACE_PIXELS
+from lit_emotalk.face.tracker import REST_LASTING
 from tests.data_prep.heads import render_clip
 
 REAL_CLIPS = Path(__file__).parents[3] / "shared" / "data" / "real_clips"
@@ -58,8 +61,10 @@ def test_apex_ignores_blinks_jaw_and_lost_frames() -> None:
     assert abs(find_apex(expression, lost, "happy") - 19.5) <= 1
     assert find_apex(expression, lost, "neutral") in (0, 39)
     expression[18:22, ARKIT.columns("eyeBlink")] = 1
-    lost[17] = True
-    assert find_apex(expression, lost, "happy") in (16, 22)
+    lost[14] = True
+    assert find_apex(expression, lost, "happy") in (13, 25)
+    expression[18:22, ARKIT.columns("eyeBlink")] = 0.3
+    assert find_apex(expression, lost, "happy") in (13, 25)
 
 
 def test_a_second_look_finds_the_same_face_and_no_other(renderers: list[Renderer]) -> None:
@@ -96,3 +101,41 @@ def test_real_clips_are_tracked(path: Path) -> None:
     assert tracked.faces.shape == (len(tracked.frames), FACE_PIXELS, FACE_PIXELS)
     inside = tracked.landmarks[~tracked.lost][..., :2]
     assert inside.min() > 0 and inside.max() < 1
+
+
+@pytest.mark.parametrize(
+    ("emotions", "lasting"),
+    [
+        (["neutral", "happy"], np.inf),
+        (["happy"], 0.0),
+        (["happy", "happy"], 0.0),
+        ([None], UNLABELLED_LASTING),
+        ([None, None], REST_LASTING),
+        (["happy", "sad"], REST_LASTING),
+    ],
+)
+def test_an_expression_may_last_where_nothing_else_was_seen(
+    emotions: list[str | None], lasting: float
+) -> None:
+    assert lasting_of(emotions) == lasting
+
+
+def test_large_pictures_are_reduced_and_places_stay_in_the_video_s_pixels() -> None:
+    rng = np.random.default_rng(0)
+    cloud = rng.uniform(-150, 150, (478, 3)) + np.array([500, 400, 0])
+    face = Face(cloud.astype(np.float32), np.zeros(0))
+    picture = cv2.GaussianBlur(rng.integers(0, 255, (800, 1000, 3)).astype(np.uint8), (0, 0), 8)
+    windows = Windows(size=128)
+    windows.add(picture, [])
+    windows.add(picture, [face])
+    assert windows.reduction == 2
+    windows.add(reduced(picture, 2), [face])
+    crop = clip_crop(face.landmarks[None], picture.shape[:2])
+    kept, (left, top) = windows.covering(crop) or ([], (0, 0))
+    small = crop.scaled(0.5)
+    for index, window in enumerate(kept):
+        cut = Crop(small.x - left, small.y - top, small.half).cut(window, 128)
+        assert np.abs(cut.astype(int) - crop.cut(picture, 128)).mean() < 2
+        part = windows.part(index, crop, 128)
+        assert part is not None and np.abs(part.astype(int) - cut).max() == 0
+    assert len(kept) == 3

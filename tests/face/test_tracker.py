@@ -12,7 +12,7 @@ from lit_emotalk.face.alignment import rotation_matrices
 from lit_emotalk.face.basis import LinearFace, mouth_opening, mouth_width
 from lit_emotalk.face.look import FACE_PIXELS, LOOK_SIZE
 from lit_emotalk.face.regions import LIPS, MOUTH_OPENING
-from lit_emotalk.face.tracker import Rest, Tracker
+from lit_emotalk.face.tracker import REST_LASTING, Rest, Tracker
 
 FACE = LinearFace.load()
 TRACKER = Tracker.load()
@@ -144,9 +144,9 @@ def test_thousands_of_frames_a_second() -> None:
     clip = np.repeat(drawn(torch.rand(50, 51)), 20, axis=0)
     rest = Rest(clip[0])
     TRACKER.coefficients(clip[:10], rest)
-    start = time.perf_counter()
+    start = time.process_time()
     TRACKER.coefficients(clip, rest)
-    assert len(clip) / (time.perf_counter() - start) > 500
+    assert len(clip) / (time.process_time() - start) > 500
 
 
 def test_faces_count_only_beside_a_rest_that_has_a_look() -> None:
@@ -179,7 +179,7 @@ def test_what_lasts_is_expression_only_where_it_may_be() -> None:
     clip = drawn(speech + expression(browInnerUp=0.9))
     raised, high = (
         ARKIT.mean_of(TRACKER.expression(clip, TRACKER.rest(clip, lasting=lasting)), "browInnerUp").mean()
-        for lasting in (True, False)
+        for lasting in (REST_LASTING, np.inf)
     )
     assert raised > 0.4 and high < 0.2
 
