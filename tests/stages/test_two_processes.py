@@ -17,9 +17,9 @@ from tests.stages.dying import dying
 from tests.stages.runs import ROOT, config, exported, fit, same, write_config
 
 STEPS = 20
-STEP_TOLERANCE = 1e-5
-"""Relative, in double precision. In single precision Adam turns rounding of the smallest gradients into
-whole steps, so that weights differ by up to learning rate times steps where a gradient is next to nothing."""
+TOLERANCE = 1e-5
+"""Of every weight tensor, relative to its largest value, in double precision. In single precision Adam turns
+the rounding of gradients next to nothing into whole steps."""
 
 TRAIN = "import sys; from tests.stages import runs; [runs.fit(p) for p in sys.argv[1:]]"
 COMMAND = "import sys; sys.argv[0] = 'lit-emotalk'; from lit_emotalk.cli import main; main()"
@@ -71,7 +71,7 @@ def test_twenty_steps_of_every_stage(tiny_shards, align_run, tmp_path):
     contents = {
         "align": small_stages.align(tiny_shards, one, still=True),
         "eac": small_stages.eac(tiny_shards, one, align_run / "export", still=True),
-        "hef": small_stages.hef(tiny_shards, one, guide="none"),
+        "hef": small_stages.hef(tiny_shards, one, double=True),
     }
     paths = []
     for stage, content in contents.items():
@@ -84,9 +84,12 @@ def test_twenty_steps_of_every_stage(tiny_shards, align_run, tmp_path):
         assert process.returncode == 0, said
     for stage in contents:
         first, second = exported(one / stage / "default"), exported(two / stage / "default")
+        worst = 0.0
         for name, value in first.items():
             error = (second[name] - value).abs().max() / value.abs().max().clamp(min=1e-30)
-            assert error < STEP_TOLERANCE, f"{stage} {name}: {float(error):.1e}"
+            worst = max(worst, float(error))
+        print(f"{stage}: largest relative difference {worst:.1e}")
+        assert worst < TOLERANCE
 
 
 @pytest.mark.ddp
