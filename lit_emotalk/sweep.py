@@ -18,10 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lit_emotalk.errors import UserError
-from lit_emotalk.files import write_text
+from lit_emotalk.files import read_yaml, write_text
 from lit_emotalk.progress import track
 
 KNOWN_KEYS = {
@@ -58,10 +56,7 @@ class Run:
 
 def read_sweep(path: Path) -> dict[str, Any]:
     """A sweep file, checked; raises UserError where it is missing or not in W&B's format."""
-    try:
-        sweep = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"cannot read the sweep {path}: {' '.join(str(error).split())}") from error
+    sweep = read_yaml(path, "sweep")
     if not isinstance(sweep, dict):
         raise UserError(f"{path} is not a sweep: it must have the keys method, parameters and command")
     for key in ("method", "parameters", "command"):

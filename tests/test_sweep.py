@@ -63,9 +63,16 @@ def test_wrong_files_are_one_line(tmp_path: Path, changes: dict, message: str) -
         grid_runs(path, read_sweep(path))
 
 
-def test_no_file_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot read"):
-        read_sweep(tmp_path / "none.yaml")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "no such sweep"), (b"a: [", "not a readable sweep"), (b"\xff\xfe\x00", "not UTF-8 text")],
+)
+def test_no_file_of_yaml_is_one_line(tmp_path: Path, content: bytes | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "s.yaml").write_bytes(content)
+    with pytest.raises(UserError, match=message) as caught:
+        read_sweep(tmp_path / "s.yaml")
+    assert "\n" not in str(caught.value)
 
 
 def counting(folder: Path, name: str, ok: bool = True) -> Run:
