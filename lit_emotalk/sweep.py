@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from typing import Any
 from lit_emotalk.errors import UserError
 from lit_emotalk.files import read_yaml, write_text
 from lit_emotalk.progress import track
+from lit_emotalk.recipe_process import guarded
 
 KNOWN_KEYS = {
     "program", "command", "method", "name", "description", "project", "entity", "metric", "parameters",
@@ -132,6 +134,7 @@ def slots() -> list[dict[str, str]]:
 
 def run_grid(runs: list[Run], directory: Path, places: list[dict[str, str]], extra: list[str]) -> list[str]:
     """Train every run that is not done, as many at once as there are `places`; names of those that failed.
+    When this process is ended, in whatever way, so are the runs.
 
     `directory` gets one file per finished run, which says what it was made from, and each run's output.
     """
@@ -187,7 +190,7 @@ def _start(run: Run, place: dict[str, str], directory: Path, extra: list[str]) -
     print(f"{run.name}: {' '.join(run.command[1:])}", file=sys.stderr)
     environment = {**os.environ, **place, "WANDB_RUN_GROUP": directory.name}
     with open(directory / f"{run.name}.log", "wb") as log:
-        return subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        return subprocess.Popen(guarded(command), env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 
 def run_online(sweep: dict[str, Any], places: list[dict[str, str]]) -> None:
@@ -230,6 +233,7 @@ def main(argv: list[str]) -> None:
         for run in runs:
             print(" ".join([*run.command, *arguments.extra]))
         return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     directory = arguments.output / str(sweep.get("name", arguments.sweep.stem))
     failed = run_grid(runs, directory, slots(), arguments.extra)
     if failed:

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from lit_emotalk.stages import AlignStage, HEFStage
+from lit_emotalk.stages import AlignStage
 from tests.stages import runs
 from tests.stages.small_align import SMALL_SPACE
 
@@ -22,22 +22,6 @@ class FirstPromptStage(AlignStage):
     def draw_texts(self, emotion: Tensor) -> Tensor:
         """Codes (B, D)."""
         return self.network.bank[emotion.clamp(min=0), 0]
-
-
-class PlainDistance(nn.Module):
-    """Mean absolute difference, in any precision (the edges' distance is computed in single)."""
-
-    def forward(self, image: Tensor, target: Tensor, region: Tensor) -> Tensor:
-        """Scalar."""
-        return ((image - target).abs() * region).mean()
-
-
-class DoubleHEFStage(HEFStage):
-    """Stage hef that can be trained in double precision."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.perceptual = PlainDistance()
 
 
 def _config(shards: Path, folder: Path, stage: str, model: dict[str, Any], data: dict[str, Any]) -> dict:
@@ -71,16 +55,10 @@ def eac(shards: Path, folder: Path, space: Path, still: bool = False) -> dict[st
     return _config(shards, folder, "EACStage", model, {"frames": 12})
 
 
-def hef(shards: Path, folder: Path, double: bool = False) -> dict[str, Any]:
-    """Stage hef with warping alone first, the discriminator from the third batch on and R1; `double` leaves
-    out what is computed in single precision."""
+def hef(shards: Path, folder: Path) -> dict[str, Any]:
+    """Stage hef with warping alone first, the discriminator from the third batch on and R1."""
     model = {
-        "network": {
-            "size": "tiny",
-            "resolution": 16,
-            "window": 9,
-            "guide": "none" if double else "basis",
-        },
+        "network": {"size": "tiny", "resolution": 16, "window": 9},
         "perceptual": "edges",
         "discriminator": {"channels": 4, "layers": 2, "scales": 1},
         "warp_batches": 2,
@@ -89,8 +67,6 @@ def hef(shards: Path, folder: Path, double: bool = False) -> dict[str, Any]:
         "ema_decay": 0.9,
     }
     content = _config(shards, folder, "HEFStage", model, {"resolution": 16, "window": 9})
-    if double:
-        content["model"]["class_path"] = "tests.stages.small_stages.DoubleHEFStage"
     content["data"]["class_path"] = "lit_emotalk.data.FramesDataModule"
     del content["data"]["init_args"]["frames"]
     return content
