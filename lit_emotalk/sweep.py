@@ -146,6 +146,7 @@ def run_grid(runs: list[Run], directory: Path, places: list[dict[str, str]], ext
     free = list(places)
     busy: dict[subprocess.Popen[bytes], tuple[Run, dict[str, str]]] = {}
     progress = iter(track(range(len(waiting)), "sweep", len(waiting), "runs"))
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         while waiting or busy:
             while waiting and free:
@@ -166,6 +167,7 @@ def run_grid(runs: list[Run], directory: Path, places: list[dict[str, str]], ext
             process.terminate()
         for process in busy:
             process.wait()
+        signal.signal(signal.SIGTERM, previous)
     next(progress, None)
     return failed
 
@@ -233,7 +235,6 @@ def main(argv: list[str]) -> None:
         for run in runs:
             print(" ".join([*run.command, *arguments.extra]))
         return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     directory = arguments.output / str(sweep.get("name", arguments.sweep.stem))
     failed = run_grid(runs, directory, slots(), arguments.extra)
     if failed:

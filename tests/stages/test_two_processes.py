@@ -94,6 +94,7 @@ def test_twenty_steps_of_every_stage(tiny_shards, align_run, tmp_path):
 
 
 @pytest.mark.ddp
+@pytest.mark.slow
 def test_sigterm_stops_both_processes_after_the_same_batch(tiny_shards, tmp_path):
     still = {"network": {"width": 16, "dropout": 0.5}}
     content = config(tiny_shards, tmp_path / "whole", model=still)
@@ -111,7 +112,7 @@ def test_sigterm_stops_both_processes_after_the_same_batch(tiny_shards, tmp_path
 
 
 @pytest.mark.ddp
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_a_rank_that_dies_ends_the_other_in_one_line(tiny_shards, tmp_path, rank):
     path = write_config(tmp_path / "a.yaml", halved(config(tiny_shards, tmp_path), tmp_path))
     processes = ranks(COMMAND, "fit", "--config", str(path), **dying(7, signal.SIGKILL, rank=rank))
