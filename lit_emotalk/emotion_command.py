@@ -13,6 +13,7 @@ from typing import Any
 
 from lit_emotalk.emotion_request import MODALITIES, Emotion, parse_blend
 from lit_emotalk.errors import UserError
+from lit_emotalk.files import read_text
 
 KINDS = (*MODALITIES, "blend")
 PATHS = ("image", "audio", "video")
@@ -135,11 +136,7 @@ def read_inputs(path: Path) -> list[Input]:
 def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
     if path.suffix.lower() not in (".csv", ".jsonl"):
         raise UserError(f"--inputs takes a .csv or .jsonl file, not {path.name}")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise UserError(f"cannot read {path} ({reason})") from error
+    text = read_text(path)
     if path.suffix.lower() == ".csv":
         reader = csv.DictReader(text.splitlines())
         return [(reader.line_num, row) for row in reader]

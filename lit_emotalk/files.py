@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, and their checksums."""
+"""Files that are either whole or absent, small files of text and YAML, and checksums."""
 
 import hashlib
 import os
@@ -6,6 +6,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from lit_emotalk.errors import UserError
 
@@ -42,6 +45,26 @@ def write_text(path: Path | str, text: str) -> None:
     """Write a text file atomically (UTF-8)."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def read_text(path: Path) -> str:
+    """A small file's text (UTF-8, a byte order mark is dropped); raises UserError where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise UserError(f"cannot read {path} ({reason})") from error
+
+
+def read_yaml(path: Path, what: str) -> Any:
+    """A small YAML file's content; raises UserError where it is missing, no text or no YAML. `what` the file
+    is meant to be is said in the error."""
+    if not path.is_file():
+        raise UserError(f"no such {what}: {path}")
+    try:
+        return yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not a readable {what}: {' '.join(str(error).split())}") from error
 
 
 def sha256_file(path: Path | str) -> str:

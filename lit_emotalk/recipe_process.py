@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import psutil
 
 SAMPLE_SECONDS = 1.0
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 20.0
+"""Between SIGTERM, at which a training finishes its batch and writes a checkpoint, and SIGKILL."""
 GIB = 2**30
 
 _PR_SET_PDEATHSIG = 1
@@ -35,6 +36,12 @@ class Result:
     status: int
     seconds: float
     peak_memory_bytes: int
+
+
+def guarded(command: Sequence[str]) -> list[str]:
+    """`command` under a guard, which ends it and all that came of it when it gets SIGTERM or this process
+    dies."""
+    return [sys.executable, "-I", __file__, str(os.getpid()), *command]
 
 
 def run_process(command: Sequence[str], fingerprint: str) -> Result:
@@ -54,7 +61,7 @@ def run_process(command: Sequence[str], fingerprint: str) -> Result:
     start = time.monotonic()
     peak = 0
     previous = signal.signal(signal.SIGTERM, _interrupt)
-    guard = subprocess.Popen([sys.executable, "-I", __file__, str(os.getpid()), *command], env=environment)
+    guard = subprocess.Popen(guarded(command), env=environment)
     try:
         watched = psutil.Process(guard.pid)
         while True:

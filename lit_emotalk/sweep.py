@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -18,11 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lit_emotalk.errors import UserError
-from lit_emotalk.files import write_text
+from lit_emotalk.files import read_yaml, write_text
 from lit_emotalk.progress import track
+from lit_emotalk.recipe_process import guarded
 
 KNOWN_KEYS = {
     "program", "command", "method", "name", "description", "project", "entity", "metric", "parameters",
@@ -58,10 +58,7 @@ class Run:
 
 def read_sweep(path: Path) -> dict[str, Any]:
     """A sweep file, checked; raises UserError where it is missing or not in W&B's format."""
-    try:
-        sweep = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"cannot read the sweep {path}: {' '.join(str(error).split())}") from error
+    sweep = read_yaml(path, "sweep")
     if not isinstance(sweep, dict):
         raise UserError(f"{path} is not a sweep: it must have the keys method, parameters and command")
     for key in ("method", "parameters", "command"):
@@ -137,6 +134,7 @@ def slots() -> list[dict[str, str]]:
 
 def run_grid(runs: list[Run], directory: Path, places: list[dict[str, str]], extra: list[str]) -> list[str]:
     """Train every run that is not done, as many at once as there are `places`; names of those that failed.
+    When this process is ended, in whatever way, so are the runs.
 
     `directory` gets one file per finished run, which says what it was made from, and each run's output.
     """
@@ -148,6 +146,7 @@ def run_grid(runs: list[Run], directory: Path, places: list[dict[str, str]], ext
     free = list(places)
     busy: dict[subprocess.Popen[bytes], tuple[Run, dict[str, str]]] = {}
     progress = iter(track(range(len(waiting)), "sweep", len(waiting), "runs"))
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         while waiting or busy:
             while waiting and free:
@@ -168,6 +167,7 @@ def run_grid(runs: list[Run], directory: Path, places: list[dict[str, str]], ext
             process.terminate()
         for process in busy:
             process.wait()
+        signal.signal(signal.SIGTERM, previous)
     next(progress, None)
     return failed
 
@@ -192,7 +192,7 @@ def _start(run: Run, place: dict[str, str], directory: Path, extra: list[str]) -
     print(f"{run.name}: {' '.join(run.command[1:])}", file=sys.stderr)
     environment = {**os.environ, **place, "WANDB_RUN_GROUP": directory.name}
     with open(directory / f"{run.name}.log", "wb") as log:
-        return subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        return subprocess.Popen(guarded(command), env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 
 def run_online(sweep: dict[str, Any], places: list[dict[str, str]]) -> None:

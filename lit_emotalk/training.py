@@ -193,6 +193,7 @@ def main(argv: list[str]) -> None:
     or data."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)  # what --trainer.profiler prints
     for message in QUIET:
         warnings.filterwarnings("ignore", message=message)
     set_parsing_settings(omegaconf_absolute_to_relative_paths=True)

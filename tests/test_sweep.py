@@ -1,9 +1,14 @@
 """Sweep files, and grids run on this machine with small commands in place of trainings."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -63,9 +68,16 @@ def test_wrong_files_are_one_line(tmp_path: Path, changes: dict, message: str) -
         grid_runs(path, read_sweep(path))
 
 
-def test_no_file_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot read"):
-        read_sweep(tmp_path / "none.yaml")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "no such sweep"), (b"a: [", "not a readable sweep"), (b"\xff\xfe\x00", "not UTF-8 text")],
+)
+def test_no_file_of_yaml_is_one_line(tmp_path: Path, content: bytes | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "s.yaml").write_bytes(content)
+    with pytest.raises(UserError, match=message) as caught:
+        read_sweep(tmp_path / "s.yaml")
+    assert "\n" not in str(caught.value)
 
 
 def counting(folder: Path, name: str, ok: bool = True) -> Run:
@@ -145,3 +157,34 @@ def test_every_committed_sweep_is_taken_by_the_trainer(
 def test_digest_is_written_as_json(tmp_path: Path) -> None:
     run_grid([counting(tmp_path, "one")], tmp_path / "out", [{}], [])
     assert set(json.loads((tmp_path / "out" / "one.json").read_text())) == {"digest"}
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)], ids=lambda n: n.name
+)
+def test_a_sweep_that_is_ended_ends_its_runs_and_then_does_the_rest(tmp_path: Path, number: int) -> None:
+    code = (
+        "import os, sys, time; open('pids', 'a').write(f'{os.getpid()}\\n'); "
+        "time.sleep(60 if sys.argv[1] == '--b=y' and not os.path.exists('free') else 0)"
+    )
+    path = write(
+        tmp_path / "s.yaml",
+        parameters={"b": {"values": ["x", "y"]}},
+        command=[sys.executable, "-c", code, "${args}"],
+    )
+    command = [sys.executable, "-m", "lit_emotalk.cli", "sweep", str(path), "--local", "--output", "out"]
+    environment = os.environ | {"PYTHONPATH": str(SWEEPS[0].parents[2]), "CUDA_VISIBLE_DEVICES": ""}
+    began = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while times(tmp_path / "pids") < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    began.send_signal(number)
+    assert began.wait(90) == (130 if number == signal.SIGTERM else -9)
+    running = int((tmp_path / "pids").read_text().split()[1])
+    while psutil.pid_exists(running) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not psutil.pid_exists(running)
+    (tmp_path / "free").touch()
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "small-b=x: done before, skipped" in done.stderr
+    assert times(tmp_path / "pids") == 3

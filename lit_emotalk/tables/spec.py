@@ -4,10 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.columns import COLUMNS
+from lit_emotalk.files import read_yaml
 
 KNOWN = (
     "title", "results", "ratings", "rows", "columns", "questions", "reported", "absent", "notes", "bootstrap",
@@ -66,12 +65,7 @@ class TableSpec:
 def read_spec(path: Path) -> TableSpec:
     """Read and check a table's YAML; UserError where it is missing or something in it is unknown or of a
     wrong kind."""
-    if not path.is_file():
-        raise UserError(f"no such table spec: {path}")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not readable YAML: {error}") from error
+    content = read_yaml(path, "table spec")
     if not isinstance(content, dict):
         raise UserError(f"{path} is not a table spec: expected keys {', '.join(KNOWN)}")
     unknown = sorted(set(content) - set(KNOWN))

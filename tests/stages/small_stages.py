@@ -55,10 +55,10 @@ def eac(shards: Path, folder: Path, space: Path, still: bool = False) -> dict[st
     return _config(shards, folder, "EACStage", model, {"frames": 12})
 
 
-def hef(shards: Path, folder: Path, guide: str = "basis") -> dict[str, Any]:
+def hef(shards: Path, folder: Path) -> dict[str, Any]:
     """Stage hef with warping alone first, the discriminator from the third batch on and R1."""
     model = {
-        "network": {"size": "tiny", "resolution": 16, "window": 9, "guide": guide},
+        "network": {"size": "tiny", "resolution": 16, "window": 9},
         "perceptual": "edges",
         "discriminator": {"channels": 4, "layers": 2, "scales": 1},
         "warp_batches": 2,

@@ -17,9 +17,9 @@ from tests.stages.dying import dying
 from tests.stages.runs import ROOT, config, exported, fit, same, write_config
 
 STEPS = 20
-STEP_TOLERANCE = 1e-5
-"""Relative, in double precision. In single precision Adam turns rounding of the smallest gradients into
-whole steps, so that weights differ by up to learning rate times steps where a gradient is next to nothing."""
+TOLERANCE = {"align": 1e-5, "eac": 1e-5, "hef": 1e-3}
+"""Of every weight tensor, relative to its largest value. Stages align and eac train in double precision; hef,
+whose losses are single by design, shows how Adam blows up the rounding of gradients next to nothing."""
 
 TRAIN = "import sys; from tests.stages import runs; [runs.fit(p) for p in sys.argv[1:]]"
 COMMAND = "import sys; sys.argv[0] = 'lit-emotalk'; from lit_emotalk.cli import main; main()"
@@ -71,12 +71,13 @@ def test_twenty_steps_of_every_stage(tiny_shards, align_run, tmp_path):
     contents = {
         "align": small_stages.align(tiny_shards, one, still=True),
         "eac": small_stages.eac(tiny_shards, one, align_run / "export", still=True),
-        "hef": small_stages.hef(tiny_shards, one, guide="none"),
+        "hef": small_stages.hef(tiny_shards, one),
     }
     paths = []
     for stage, content in contents.items():
         content["data"]["init_args"] |= {"steps_per_epoch": STEPS}
-        content["trainer"] |= {"max_epochs": 1, "precision": "64-true", "limit_val_batches": 0}
+        precision = "32-true" if stage == "hef" else "64-true"
+        content["trainer"] |= {"max_epochs": 1, "precision": precision, "limit_val_batches": 0}
         fit(write_config(tmp_path / f"{stage}1.yaml", content))
         paths.append(write_config(tmp_path / f"{stage}2.yaml", halved(content, two)))
     for process in ranks(TRAIN, *map(str, paths)):
@@ -84,12 +85,16 @@ def test_twenty_steps_of_every_stage(tiny_shards, align_run, tmp_path):
         assert process.returncode == 0, said
     for stage in contents:
         first, second = exported(one / stage / "default"), exported(two / stage / "default")
+        worst = 0.0
         for name, value in first.items():
             error = (second[name] - value).abs().max() / value.abs().max().clamp(min=1e-30)
-            assert error < STEP_TOLERANCE, f"{stage} {name}: {float(error):.1e}"
+            worst = max(worst, float(error))
+        print(f"{stage}: largest relative difference {worst:.1e}")
+        assert worst < TOLERANCE[stage]
 
 
 @pytest.mark.ddp
+@pytest.mark.slow
 def test_sigterm_stops_both_processes_after_the_same_batch(tiny_shards, tmp_path):
     still = {"network": {"width": 16, "dropout": 0.5}}
     content = config(tiny_shards, tmp_path / "whole", model=still)
@@ -107,7 +112,7 @@ def test_sigterm_stops_both_processes_after_the_same_batch(tiny_shards, tmp_path
 
 
 @pytest.mark.ddp
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_a_rank_that_dies_ends_the_other_in_one_line(tiny_shards, tmp_path, rank):
     path = write_config(tmp_path / "a.yaml", halved(config(tiny_shards, tmp_path), tmp_path))
     processes = ranks(COMMAND, "fit", "--config", str(path), **dying(7, signal.SIGKILL, rank=rank))

@@ -1,0 +1,50 @@
+"""Every committed experiment trains and validates one tiny batch through the command line."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lit_emotalk import training
+from tests.stages.runs import ROOT
+
+EXPERIMENTS = sorted(
+    path
+    for stage in ("align", "classify", "eac", "hef", "sync")
+    for path in (ROOT / "experiments" / stage).glob("*.yaml")
+)
+
+SMALLER = {
+    "hef": {"network": {"size": "tiny", "resolution": 16, "window": 9}, "compiled": False},
+    "sync": {"network": {"width": 0.125, "crop": 64}},
+}
+"""What a stage's tiny run changes in its experiments' models."""
+
+DISCRIMINATOR = {"channels": 4, "layers": 2, "scales": 1}
+
+
+def marked(path: Path):
+    """The demo's experiments always, the others with the slow tests."""
+    mark = [] if path.stem == "demo" else [pytest.mark.slow]
+    return pytest.param(path, id=f"{path.parent.name}-{path.stem}", marks=mark)
+
+
+@pytest.mark.parametrize("path", map(marked, EXPERIMENTS))
+def test_one_batch(path, tiny_shards, align_run, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    stage = path.parent.name
+    model = dict(SMALLER.get(stage, {}))
+    if stage == "eac":
+        model["emotion_space"] = str(align_run / "export")
+    if "discriminator" in yaml.safe_load(path.read_text())["model"]["init_args"]:
+        model |= {"discriminator": DISCRIMINATOR, "warp_batches": 0, "adversarial_start": 0, "r1_every": 1}
+    changes = {
+        "runs": str(tmp_path),
+        "model": {"init_args": model},
+        "data": {"init_args": {"shards": str(tiny_shards), "batch_size": 2, "num_workers": 0}},
+        "trainer": {"fast_dev_run": 1, "accelerator": "cpu", "precision": "32-true"},
+    }
+    (tmp_path / "changes.yaml").write_text(yaml.safe_dump(changes))
+    training.main(["fit", "--config", str(path), "--config", str(tmp_path / "changes.yaml")])
+    said = capsys.readouterr()
+    assert "`Trainer.fit` stopped" not in said.err and not (tmp_path / stage / "default" / "export").exists()
