@@ -14,6 +14,8 @@ from lit_emotalk.schema import FPS, SPLITS
 COMMANDS = ("curves", "eac-attention")
 UNITS = ("jawOpen", "mouthSmile", "browDown", "browInnerUp")
 CHOSEN_CLIPS = 3
+SMALLEST_RANGE = 0.25
+"""An axis reaches at least so high, so that a unit that hardly moves looks so."""
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -80,6 +82,8 @@ def curves_picture(
             axes.fill_between(
                 time, 0, 1, where=clip.closed, transform=axes.get_xaxis_transform(), color="0.9", step="mid"
             )
+            highest = max(float(true.max()), float(ours.max()))
+            axes.set_ylim(-0.05, max(SMALLEST_RANGE, 1.05 * highest))
             axes.set_title(name, size=8)
             axes.tick_params(labelsize=6)
         row[0].set_ylabel(clip.key, size=6)
