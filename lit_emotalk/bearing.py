@@ -126,5 +126,5 @@ def _lids(rate: np.ndarray, pause: np.ndarray, rng: np.random.Generator) -> np.n
     for start in np.flatnonzero(drawn).tolist():
         if start >= free:
             closure[start : start + len(BLINK_SHAPE)] = BLINK_SHAPE
-            free = start + len(BLINK_SHAPE) + int(SHORTEST_GAP * FPS)
+            free = int(start) + len(BLINK_SHAPE) + int(SHORTEST_GAP * FPS)
     return closure[: len(rate)]

@@ -1,5 +1,5 @@
 """Figures: labelled grids of frames, and `lit-emotalk figures
-{contact-sheet,compare,ablation,attention}`."""
+{contact-sheet,compare,ablation,attention,curves,eac-attention}`."""
 
 import argparse
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from lit_emotalk import attention_figure
+from lit_emotalk import attention_figure, eac_figures
 from lit_emotalk.errors import UserError
 from lit_emotalk.figure_rows import (
     CONDITION_NAMES,
@@ -162,6 +162,7 @@ def build_parser() -> argparse.ArgumentParser:
         command.add_argument("--size", type=int, default=160, help="height of a frame in pixels")
         command.add_argument("--output", type=Path, nargs="+", required=True, help=".png or .pdf, or both")
     attention_figure.add_parser(commands)
+    eac_figures.add_parsers(commands)
     return parser
 
 
@@ -193,6 +194,8 @@ def main(argv: list[str]) -> None:
             raise UserError(f"{output} must end in {' or '.join(FORMATS)}")
     if args.command == "attention":
         picture = attention_figure.attention_picture(args.models, named_paths(args.audio, "--audio"))
+    elif args.command in eac_figures.COMMANDS:
+        picture = eac_figures.picture(args)
     else:
         if min(args.columns, args.size) < 1:
             raise UserError("--columns and --size must be at least 1")

@@ -54,7 +54,7 @@ def draw_confusions(tables: dict[str, np.ndarray], names: Sequence[str]) -> np.n
         axes.set_title(title, size=9)
         axes.set_xlabel("found", size=8)
         axes.set_ylabel("true", size=8)
-    return _pixels(figure)
+    return pixels_of(figure)
 
 
 def principal_axes(codes: Sequence[np.ndarray], count: int = 2) -> tuple[np.ndarray, np.ndarray]:
@@ -96,7 +96,7 @@ def draw_map(codes: dict[str, tuple[np.ndarray, np.ndarray]], names: Sequence[st
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     axes.set_xlabel("first principal axis", size=8)
     axes.set_ylabel("second principal axis", size=8)
-    return _pixels(figure)
+    return pixels_of(figure)
 
 
 def draw_attention(clips: Sequence[Heard]) -> np.ndarray:
@@ -120,10 +120,11 @@ def draw_attention(clips: Sequence[Heard]) -> np.ndarray:
         line.set_ylim(bottom=0)
         line.set_ylabel("attention\n(1 = even)", size=8)
     axes.set_xlabel("seconds", size=8)
-    return _pixels(figure)
+    return pixels_of(figure)
 
 
-def _pixels(figure: Figure) -> np.ndarray:
+def pixels_of(figure: Figure) -> np.ndarray:
+    """A figure as uint8 (H, W, 3)."""
     figure.set_dpi(DPI)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()

@@ -22,8 +22,8 @@ from lit_emotalk.pipeline import to_tensor
 from lit_emotalk.prompts import WORDS
 from lit_emotalk.schema import MEL_PER_FRAME
 
-Condition = Literal["text", "image", "audio"]
-CONDITIONS: tuple[Condition, ...] = ("text", "image", "audio")
+Condition = Literal["text", "label", "image", "audio"]
+CONDITIONS: tuple[Condition, ...] = ("text", "label", "image", "audio")
 Method = Callable[[FaceClip], np.ndarray]
 """A clip's predicted expression (T, 51)."""
 
@@ -58,14 +58,18 @@ class Convertor:
     ) -> torch.Tensor | None:
         """The clip's emotion code (D,), None where the network looks at none.
 
-        text: "a person talking with a WORD expression"; image: another of `clips`, or else of
-        `more`, with that emotion, of another speaker where there is one, read as a single picture; audio:
-        the clip's own sound. UserError where no other clip shows the emotion.
+        text: "a person talking with a WORD expression"; label: the name, a compound by its parts; image:
+        another of `clips`, or else of `more`, with that emotion, of another speaker where there is one, read
+        as a single picture; audio: the clip's own sound. UserError where there is no label or no such clip.
         """
         if self.eac.config.codes == "none":
             return None
         if self.eac.config.codes == "one_hot":
             return label_codes([clip.emotion])[0]
+        if not clip.emotion and condition != "audio":
+            raise UserError(f"{clip.key} has no emotion label to give as {condition}; choose other shards")
+        if condition == "label":
+            return self.space.encode_label([clip.emotion])[0]
         if condition == "text":
             word = WORDS[clip.emotion][0] if clip.emotion in WORDS else clip.emotion
             return self.space.encode_text([f"a person talking with a {word} expression"])[0]

@@ -124,7 +124,7 @@ def test_the_command_writes_a_row_for_every_method(models, tiny_shards, tmp_path
     given = ["--shards", str(tiny_shards), "--models", str(models), "--output", str(tmp_path)]
     eac_scores.main([*given, "--eac", *baselines])
     rows = {row["method"]: row for row in csv.DictReader((tmp_path / "scores.csv").open())}
-    ours = [f"ours, {condition}" for condition in ("text", "image", "audio")]
+    ours = [f"ours, {condition}" for condition in ("text", "label", "image", "audio")]
     assert {"ground truth", "nearest training clip", *ours, "one_hot", "no_code"} <= set(rows)
     assert float(rows["ground truth"]["error"]) == 0.0
     assert rows["no_code"]["intensity"] == "0.0" and rows["ground truth"]["intensity"] == ""

@@ -104,6 +104,19 @@ def test_long_speech_has_no_seams(eac):
     assert steps[borders].mean() < 1.2 * steps.mean()
 
 
+def test_long_speech_takes_the_memory_of_one_window(eac, monkeypatch):
+    lengths = []
+    forward = EAC.forward
+
+    def noted(self, mel, *given):
+        lengths.append(mel.shape[1] // 4)
+        return forward(self, mel, *given)
+
+    monkeypatch.setattr(EAC, "forward", noted)
+    assert eac.predict(speech(2000), code(), torch.ones(1)).shape == (1, 2000, 51)
+    assert max(lengths) <= SMALL.window + SMALL.context - 1 and len(lengths) > 50
+
+
 def test_windows_hear_across_their_borders(eac):
     """With a network that looks no further than its context, windows change nothing at all."""
     for layer in eac.transformer.layers:
