@@ -260,7 +260,7 @@ def main() -> None:
             ("all but FID", (theirs - their_fid) / ours),
         ):
             print(
-                f"{what}: the suite is {ratio[0]:.2f} times faster by the clock, {ratio[1]:.2f} in CPU seconds"
+                f"{what}: the suite is {ratio[0]:.2f} times faster by the clock, {ratio[1]:.2f} in CPU time"
             )
 
 
