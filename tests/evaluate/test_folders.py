@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lit_emotalk import weights
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate import main
 from lit_emotalk.evaluate.folders import folder_pairs, listed_pairs, speaker_of
 from lit_emotalk.evaluate.lag import sound_lag
+from lit_emotalk.evaluate.reads import Reader
+from lit_emotalk.evaluate.settings import Settings, choose_sync
 from lit_emotalk.evaluate.store import read_results
 from lit_emotalk.video import write_video
 from tests.evaluate.conftest import blurred
@@ -48,19 +51,40 @@ def test_truth_is_perfect_and_damage_moves_what_it_should(make_folder, moving_fa
 
 
 def test_broken_videos_are_named_and_the_rest_is_scored(make_folder, moving_face, tmp_path, capsys):
-    short = moving_face[:6]
-    videos = {f"W002_{i}": short for i in range(4)}
+    videos = {f"W002_{i:02d}": moving_face[i % 8 : i % 8 + 2] for i in range(20)}
     reference, made = make_folder("true", videos), make_folder("made", videos)
-    (made / "W002_0.mp4").write_bytes(b"not a video")
-    (made / "W002_1.mp4").write_bytes((made / "W002_1.mp4").read_bytes()[:900])
-    (made / "W002_3.mp4").rename(made / "W002_other.mp4")
+    (made / "W002_00.mp4").write_bytes(b"not a video")
+    (made / "W002_01.mp4").write_bytes((made / "W002_01.mp4").read_bytes()[:900])
+    (reference / "W002_02.mp4").write_bytes(b"")
+    (made / "W002_03.mp4").rename(made / "W002_other.mp4")
+    write_video(made / "W002_04.mp4", list(moving_face[4:6]), crf=4)
     output = tmp_path / "results.jsonl"
     rows = evaluate("--generated", made, "--reference", reference, "--output", output)
-    assert {key for (_, key), row in rows.items() if "error" in row} == {"W002_0", "W002_1"}
-    assert rows["made", "W002_2"]["metrics"]["psnr"] == 100
+    broken = {"W002_00", "W002_01", "W002_02"}
+    assert {key for (_, key), row in rows.items() if "error" in row} == broken and len(rows) == 19
+    assert rows["made", "W002_19"]["metrics"]["psnr"] == 100
     said = capsys.readouterr().err
-    for name in ("W002_0", "W002_1", "W002_3: not generated", "W002_other: no reference"):
+    assert "3 could not be scored" in said
+    for name in (*broken, "W002_03: not generated", "W002_other: no reference"):
         assert name in said
+    assert "no_sound" not in rows["made", "W002_04"]["failures"], "the reference's sound is taken"
+
+
+def test_no_sound_at_all_is_counted_and_said(moving_face, tmp_path, capsys):
+    for name in ("true", "made"):
+        write_video(tmp_path / name / "a.mp4", list(moving_face[:2]), crf=4)
+    arguments = ("--generated", tmp_path / "made", "--reference", tmp_path / "true")
+    row = evaluate(*arguments, "--output", tmp_path / "r.jsonl")["made", "a"]
+    assert row["failures"]["no_sound"] == 1
+    assert "1 videos without a sound track: no Sync" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["lpips_alexnet", "fid_inception", "syncnet"])
+def test_corrupt_weights_are_one_line(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("LIT_EMOTALK_HOME", str(tmp_path))
+    (tmp_path / weights.entry(name).file).write_bytes(b"half a download")
+    with pytest.raises(UserError, match=rf"is not the weights '{name}' \(sha256"):
+        Reader(Settings(sync=choose_sync("auto", None)))
 
 
 def test_lengths_and_faceless_frames_are_counted(make_folder, moving_face, tmp_path):
