@@ -17,7 +17,7 @@ from tests.stages.dying import dying
 from tests.stages.runs import ROOT, config, exported, fit, same, write_config
 
 STEPS = 20
-TOLERANCE = {"align": 1e-5, "eac": 1e-5, "hef": 1e-3}
+TOLERANCE = {"align": 1e-5, "eac": 1e-5, "hef": 1e-2}
 """Of every weight tensor, relative to its largest value. Stages align and eac train in double precision; hef,
 whose losses are single by design, shows how Adam blows up the rounding of gradients next to nothing."""
 
@@ -66,13 +66,17 @@ def halved(content: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.ddp
-def test_twenty_steps_of_every_stage(tiny_shards, align_run, tmp_path):
+@pytest.mark.parametrize("stages", [["align", "eac"], pytest.param(["hef"], marks=pytest.mark.slow)], ids=str)
+def test_twenty_steps_of_every_stage(stages, tiny_shards, align_run, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     contents = {
         "align": small_stages.align(tiny_shards, one, still=True),
         "eac": small_stages.eac(tiny_shards, one, align_run / "export", still=True),
         "hef": small_stages.hef(tiny_shards, one),
     }
+    # HEF's losses are divided by the mean weight of the regions in the batch: here all weigh the same.
+    contents["hef"]["data"]["init_args"] |= {"mouth_weight": 1.0, "eye_weight": 1.0}
+    contents = {stage: contents[stage] for stage in stages}
     paths = []
     for stage, content in contents.items():
         content["data"]["init_args"] |= {"steps_per_epoch": STEPS}
