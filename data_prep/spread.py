@@ -62,8 +62,9 @@ def spread(tasks: Iterable[Any], ordered: bool = False) -> Iterator[Any]:
 
 def _in_rounds(tasks: Iterator[Any], size: int) -> Iterator[Any]:
     """Results of a backend that returns all of a call at once (Ray's), in calls of `size` tasks."""
-    while some := list(islice(tasks, size)):
-        yield from joblib.Parallel()(some)
+    with joblib.Parallel() as parallel:  # the workers stay from call to call
+        while some := list(islice(tasks, size)):
+            yield from parallel(some)
 
 
 def _connect_dask(address: str) -> Any:

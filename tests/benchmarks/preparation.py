@@ -7,7 +7,6 @@ The rate for N workers is N times that of one core: clips share nothing. Start-u
 import argparse
 import cProfile
 import pstats
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -105,4 +104,4 @@ def cpu(work: Callable[[], Any]) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
