@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from lit_emotalk.stages import AlignStage
+from lit_emotalk.stages import AlignStage, HEFStage
 from tests.stages import runs
 from tests.stages.small_align import SMALL_SPACE
 
@@ -22,6 +23,22 @@ class FirstPromptStage(AlignStage):
     def draw_texts(self, emotion: Tensor) -> Tensor:
         """Codes (B, D)."""
         return self.network.bank[emotion.clamp(min=0), 0]
+
+
+class GradientsStage(HEFStage):
+    """Stage hef that keeps the first batch's gradients, of the generator and of the discriminator, beside the
+    run."""
+
+    def manual_backward(self, loss: Tensor, *arguments: Any, **named: Any) -> None:
+        """As Lightning's."""
+        super().manual_backward(loss, *arguments, **named)
+        gradients = {
+            name: value.grad.clone() for name, value in self.named_parameters() if value.grad is not None
+        }
+        if self.global_rank == 0 and self.batches_done == 0:
+            file = Path(self.trainer.default_root_dir) / "gradients.pt"
+            kept = torch.load(file) if file.exists() else {}
+            torch.save(kept | gradients, file)
 
 
 def _config(shards: Path, folder: Path, stage: str, model: dict[str, Any], data: dict[str, Any]) -> dict:
