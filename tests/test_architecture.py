@@ -28,7 +28,11 @@ ALLOWED: dict[str, set[str]] = {
     "space_plots": {"schema"},
     "emotion_request": {"emotions", "errors", "schema"},
     "emotion_codes": FACE | {"models", "export", "emotion_request"},
-    "pipeline": FACE | {"models", "export", "emotion_codes", "emotion_request"},
+    "motion": {"coefficients", "schema"},
+    "inference": FACE | {"emotion_request", "inference"},
+    "pipeline": FACE
+    | {"models", "export", "emotion_codes", "emotion_request", "motion", "inference"},
+    "batch": BASE | {"inference", "pipeline"},
 }
 
 
