@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.face.crop import Crop
+from lit_emotalk.face.crop import Crop, fitted
 from lit_emotalk.face.landmarker import Face, Landmarker
 from lit_emotalk.face.regions import OUTER_EYE_CORNERS
 
@@ -15,6 +15,8 @@ TURNS = (0.0, 90.0, -90.0, 180.0, 45.0, -45.0)
 """Degrees by which faces may lean for the second and later looks."""
 MARGIN = 0.5
 """What is added around the picture for a face that fills it, as a part of its shorter side."""
+LONGEST_TURNED = 1024
+"""Pictures are turned at this size."""
 SMALLEST_WINDOW = 128
 """Windows that a large picture is searched in are not smaller, in pixels."""
 MOST_WINDOWS = 60
@@ -120,16 +122,17 @@ def to_upright(face: Face, crop: Crop, turn: float) -> Face:
     return replace(face, landmarks=np.concatenate([points, face.landmarks[:, 2:]], -1).astype(np.float32))
 
 
-Look = tuple[np.ndarray, Crop, float]
-"""What is looked at, where it lies in the picture, and by how much that is turned."""
+Look = tuple[np.ndarray, Crop, float, float]
+"""What is looked at, where it lies in the scaled picture, how far it is turned, and the scale."""
 
 
 def _turned(image: np.ndarray) -> Iterator[Look]:
-    height, width = image.shape[:2]
+    small, factor = fitted(image, LONGEST_TURNED)
+    height, width = small.shape[:2]
     half = max(height, width) / 2 + MARGIN * min(height, width)
+    crop = Crop(width / 2, height / 2, half)
     for turn in TURNS:
-        crop = Crop(width / 2, height / 2, half)
-        yield upright_cut(image, crop, turn), crop, turn
+        yield upright_cut(small, crop, turn), crop, turn, factor
 
 
 def _windows(image: np.ndarray) -> Iterator[Look]:
@@ -145,12 +148,12 @@ def _windows(image: np.ndarray) -> Iterator[Look]:
             for left in starts[1]:
                 given += 1
                 crop = Crop(left + side / 2, top + side / 2, side / 2)
-                yield image[top : top + side, left : left + side], crop, 0.0
+                yield image[top : top + side, left : left + side], crop, 0.0, 1.0
         side //= 2
 
 
-def _back(faces: list[Face], crop: Crop, turn: float) -> list[Face]:
-    return [replace(face, landmarks=from_upright(face.landmarks, crop, turn)) for face in faces]
+def _back(faces: list[Face], crop: Crop, turn: float, factor: float = 1.0) -> list[Face]:
+    return [replace(face, landmarks=from_upright(face.landmarks, crop, turn) / factor) for face in faces]
 
 
 def _one(face: Face, other: Face) -> bool:

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from lit_emotalk.face.crop import fitted
 from lit_emotalk.inference.options import Options
-from lit_emotalk.inference.paste import PasteBack, fitted
+from lit_emotalk.inference.paste import PasteBack
 from lit_emotalk.inference.portrait import Portrait
 from lit_emotalk.inference.provenance import VisibleMark
 

@@ -28,16 +28,6 @@ class Place:
         return Place(Crop(self.crop.x * factor, self.crop.y * factor, self.crop.half * factor), self.turn)
 
 
-def fitted(picture: np.ndarray, longest: int) -> tuple[np.ndarray, float]:
-    """The picture (H, W, 3) uint8 scaled down until its longer side is at most `longest`, and the factor."""
-    factor = min(1.0, longest / max(picture.shape[:2]))
-    if factor == 1.0:
-        return picture, factor
-    height, width = (max(1, round(side * factor)) for side in picture.shape[:2])
-    scaled = Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return np.asarray(scaled), factor
-
-
 class PasteBack:
     """Puts animated crops (S, S, 3) uint8 into `picture` (H, W, 3) uint8, where `place` was cut from it.
 

@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from lit_emotalk.coefficients import POSE_SIZE
 from lit_emotalk.errors import UserError
-from lit_emotalk.face.crop import Crop, clip_crop
+from lit_emotalk.face.crop import Crop, clip_crop, fitted
 from lit_emotalk.face.finder import (
     UPRIGHT,
     around,
@@ -20,7 +20,7 @@ from lit_emotalk.face.finder import (
 )
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.face.tracker import Tracker
-from lit_emotalk.inference.paste import Place, fitted
+from lit_emotalk.inference.paste import Place
 
 LONGEST_SIDE = 4096
 """Larger pictures are scaled down to this before a face is looked for."""
