@@ -30,8 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "emotion_codes": FACE | {"models", "export", "emotion_request"},
     "motion": {"coefficients", "schema"},
     "inference": FACE | {"emotion_request", "inference"},
-    "pipeline": FACE
-    | {"models", "export", "emotion_codes", "emotion_request", "motion", "inference"},
+    "pipeline": FACE | {"models", "export", "emotion_codes", "emotion_request", "motion", "inference"},
     "batch": BASE | {"inference", "pipeline"},
 }
 
