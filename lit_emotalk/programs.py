@@ -119,15 +119,15 @@ def build_programs(eac: EAC, hef: HEF) -> list[Program]:
     return [
         Program(
             "eac",
-            SpeechProgram(eac),
+            SpeechProgram(eac).eval(),
             speech(EXAMPLE_FRAMES),
             speech(OTHER_FRAMES),
             ({1: MEL_PER_FRAME * frames}, {}, {}),
         ),
-        Program("hef_source", SourceProgram(hef), (image,), (image.flip(3),), ({},)),
+        Program("hef_source", SourceProgram(hef).eval(), (image,), (image.flip(3),), ({},)),
         Program(
             "hef_frame",
-            FrameProgram(hef),
+            FrameProgram(hef).eval(),
             (pyramid, landmarks, own, driving(EXAMPLE_BATCH, window)),
             (pyramid, landmarks, own, driving(OTHER_BATCH, window)),
             (fixed, {}, {}, {0: batch}),
