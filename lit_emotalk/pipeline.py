@@ -58,7 +58,7 @@ class TalkingFace:
             )
         self.space = space.to(device).eval()
         self.eac = eac.to(device).eval()
-        self.hef = hef.to(device).eval()
+        self.hef = hef.to(device, memory_format=torch.channels_last).eval()
         self.device = torch.device(device)
         self.resolution = hef.config.resolution
         self.tracker = Tracker.load()

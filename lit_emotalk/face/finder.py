@@ -40,7 +40,11 @@ def find_faces(image: np.ndarray) -> list[Face]:
         if whole := landmarker.detect(image):
             return whole
         for looks in (_turned(image), _windows(image)):
-            found = [face for cut, *place in looks for face in _back(landmarker.detect(cut), *place)]
+            found = [
+                face
+                for cut, crop, turn, factor in looks
+                for face in _back(landmarker.detect(cut), crop, turn, factor)
+            ]
             closer = [look_closer(landmarker, image, face) for face in _distinct(found)]
             if closer:
                 return _distinct(closer)
