@@ -2,19 +2,30 @@
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
+from lit_emotalk.batch import read_rows, run_batch
 from lit_emotalk.emotion_request import Emotion, Schedule, parse_blend
 from lit_emotalk.errors import UserError
-from lit_emotalk.schema import FPS, SAMPLES_PER_FRAME
+from lit_emotalk.inference.options import FRAMES, LONGEST_SIDE, MOTIONS, Options
+from lit_emotalk.inference.output import checked_output
+from lit_emotalk.inference.provenance import Credentials
+from lit_emotalk.inference.steps import Steps
+from lit_emotalk.schema import FPS
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     parser = argparse.ArgumentParser(prog="lit-emotalk animate", description=__doc__)
-    parser.add_argument("--portrait", required=True, help="picture with a face")
-    parser.add_argument("--speech", required=True, help="sound file, or a video with sound")
+    parser.add_argument("--portrait", help="picture with a face")
+    parser.add_argument("--speech", help="sound file, or a video with sound")
+    parser.add_argument(
+        "--batch",
+        metavar="CSV",
+        help="make many videos: columns portrait, speech, output and, if wanted, emotion (words, blend or "
+        "schedule), intensity, face, seed, motion, frame; paths are relative to the CSV; rows whose output "
+        "exists are skipped",
+    )
     parser.add_argument("--emotion", metavar="TEXT", help='in words: "a furious person"')
     parser.add_argument("--emotion-image", metavar="FILE", help="a picture of a face that shows it")
     parser.add_argument("--emotion-audio", metavar="FILE", help="a sound of someone speaking with it")
@@ -37,14 +48,30 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--intensity", type=float, default=1.0, help="0..1 (default 1)")
     parser.add_argument("--models", required=True, help="folder with the exports align, eac and hef")
-    parser.add_argument("--output", required=True, help="the mp4 to write")
+    parser.add_argument(
+        "--output",
+        help="what to write: an .mp4 or .webm file, or, without an ending, a folder of png pictures",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
     parser.add_argument(
         "--face", type=int, help="which face of the portrait, from the left, from 0 (default: largest)"
     )
     parser.add_argument(
+        "--frame",
+        choices=FRAMES,
+        default="crop",
+        help="show the crop around the face (default), or the whole picture with the face moving in it",
+    )
+    parser.add_argument(
+        "--longest-side",
+        type=int,
+        default=LONGEST_SIDE,
+        metavar="PIXELS",
+        help=f"of the video with --frame picture; larger pictures are scaled down (default {LONGEST_SIDE})",
+    )
+    parser.add_argument(
         "--motion",
-        choices=("natural", "speaking", "none"),
+        choices=MOTIONS,
         default="natural",
         help="head motion and blinks; speaking: they follow the speech and the emotion",
     )
@@ -54,6 +81,13 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="CSV",
         help="also write time, 51 ARKit weights and pose, see coefficient_table.py",
     )
+    parser.add_argument("--mark", action="store_true", help='write "AI-generated" into the picture')
+    parser.add_argument(
+        "--c2pa",
+        nargs=2,
+        metavar=("CERTIFICATES", "KEY"),
+        help="sign with C2PA content credentials: PEM files of your certificate chain and its key (ES256)",
+    )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     return parser
 
@@ -61,45 +95,46 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> None:
     """Run the command; raises UserError for wrong input."""
     args = build_parser().parse_args(argv)
-    output = checked_output(args.output, args.overwrite)
-    from lit_emotalk.audio import is_silent, load_audio, log_mel
-    from lit_emotalk.bearing import add_speaking_motion
-    from lit_emotalk.coefficient_table import write_coefficients
-    from lit_emotalk.motion import add_natural_motion
-    from lit_emotalk.pipeline import TalkingFace, coefficients_of
-    from lit_emotalk.progress import track
-    from lit_emotalk.video import write_video
-
-    began = time.monotonic()
+    options = Options(
+        intensity=args.intensity,
+        face=args.face,
+        frame=args.frame,
+        motion=args.motion,
+        seed=args.seed,
+        longest_side=args.longest_side,
+        coefficients_out=args.coefficients_out,
+        overwrite=args.overwrite,
+        mark=args.mark,
+        credentials=Credentials(*map(Path, args.c2pa)) if args.c2pa else None,
+        progress=True,
+    )
+    if args.batch:
+        only_one = [
+            name for name in ("portrait", "speech", "output", "coefficients_out") if getattr(args, name)
+        ]
+        if only_one:
+            raise UserError(
+                f"--batch and --{only_one[0].replace('_', '-')} contradict: the CSV's rows say it"
+            )
+        rows = read_rows(Path(args.batch))
+        run_batch(Path(args.batch), rows, args.models, args.device, options)
+        return
+    absent = [f"--{name}" for name in ("portrait", "speech", "output") if getattr(args, name) is None]
+    if absent:
+        raise UserError(f"{' and '.join(absent)} must be given (or --batch)")
+    checked_output(args.output, args.overwrite)
     asked = asked_emotion(args)
-    samples = load_audio(args.speech, allow_silence=True)
-    mel = log_mel(samples)
-    if is_silent(samples):
-        print(f"{args.speech} is silent: the face rests", file=sys.stderr)
-    face = TalkingFace.load(args.models, args.device)
-    portrait = face.read_portrait(args.portrait, args.face)
-    if isinstance(asked, Schedule):
-        expression = face.scheduled(mel, asked)
-    else:
-        expression = face.expression(mel, face.code(asked), asked.intensity)
-    coefficients = coefficients_of(expression, portrait.coefficients[-6:])
-    if args.motion == "natural":
-        coefficients = add_natural_motion(coefficients, args.seed)
-    elif args.motion == "speaking":
-        coefficients = add_speaking_motion(
-            coefficients, mel, face.leanings(asked, len(coefficients)), args.seed
-        )
-    loaded = time.monotonic()
-    if args.coefficients_out:
-        write_coefficients(args.coefficients_out, coefficients)
-    frames = track(face.render(portrait, coefficients), "frames", len(coefficients), "frames")
-    write_video(output, frames, fps=FPS, audio=samples[: len(coefficients) * SAMPLES_PER_FRAME])
-    done = time.monotonic()
-    count = len(coefficients)
+    steps = Steps()
+    with steps.step("start-up"):
+        from lit_emotalk.pipeline import TalkingFace
+
+        face = TalkingFace.load(args.models, args.device)
+    made = face.talk(args.portrait, args.speech, args.output, asked, options, steps)
+    height, width = made.size
+    after = steps.total - steps.seconds["start-up"]
     print(
-        f"wrote {output}: {count} frames of {face.resolution} px, {count / FPS:.2f} s; "
-        f"preparation {loaded - began:.1f} s, "
-        f"rendering and encoding {done - loaded:.1f} s ({count / (done - loaded):.1f} frames/s)"
+        f"wrote {made.output}: {made.frames} frames of {width}x{height} px, {made.frames / FPS:.2f} s; "
+        f"{made.frames / after:.1f} frames/s after start-up; {steps.summary()}"
     )
 
 
@@ -120,13 +155,3 @@ def asked_emotion(args: argparse.Namespace) -> Emotion | Schedule:
     if name == "blend" or (name == "label" and ":" in value):
         return parse_blend(value, args.intensity)
     return Emotion(**{"text" if name == "emotion" else name: value}, intensity=args.intensity)
-
-
-def checked_output(name: str, overwrite: bool) -> Path:
-    """The output's path, refused where it is no mp4 or exists already."""
-    output = Path(name)
-    if output.suffix.lower() != ".mp4":
-        raise UserError(f"the output must be an .mp4 file, not {output.name}")
-    if output.exists() and not overwrite:
-        raise UserError(f"{output} exists; give another name or --overwrite")
-    return output

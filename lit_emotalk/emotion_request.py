@@ -29,6 +29,7 @@ _PART = re.compile(rf"\s*(.*\S)\s*:\s*({_NUMBER})\s*")
 _ENTRY = re.compile(rf"({_NUMBER})\s*s?\s+(.*\S)")
 _INTENSITY = re.compile(rf"(.*\S)\s+({_NUMBER})")
 _FILES = ("image", "audio", "video")
+_SCHEDULE_FILES = (".txt", ".csv", ".json")
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,11 @@ class Schedule:
         if _ENTRY.match(text.strip()) is None:
             return cls.of(_read_items(Path(text)), intensity)
         return cls.of([_item(entry) for entry in re.split(r"[;\n]", text) if entry.strip()], intensity)
+
+    @staticmethod
+    def is_written(text: str) -> bool:
+        """Whether a text is written as a schedule: it begins with a time or names a txt, csv or json file."""
+        return _ENTRY.match(text.strip()) is not None or Path(text).suffix.lower() in _SCHEDULE_FILES
 
     def weights(self, frames: int) -> np.ndarray:
         """How much of each entry is in each video frame: (frames, entries) float32, rows sum to one."""

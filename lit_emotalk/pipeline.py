@@ -1,5 +1,6 @@
 """TalkingFace: emotion space, EAC and HEF joined: portrait + speech + emotion -> coefficients -> frames."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,32 +9,42 @@ from typing import cast
 import numpy as np
 import torch
 
+from lit_emotalk.audio import is_silent, load_audio, log_mel
+from lit_emotalk.bearing import add_speaking_motion
+from lit_emotalk.coefficient_table import write_coefficients
+from lit_emotalk.coefficients import POSE_SIZE
 from lit_emotalk.emotion_codes import EmotionReader
 from lit_emotalk.emotion_request import Emotion, Schedule
 from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.export import load_export
-from lit_emotalk.face.crop import clip_crop
-from lit_emotalk.face.landmarker import Face, Landmarker
 from lit_emotalk.face.tracker import Tracker
+from lit_emotalk.inference.finish import Finish
+from lit_emotalk.inference.options import Options, asked_for
+from lit_emotalk.inference.output import checked_output, write_output
+from lit_emotalk.inference.portrait import Portrait, find_portrait
+from lit_emotalk.inference.steps import Steps
 from lit_emotalk.models.eac import EAC
 from lit_emotalk.models.emotion_space import EmotionSpace
 from lit_emotalk.models.hef import HEF
-from lit_emotalk.schema import FPS, MEL_PER_FRAME
+from lit_emotalk.motion import add_natural_motion
+from lit_emotalk.progress import track
+from lit_emotalk.schema import FPS, MEL_PER_FRAME, SAMPLES_PER_FRAME
 from lit_emotalk.video import read_image
 
 RENDER_BATCH = 8
 LEANING = 0.1
+DEFAULTS = Options()
 
 
 @dataclass(frozen=True)
-class Portrait:
-    """A source face: square crop (S, S, 3) uint8; coefficients (57,), pose in units of that crop; landmarks
-    (478, 3) in crop units."""
+class Made:
+    """A finished video: where it is, its frames, their (height, width) and where the time went."""
 
-    image: np.ndarray
-    coefficients: np.ndarray
-    landmarks: np.ndarray
+    output: Path
+    frames: int
+    size: tuple[int, int]
+    steps: Steps
 
 
 class TalkingFace:
@@ -55,7 +66,7 @@ class TalkingFace:
             )
         self.space = space.to(device).eval()
         self.eac = eac.to(device).eval()
-        self.hef = hef.to(device).eval()
+        self.hef = hef.to(device, memory_format=torch.channels_last).eval()
         self.device = torch.device(device)
         self.resolution = hef.config.resolution
         self.tracker = Tracker.load()
@@ -79,12 +90,55 @@ class TalkingFace:
         """
         image = picture if isinstance(picture, np.ndarray) else read_image(picture)
         name = "the picture" if isinstance(picture, np.ndarray) else str(picture)
-        found = detect_face(image, name, face)
-        crop = clip_crop(found.landmarks[None], image.shape[:2])
-        landmarks = crop.normalise(found.landmarks[None])
-        faces = self.tracker.faces([image], found.landmarks[None])
-        coefficients = self.tracker.coefficients(landmarks, None, faces)[0]
-        return Portrait(crop.cut(image, self.resolution), coefficients, landmarks[0])
+        return find_portrait(image, name, self.tracker, self.resolution, face)
+
+    def talk(
+        self,
+        portrait: Path | str | np.ndarray,
+        speech: Path | str,
+        output: Path | str,
+        emotion: str | Emotion | Schedule | None = None,
+        options: Options = DEFAULTS,
+        steps: Steps | None = None,
+    ) -> Made:
+        """Write a video (.mp4, .webm, or a folder of png) of the face in `portrait` saying `speech`.
+
+        `emotion` in words ("a furious person", "happy", "happy:0.7,surprised:0.3", "0s neutral; 1.5s happy
+        0.8"), or as an object, which has its own intensity; None: the speech's own voice sets it. Raises
+        UserError for every input that cannot be used; nothing is written then.
+        """
+        steps = steps or Steps()
+        path = checked_output(output, options.overwrite)
+        with steps.step("speech"):
+            asked = asked_for(emotion, speech, options.intensity)
+            samples = load_audio(speech, allow_silence=True)
+            mel = log_mel(samples)
+            if is_silent(samples):
+                print(f"{speech} is silent: the face rests", file=sys.stderr)
+        with steps.step("portrait"):
+            source = self.read_portrait(portrait, options.face)
+            finish = Finish(source, options, self.resolution)
+        with steps.step("expression"):
+            if isinstance(asked, Schedule):
+                expression = self.scheduled(mel, asked)
+            else:
+                expression = self.expression(mel, self.code(asked), asked.intensity)
+            coefficients = coefficients_of(expression, source.coefficients[-POSE_SIZE:])
+            if options.motion == "natural":
+                coefficients = add_natural_motion(coefficients, options.seed)
+            elif options.motion == "speaking":
+                leanings = self.leanings(asked, len(coefficients))
+                coefficients = add_speaking_motion(coefficients, mel, leanings, options.seed)
+        faces = steps.each("rendering", self.render(source, coefficients))
+        frames = steps.each("finishing", map(finish, faces))
+        if options.progress:
+            frames = track(frames, "frames", len(coefficients), "frames")
+        with steps.step("encoding"):
+            sound = samples[: len(coefficients) * SAMPLES_PER_FRAME]
+            write_output(path, frames, sound, options.credentials)
+            if options.coefficients_out is not None:
+                write_coefficients(options.coefficients_out, coefficients)
+        return Made(path, len(coefficients), finish.size, steps)
 
     @torch.inference_mode()
     def code(self, emotion: Emotion) -> torch.Tensor:
@@ -167,19 +221,6 @@ def driving_windows(coefficients: np.ndarray, window: int) -> np.ndarray:
     """Each frame's window of coefficients, edge-clamped: (T, C) -> (T, window, C)."""
     frames = np.arange(len(coefficients))[:, None] + np.arange(window)[None] - window // 2
     return coefficients[frames.clip(0, len(coefficients) - 1)]
-
-
-def detect_face(image: np.ndarray, name: str, face: int | None = None) -> Face:
-    """The largest face of an image, or number `face` from the left; UserError where there is none such."""
-    with Landmarker(video=False) as landmarker:
-        faces = landmarker.detect(image)
-    if not faces:
-        raise UserError(f"no face found in {name}; use a picture with one clear, roughly frontal face")
-    if face is None:
-        return faces[0]
-    if not 0 <= face < len(faces):
-        raise UserError(f"{name} has {len(faces)} face(s); --face {face} is not one of 0..{len(faces) - 1}")
-    return sorted(faces, key=lambda found: float(found.landmarks[:, 0].mean()))[face]
 
 
 def coefficients_of(expression: np.ndarray, pose: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Pictures and video files: probing, reading in correct time, writing mp4 with sound."""
+"""Pictures and video files: probing, reading in correct time, writing mp4 and webm with sound."""
 
 import warnings
 from collections.abc import Iterable, Iterator
@@ -17,6 +17,16 @@ from lit_emotalk.files import atomic_path
 
 ALPHA_BACKGROUND = (255, 255, 255)
 """What lies behind a transparent picture."""
+
+MP4, WEBM = ".mp4", ".webm"
+CODECS = {MP4: ("libx264", "aac"), WEBM: ("libvpx-vp9", "libopus")}
+"""By the file's ending: the encoders of pictures and of sound."""
+OPTIONS = {
+    MP4: {"preset": "medium"},
+    WEBM: {"deadline": "realtime", "cpu-used": "6", "row-mt": "1", "b": "0"},
+}
+CRF = {MP4: 18, WEBM: 28}
+"""The encoders' constant quality, about alike to the eye."""
 
 BT709 = 1
 """Code of the BT.709 colour space, primaries and transfer in H.264's tables."""
@@ -198,25 +208,29 @@ def write_video(
     frames: Iterable[np.ndarray],
     fps: float = float(schema.FPS),
     audio: np.ndarray | None = None,
-    crf: int = 18,
+    crf: int | None = None,
+    tags: dict[str, str] | None = None,
 ) -> None:
-    """Write uint8 (H, W, 3) RGB frames, and 16 kHz mono sound in [-1, 1], as H.264 (yuv420p, BT.709) and AAC.
+    """Write uint8 (H, W, 3) RGB frames, and 16 kHz mono sound in [-1, 1], as H.264 (yuv420p, BT.709) and AAC,
+    or, where the name ends in .webm, as VP9 and Opus.
 
-    The file appears only when it is complete. Odd sizes are padded by repeating the last row or column;
-    sound beyond the last frame is left out. Raises UserError where there is no frame, the frames differ in
-    size, the sound is not a row of finite numbers, or the place cannot be written.
+    `crf`: the encoder's quality, smaller is better, by default `CRF`'s; `tags`: metadata. The file appears
+    only when it is complete. Odd sizes are padded by repeating the last row or column; sound beyond
+    the last frame is left out. Raises UserError where there is no frame, the frames differ in size, the sound
+    is not a row of finite numbers, or the place cannot be written.
     """
     path = Path(path)
     if audio is not None and (audio.ndim != 1 or not np.isfinite(audio).all()):
         raise UserError(f"cannot write {path}: the sound must be one row of finite numbers")
     with atomic_path(path) as temporary:
         try:
-            with av.open(str(temporary), "w", options={"movflags": "+faststart"}) as container:
+            flags = {} if path.suffix.lower() == WEBM else {"movflags": "+faststart"}
+            with av.open(str(temporary), "w", options=flags) as container:
+                container.metadata.update(tags or {})
                 _encode(container, path, frames, fps, audio, crf)
         except av.FFmpegError as error:
-            raise UserError(
-                f"cannot write {path}: {error.strerror or error}; use a name ending in .mp4"
-            ) from error
+            hint = "" if path.suffix.lower() in CRF else "; use a name ending in .mp4 or .webm"
+            raise UserError(f"cannot write {path}: {error.strerror or error}{hint}") from error
 
 
 def _encode(
@@ -225,19 +239,24 @@ def _encode(
     frames: Iterable[np.ndarray],
     fps: float,
     audio: np.ndarray | None,
-    crf: int,
+    crf: int | None,
 ) -> None:
-    video = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+    suffix = path.suffix.lower()
+    picture_codec, sound_codec = CODECS.get(suffix, CODECS[MP4])
+    video = container.add_stream(picture_codec, rate=Fraction(fps).limit_denominator(1001))
+    options = OPTIONS.get(suffix, OPTIONS[MP4]) | {
+        "crf": str(CRF.get(suffix, CRF[MP4]) if crf is None else crf)
+    }
     sound = None
     if audio is not None:
-        sound = container.add_stream("aac", rate=schema.SAMPLE_RATE, layout="mono")
+        sound = container.add_stream(sound_codec, rate=schema.SAMPLE_RATE, layout="mono")
         sound.bit_rate = 96_000
     shape: tuple[int, ...] | None = None
     heard = 0
     for index, frame in enumerate(frames):
         if shape is None:
             shape = frame.shape
-            _configure(video, frame, crf)
+            _configure(video, frame, options)
         if frame.shape != shape or frame.ndim != 3 or frame.dtype != np.uint8:
             raise UserError(
                 f"cannot write {path}: frame {index} is {frame.dtype} {frame.shape}, expected {shape}"
@@ -264,10 +283,10 @@ def _encode(
         container.mux(sound.encode(None))
 
 
-def _configure(video: av.VideoStream, frame: np.ndarray, crf: int) -> None:
+def _configure(video: av.VideoStream, frame: np.ndarray, options: dict[str, str]) -> None:
     video.height, video.width = frame.shape[0] + frame.shape[0] % 2, frame.shape[1] + frame.shape[1] % 2
     video.pix_fmt = "yuv420p"
-    video.options = {"crf": str(crf), "preset": "medium"}
+    video.options = options
     context = video.codec_context
     context.colorspace = context.color_primaries = context.color_trc = BT709
     context.color_range = ColorRange.MPEG.value

@@ -18,25 +18,17 @@ from lit_emotalk.coefficient_table import read_coefficients
 from lit_emotalk.emotion_request import Schedule
 from lit_emotalk.errors import UserError
 from lit_emotalk.export import save_export
-from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.eac import EAC, EACConfig
-from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
-from lit_emotalk.models.hef import HEF, HEFConfig
 from lit_emotalk.pipeline import TalkingFace
 from lit_emotalk.video import probe, read_frames
+from tests.small_models import save_small_models
 
 FRAMES = 20
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    space = EmotionSpace(EmotionSpaceConfig(dim=16, prompts=4, audio=AudioEncoderConfig(layers=1)))
-    space.fit_text()
-    save_export(folder / "align", "align", space, None)
-    save_export(folder / "eac", "eac", EAC(EACConfig(code_dim=16, layers=1)), None)
-    save_export(folder / "hef", "hef", HEF(HEFConfig(size="tiny", resolution=64)), None)
-    return folder
+    return save_small_models(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +135,8 @@ def bad_files(folder):
         ({"more": ["--emotion-schedule", "0s sad; 3s happy"]}, "the speech ends at 0.8 s"),
         ({"more": ["--emotion-schedule", "0s sad; happy"]}, "no entry of a schedule"),
         ({"models": "no_models"}, "no_models"),
+        ({"more": ["--emotion", "sad", "--seed", "-1"]}, "seed must be 0 or more"),
+        ({"more": ["--emotion", "sad", "--c2pa", "gone.pem", "key.pem"]}, "gone.pem"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(models, portrait, speech, tmp_path, changed, said):

@@ -29,8 +29,22 @@ ALLOWED: dict[str, set[str]] = {
     "emotion_request": {"emotions", "errors", "schema"},
     "emotion_codes": FACE | {"models", "export", "emotion_request"},
     "streaming": MEDIA | {"models"},
+    "motion": {"coefficients", "schema"},
     "bearing": MEDIA | {"metrics", "motion"},
-    "pipeline": FACE | {"models", "export", "emotion_codes", "emotion_request"},
+    "coefficient_table": BASE,
+    "inference": FACE | {"emotion_request", "inference"},
+    "pipeline": FACE
+    | {
+        "models",
+        "export",
+        "emotion_codes",
+        "emotion_request",
+        "motion",
+        "bearing",
+        "coefficient_table",
+        "inference",
+    },
+    "batch": BASE | {"inference", "pipeline"},
 }
 
 

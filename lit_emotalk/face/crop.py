@@ -76,6 +76,16 @@ def image_crop(landmarks: np.ndarray, frame_size: tuple[int, int] | None = None)
     return clip_crop(landmarks[None], frame_size)
 
 
+def fitted(picture: np.ndarray, longest: int) -> tuple[np.ndarray, float]:
+    """The picture (H, W, 3) uint8 scaled down until its longer side is at most `longest`, and the factor."""
+    factor = min(1.0, longest / max(picture.shape[:2]))
+    if factor == 1.0:
+        return picture, factor
+    height, width = (max(1, round(side * factor)) for side in picture.shape[:2])
+    scaled = Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return np.asarray(scaled), factor
+
+
 def _within(start: int, extent: int, size: int) -> tuple[slice, int, int]:
     """The part of start..start + extent that lies in 0..size, at least one index, and how many lie before and
     after it."""

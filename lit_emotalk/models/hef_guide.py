@@ -106,7 +106,7 @@ class FaceGuide(nn.Module):
         place = ((self.drops @ there[:, self.corners]).flatten(1, 2) + 1) / 2 * side - 0.5
         corner = place.floor()
         beyond = place - corner
-        sums = drops.new_zeros(len(drops), side * side, 3)
+        sums = drops.new_zeros(drops.shape[0], side * side, 3)
         for right, down in product((0, 1), (0, 1)):
             step = torch.tensor([right, down], device=place.device)
             share = (1 - step - beyond).abs().prod(-1)

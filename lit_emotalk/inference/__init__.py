@@ -1,0 +1,1 @@
+"""Between the networks and a finished video: any picture in, paste-back, files, provenance."""

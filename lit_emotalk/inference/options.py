@@ -1,0 +1,66 @@
+"""How a video is to be made: everything beside the portrait, the speech and the output."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lit_emotalk.emotion_request import Emotion, Schedule, parse_emotion
+from lit_emotalk.errors import UserError
+from lit_emotalk.inference.provenance import Credentials
+
+FRAMES = ("crop", "picture")
+MOTIONS = ("natural", "speaking", "none")
+LONGEST_SIDE = 1920
+"""Pictures are scaled down to this side for the video: what phones and browsers decode without trouble."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a video is made.
+
+    intensity: of emotions that have none of their own, in [0, 1]. face: which face of the portrait, from the
+    left from 0; None: the largest. frame: `crop`, the face alone as the network draws it, or `picture`, the
+    whole portrait with the face moving in it, at most `longest_side` pixels. motion: `natural` head motion
+    and blinks from `seed`, `speaking` ones that follow speech and emotion, or `none`. coefficients_out: a CSV
+    to write beside. overwrite: replace an older output. mark: write "AI-generated" into the picture.
+    credentials: sign the output by C2PA. progress: show it.
+    Raises UserError for a value that cannot be.
+    """
+
+    intensity: float = 1.0
+    face: int | None = None
+    frame: str = "crop"
+    motion: str = "natural"
+    seed: int = 0
+    longest_side: int = LONGEST_SIDE
+    coefficients_out: Path | str | None = None
+    overwrite: bool = False
+    mark: bool = False
+    credentials: Credentials | None = None
+    progress: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("frame", self.frame, FRAMES), ("motion", self.motion, MOTIONS)):
+            if value not in known:
+                raise UserError(f"{name} must be one of {', '.join(known)}, not '{value}'")
+        if not 0 <= self.intensity <= 1:
+            raise UserError(f"the intensity must be between 0 and 1, not {self.intensity}")
+        if self.seed < 0:
+            raise UserError(f"the seed must be 0 or more, not {self.seed}")
+        if self.longest_side < 64:
+            raise UserError(f"the longest side must be at least 64 pixels, not {self.longest_side}")
+
+
+def asked_for(
+    emotion: str | Emotion | Schedule | None, speech: Path | str, intensity: float
+) -> Emotion | Schedule:
+    """What is meant by an emotion in words (one, a blend or a schedule); None: the voice of `speech`.
+
+    Raises UserError as `parse_emotion` and `Schedule.parse`.
+    """
+    if emotion is None:
+        return Emotion(audio=speech, intensity=intensity)
+    if isinstance(emotion, Emotion | Schedule):
+        return emotion
+    if Schedule.is_written(emotion):
+        return Schedule.parse(emotion, intensity)
+    return parse_emotion(emotion, intensity)
