@@ -66,7 +66,7 @@ class TalkingFace:
             )
         self.space = space.to(device).eval()
         self.eac = eac.to(device).eval()
-        self.hef = hef.to(device, memory_format=torch.channels_last).eval()
+        self.hef = hef.to(memory_format=torch.channels_last).to(device).eval()
         self.device = torch.device(device)
         self.resolution = hef.config.resolution
         self.tracker = Tracker.load()

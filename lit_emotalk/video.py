@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -243,13 +244,15 @@ def _encode(
 ) -> None:
     suffix = path.suffix.lower()
     picture_codec, sound_codec = CODECS.get(suffix, CODECS[MP4])
-    video = container.add_stream(picture_codec, rate=Fraction(fps).limit_denominator(1001))
+    rate = Fraction(fps).limit_denominator(1001)
+    video = cast(av.VideoStream, container.add_stream(picture_codec, rate=rate))
     options = OPTIONS.get(suffix, OPTIONS[MP4]) | {
         "crf": str(CRF.get(suffix, CRF[MP4]) if crf is None else crf)
     }
     sound = None
     if audio is not None:
-        sound = container.add_stream(sound_codec, rate=schema.SAMPLE_RATE, layout="mono")
+        stream = container.add_stream(sound_codec, rate=schema.SAMPLE_RATE, layout="mono")
+        sound = cast(av.AudioStream, stream)
         sound.bit_rate = 96_000
     shape: tuple[int, ...] | None = None
     heard = 0
@@ -268,7 +271,7 @@ def _encode(
             format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
         )
         picture.pts = index
-        picture.time_base = 1 / Fraction(fps).limit_denominator(1001)
+        picture.time_base = 1 / rate
         container.mux(video.encode(picture))
         if sound is not None and audio is not None:
             until = min(round((index + 1) / fps * schema.SAMPLE_RATE), len(audio))
@@ -286,7 +289,7 @@ def _encode(
 def _configure(video: av.VideoStream, frame: np.ndarray, options: dict[str, str]) -> None:
     video.height, video.width = frame.shape[0] + frame.shape[0] % 2, frame.shape[1] + frame.shape[1] % 2
     video.pix_fmt = "yuv420p"
-    video.options = options
+    video.options = dict(options)
     context = video.codec_context
     context.colorspace = context.color_primaries = context.color_trc = BT709
     context.color_range = ColorRange.MPEG.value
