@@ -67,10 +67,11 @@ def repeats(items: list[PlannedItem]) -> int:
 def _order(spec: StudySpec, rater: int, clips: list[str], source: random.Random) -> list[PlannedItem]:
     shown = source.sample(clips, len(clips))
     rows = williams_square(len(spec.methods))
+    leads = source.sample(range(max(len(shown), len(spec.methods))), len(spec.methods))
     items = []
     for block in range(len(shown)):
         for place in rows[(rater + block) % len(rows)]:
-            items.append(PlannedItem("rated", spec.methods[place], shown[(block + place) % len(shown)]))
+            items.append(PlannedItem("rated", spec.methods[place], shown[(block + leads[place]) % len(shown)]))
     anchors = [
         PlannedItem("rated", GROUND_TRUTH, clip) for clip in source.sample(clips, spec.anchors_per_rater)
     ]
