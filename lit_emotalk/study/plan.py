@@ -71,7 +71,9 @@ def _order(spec: StudySpec, rater: int, clips: list[str], source: random.Random)
     items = []
     for block in range(len(shown)):
         for place in rows[(rater + block) % len(rows)]:
-            items.append(PlannedItem("rated", spec.methods[place], shown[(block + leads[place]) % len(shown)]))
+            items.append(
+                PlannedItem("rated", spec.methods[place], shown[(block + leads[place]) % len(shown)])
+            )
     anchors = [
         PlannedItem("rated", GROUND_TRUTH, clip) for clip in source.sample(clips, spec.anchors_per_rater)
     ]
