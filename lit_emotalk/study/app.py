@@ -1,7 +1,6 @@
 """The study's pages over HTTP: what a rater sees next, their answers, the videos."""
 
 import sqlite3
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +9,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException as AnyHTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lit_emotalk.study.store import Conflict, Store
 from lit_emotalk.study.study import Study
@@ -51,7 +52,7 @@ def make_app(study: Study, store: Store) -> FastAPI:
     or 414.
     """
     app = FastAPI(title="study", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.middleware("http")(_guarded)
+    app.add_middleware(Guard)
     app.add_exception_handler(AnyHTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(sqlite3.Error, _not_saved)
@@ -152,22 +153,38 @@ async def _answer(request: Request) -> Answer:
         raise HTTPException(422, "not an answer: item and scores from 1 to 5 are needed") from error
 
 
-async def _guarded(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Refuse what no page of ours sends; add the security headers to everything."""
-    url = len(request.scope.get("raw_path") or b"") + len(request.scope["query_string"])
-    length = request.headers.get("content-length", "0")
-    if url > MOST_URL_BYTES:
-        response: Response = _message(414, "too long an address")
-    elif not length.isdecimal() or len(length) > 9 or int(length) > MOST_BODY_BYTES:
-        response = _message(413, "too long an answer")
-    elif len(request.headers.get("range", "")) > MOST_RANGE_BYTES:
-        response = _message(416, "too long a range")
-    else:
-        response = await proceed(request)
-    for name, value in HEADERS.items():
-        response.headers[name] = value
-    response.headers.setdefault("Cache-Control", "no-store")
-    return response
+class Guard:
+    """Refuses what no page of ours sends, and adds the security headers to every response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request; other kinds of scope pass."""
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        else:
+            await (_refusal(scope) or self.app)(scope, receive, send_guarded)
+
+
+def _refusal(scope: Scope) -> Response | None:
+    headers = Headers(scope=scope)
+    length = headers.get("content-length", "0")
+    if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MOST_URL_BYTES:
+        return _message(414, "too long an address")
+    if not (length.isascii() and length.isdecimal()) or len(length) > 9 or int(length) > MOST_BODY_BYTES:
+        return _message(413, "too long an answer")
+    if len(headers.get("range", "")) > MOST_RANGE_BYTES:
+        return _message(416, "too long a range")
+    return None
 
 
 def _message(status: int, text: str) -> JSONResponse:
