@@ -24,7 +24,10 @@ STUDY_FILE = "study.json"
 LINKS_FILE = "links.csv"
 MEDIA_FOLDER = "media"
 TOKEN_BYTES = 24
-PRACTICE_TEXT = "This is for practice: choose any answers and go on. Later a card like this may ask you for a certain answer."
+PRACTICE_TEXT = (
+    "This is for practice: choose any answers and go on. "
+    "Later, a card like this may ask for a certain answer."
+)
 CHECK_TEXT = "Are you watching? Please answer {score} to every question."
 
 
