@@ -171,8 +171,10 @@ def raw_status(app: Any, path: str) -> int:
     }  # fmt: skip
     sent: list[Any] = []
 
+    incoming = [{"type": "http.request", "body": b"", "more_body": False}]
+
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return incoming.pop() if incoming else await asyncio.Future()
 
     async def send(message: Any) -> None:
         sent.append(message)
