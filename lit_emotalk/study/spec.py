@@ -1,5 +1,6 @@
 """What a study is: a YAML file with methods, clips, questions and raters."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 GROUND_TRUTH = "ground_truth"
 """The anchors' method in the ratings."""
 ALL = "all"
+QUESTION_NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 MOST_RATERS = 10_000
 KNOWN = {
     "title", "introduction", "completion", "methods", "ground_truth", "sources", "clips", "questions",
@@ -217,6 +219,8 @@ def _chosen(files: dict[str, Path], clips: tuple[str, ...], what: str) -> dict[s
 def _questions(content: Any) -> tuple[Question, ...]:
     questions = []
     for name, value in _named(content, "questions").items():
+        if not QUESTION_NAME.fullmatch(name):
+            raise UserError(f"question '{name[:80]}' must be up to 60 letters, digits, '_', '-' or '.'")
         keys = _keys(value, f"question {name}", {"text", "low", "high"}, ("text",))
         questions.append(
             Question(name, str(keys["text"]), str(keys.get("low", "bad")), str(keys.get("high", "excellent")))

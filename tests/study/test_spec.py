@@ -19,6 +19,10 @@ TABLES = {"temporal": "user_study"}
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "unknown key": ({"rater": 3}, "unknown key 'rater' in the study"),
     "unknown key of a question": ({"questions": {"q": {"txt": "?"}}}, "unknown key 'txt' in question q"),
+    "odd name of a question": (
+        {"questions": {"a b": {"text": "?"}}},
+        "question 'a b' must be up to 60 letters",
+    ),
     "no text": ({"questions": {"q": {}}}, "question q lacks text"),
     "no questions": ({"questions": {}}, "the study lacks questions"),
     "questions as a list": ({"questions": ["a"]}, "questions must be names and values"),
