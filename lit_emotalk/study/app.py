@@ -64,8 +64,12 @@ def make_app(study: Study, store: Store) -> FastAPI:
             raise HTTPException(404, "this link is not valid")
         return rater
 
-    def state_of(rater: str) -> dict[str, Any]:
-        return page_state(study, rater, store.done(rater))
+    def state_of(rater: str) -> Response:
+        return JSONResponse(page_state(study, rater, store.done(rater)))
+
+    def keep(rater: str, given: Answer) -> Response:
+        store.record(rater, given.item, given.scores)
+        return state_of(rater)
 
     @app.get("/")
     def entrance() -> Response:
@@ -93,11 +97,11 @@ def make_app(study: Study, store: Store) -> FastAPI:
         return FileResponse(PAGES / ("study.html" if valid else "entrance.html"), 200 if valid else 404)
 
     @app.get("/r/{token}/state")
-    def state(token: str) -> dict[str, Any]:
+    def state(token: str) -> Response:
         return state_of(rater_of(token))
 
     @app.post("/r/{token}/answer")
-    async def answer(token: str, request: Request) -> dict[str, Any]:
+    async def answer(token: str, request: Request) -> Response:
         rater = rater_of(token)
         given = await _answer(request)
         if set(given.scores) != questions:
@@ -105,10 +109,9 @@ def make_app(study: Study, store: Store) -> FastAPI:
         if given.item >= len(study.raters[rater]):
             raise HTTPException(409, "there is no such item")
         try:
-            await run_in_threadpool(store.record, rater, given.item, given.scores)
+            return await run_in_threadpool(keep, rater, given)
         except Conflict as conflict:
             raise HTTPException(409, str(conflict)) from conflict
-        return await run_in_threadpool(state_of, rater)
 
     return app
 
