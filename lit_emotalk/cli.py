@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("lit_emotalk.evaluate", "score models on a corpus"),
     "tables": ("lit_emotalk.tables", "tables of evaluations beside the paper's numbers"),
     "figures": ("lit_emotalk.figures", "contact sheets and comparisons from videos"),
+    "study": ("lit_emotalk.study", "a user study: build it, serve it to raters, read the ratings"),
     "weights": ("lit_emotalk.weights_command", "list and fetch third-party weights"),
     "sweep": ("lit_emotalk.sweep", "a grid of trainings, by W&B or here"),
     "recipe": ("lit_emotalk.recipe", "run a list of steps; what has not changed is skipped"),

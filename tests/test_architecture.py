@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "metrics": FACE | {"metrics", "models"},
     "data": BASE | {"data", "face", "audio"},
     "stages": FACE | {"stages", "models", "losses", "metrics", "export", "data", "prompts", "space_plots"},
+    "study": BASE | {"video"},
     "space_plots": {"schema"},
     "emotion_request": {"emotions", "errors", "schema"},
     "emotion_codes": FACE | {"models", "export", "emotion_request"},
