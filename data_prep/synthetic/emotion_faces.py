@@ -29,7 +29,7 @@ FACES: dict[str, dict[str, float]] = {
         "browDown": 0.1, "mouthRollLower": 0.12, "mouthPucker": 0.05,
     },
     "angry": {
-        "browDown": 0.95, "eyeSquint": 0.35, "eyeWide": 0.25, "noseSneer": 0.3, "mouthPress": 0.4,
+        "browDown": 0.95, "eyeSquint": 0.35, "eyeWide": 0.25, "noseSneer": 0.1, "mouthPress": 0.4,
         "mouthFrown": 0.08, "mouthLowerDown": 0.2, "mouthStretch": 0.15, "jawForward": 0.3,
     },
     "fear": {
