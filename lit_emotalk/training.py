@@ -27,7 +27,7 @@ from lit_emotalk.ranks import ddp_strategy, raise_if_rank_died
 from lit_emotalk.run_directory import RunDirectory, RunFacts, is_first_rank
 from lit_emotalk.stages.base import Stage
 from lit_emotalk.stages.callbacks import AtomicCheckpointIO, RunMonitor, StopOnNaN, progress_callback
-from lit_emotalk.stages.loggers import MetricsCsv, wandb_logger
+from lit_emotalk.stages.loggers import MetricsCsv, finish_wandb, wandb_logger
 
 Restart = Literal["never", "changed", "always"]
 
@@ -235,3 +235,5 @@ def main(argv: list[str]) -> None:
                 "or another --ckpt_path"
             ) from error
         raise
+    finally:
+        finish_wandb()

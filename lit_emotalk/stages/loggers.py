@@ -128,6 +128,13 @@ def wandb_logger(
     return logger
 
 
+def finish_wandb() -> None:
+    """End this process' W&B run, if one is open, so that another training in the process begins its own."""
+    wandb = sys.modules.get("wandb")
+    if wandb is not None and wandb.run is not None:
+        wandb.finish()
+
+
 def logged_in() -> bool:
     """Whether W&B would take runs without asking: by WANDB_API_KEY or ~/.netrc."""
     if os.environ.get("WANDB_API_KEY"):

@@ -29,7 +29,7 @@ def marked(path: Path):
     return pytest.param(path, id=f"{path.parent.name}-{path.stem}", marks=mark)
 
 
-@pytest.mark.parametrize("path", map(marked, EXPERIMENTS))
+@pytest.mark.parametrize("path", list(map(marked, EXPERIMENTS)))
 def test_one_batch(path, tiny_shards, align_run, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     stage = path.parent.name
