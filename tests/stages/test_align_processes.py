@@ -4,31 +4,18 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import normalize
-from torch.nn.parallel import DistributedDataParallel
 
 from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.emotion_space import EmotionSpaceConfig
 from lit_emotalk.stages.align import AlignStage
 from lit_emotalk.stages.augment import FaceAugment, SoundAugment
+from tests.stages.one_step import one_step
 
 ROWS, FRAMES = 8, 10
 TOLERANCE = 1e-9
 """Of loss and weights, relative and absolute, in double precision: sums are taken in another order."""
-
-
-class Step(nn.Module):
-    """The stage's weighted loss as a module's forward, for DistributedDataParallel."""
-
-    def __init__(self, stage: AlignStage) -> None:
-        super().__init__()
-        self.network = stage.network
-        self._stage = [stage]
-
-    def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        stage = self._stage[0]
-        return torch.stack([getattr(stage.weights, k) * v for k, v in stage.losses(batch).items()]).sum()
 
 
 def make_stage() -> AlignStage:
@@ -59,33 +46,19 @@ def rows(part: slice) -> dict[str, Tensor]:
     return {name: value[part] for name, value in batch.items()}
 
 
-def one_step(part: slice) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss of some rows (of all processes together), and the weights after one step of the stage's
-    AdamW."""
-    stage = make_stage()
-    step: nn.Module = Step(stage)
-    if dist.is_initialized():
-        step = DistributedDataParallel(step)
-    optimizer = stage.configure_optimizers()
-    loss = step(rows(part))
-    loss.backward()
-    optimizer.step()
-    return loss.detach(), {name: value.detach() for name, value in stage.network.named_parameters()}
-
-
 def process(rank: int, store: str, results: str) -> None:
     """One of the two."""
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
     torch.set_num_threads(1)
     half = ROWS // 2
-    torch.save(one_step(slice(rank * half, (rank + 1) * half)), f"{results}.{rank}")
+    torch.save(one_step(make_stage(), rows(slice(rank * half, (rank + 1) * half))), f"{results}.{rank}")
     dist.destroy_process_group()
 
 
 @pytest.mark.ddp
 def test_a_step_on_two_processes_is_the_step_of_one(tmp_path):
     before = dict(make_stage().network.named_parameters())
-    loss, weights = one_step(slice(None))
+    loss, weights = one_step(make_stage(), rows(slice(None)))
     mp.spawn(process, (str(tmp_path / "store"), str(tmp_path / "step")), nprocs=2)
     moved = [name for name, value in weights.items() if not torch.equal(value, before[name])]
     assert set(moved) == set(weights)

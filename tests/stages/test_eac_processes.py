@@ -9,9 +9,8 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import normalize
-from torch.nn.parallel import DistributedDataParallel
 
 from lit_emotalk.export import save_export
 from lit_emotalk.models.audio_encoder import AudioEncoderConfig
@@ -19,23 +18,11 @@ from lit_emotalk.models.eac import EACConfig
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
 from lit_emotalk.stages.augment import SoundAugment
 from lit_emotalk.stages.eac import CodeDraw, EACStage
+from tests.stages.one_step import one_step
 
 ROWS, FRAMES = 4, 12
 TOLERANCE = 1e-9
 """Of loss and weights, relative and absolute, in double precision: sums are taken in another order."""
-
-
-class Step(nn.Module):
-    """The stage's weighted loss as a module's forward, for DistributedDataParallel."""
-
-    def __init__(self, stage: EACStage) -> None:
-        super().__init__()
-        self.network = stage.network
-        self._stage = [stage]
-
-    def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        stage = self._stage[0]
-        return torch.stack([getattr(stage.weights, k) * v for k, v in stage.losses(batch).items()]).sum()
 
 
 def make_stage(space: Path) -> EACStage:
@@ -65,25 +52,12 @@ def rows(part: slice) -> dict[str, Tensor]:
     return {name: value[part] for name, value in batch.items()}
 
 
-def one_step(space: Path, part: slice) -> tuple[Tensor, dict[str, Tensor]]:
-    """The gradient-averaged loss of some rows and the weights after one step of the stage's AdamW."""
-    stage = make_stage(space)
-    step: nn.Module = Step(stage)
-    if dist.is_initialized():
-        step = DistributedDataParallel(step)
-    optimizer = stage.configure_optimizers()
-    loss = step(rows(part))
-    loss.backward()
-    optimizer.step()
-    return loss.detach(), {name: value.detach() for name, value in stage.network.named_parameters()}
-
-
 def process(rank: int, folder: str) -> None:
     """One of the two."""
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     half = ROWS // 2
-    made = one_step(Path(folder) / "space", slice(rank * half, (rank + 1) * half))
+    made = one_step(make_stage(Path(folder) / "space"), rows(slice(rank * half, (rank + 1) * half)))
     torch.save(made, f"{folder}/step.{rank}")
     dist.destroy_process_group()
 
@@ -95,7 +69,7 @@ def test_a_step_on_two_processes_is_the_step_of_one(tmp_path):
     space = EmotionSpace(EmotionSpaceConfig(dim=16, prompts=1, units_width=16, audio=audio))
     space.bank.copy_(normalize(torch.randn_like(space.bank), dim=-1))
     save_export(tmp_path / "space", "align", space, None)
-    loss, weights = one_step(tmp_path / "space", slice(None))
+    loss, weights = one_step(make_stage(tmp_path / "space"), rows(slice(None)))
     before = dict(make_stage(tmp_path / "space").network.named_parameters())
     mp.spawn(process, (str(tmp_path),), nprocs=2)
     halves = [torch.load(tmp_path / f"step.{rank}") for rank in range(2)]
