@@ -16,7 +16,7 @@ export PYTHONUNBUFFERED = 1
 export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo data data-mead data-ravdess data-voxceleb2 data-folder train ablations train-stage1 train-stage2 \
+.PHONY: help setup demo data data-mead data-ravdess data-voxceleb2 data-folder train ablations baselines train-stage1 train-stage2 \
 	train-stage3 train-sync train-tracker evaluate tables reproduce animate sweep benchmark benchmark-loader verify corpus-sheet \
 	check-corpus test test-all lint format clean-demo
 
@@ -74,6 +74,9 @@ define train
 	@if [ -n "$(EXPERIMENT)" ]; then $(BIN)/lit-emotalk fit --config $(EXPERIMENT) $(ARGS); \
 	else $(BIN)/lit-emotalk recipe $(RECIPE) --target $(1) --extra "$(ARGS)"; fi
 endef
+
+baselines: $(STAMP)  ## EAC with one-hot labels, without code, without intensity: trainings and table (PRESET as in train)
+	@$(REPRODUCE) --target table-coefficients $(ARGS)
 
 train-stage1: $(STAMP)  ## train the emotion space (align)
 	$(call train,train-align)
