@@ -65,7 +65,9 @@ def read_rows(path: Path) -> list[Row]:
     return rows
 
 
-def run_batch(path: Path, rows: list[Row], models: str, device: str, options: Options) -> None:
+def run_batch(
+    path: Path, rows: list[Row], models: str, device: str, options: Options, speed: str = "auto"
+) -> None:
     """Make the videos of all rows and write `<name>_report.csv` beside `path`, renewed after every row.
 
     `options` hold for rows that say nothing else. Raises UserError in the end where a row failed.
@@ -78,7 +80,7 @@ def run_batch(path: Path, rows: list[Row], models: str, device: str, options: Op
         with steps.step("start-up"):
             from lit_emotalk.pipeline import TalkingFace
 
-            face = TalkingFace.load(models, device)
+            face = TalkingFace.load(models, device, speed)
         outputs: set[Path] = set()
         for row in track(waiting, "videos", unit="videos"):
             run_row(face, row, path.parent, options, outputs)

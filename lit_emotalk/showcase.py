@@ -139,7 +139,7 @@ def showcase(models: Path, shards: Path, corpus: Path, output: Path, intensity: 
     with atomic_path(output / "speech.wav") as temporary:
         soundfile.write(temporary, samples, SAMPLE_RATE)
 
-    face = TalkingFace.load(models)
+    face = TalkingFace.load(models, speed="float32")
     portrait = face.read_portrait(image)
     videos = animate_all(face, portrait, log_mel(samples), intensity)
     with Landmarker(video=False) as landmarker:

@@ -33,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "motion": {"coefficients", "schema"},
     "bearing": MEDIA | {"metrics", "motion"},
     "coefficient_table": BASE,
-    "inference": FACE | {"emotion_request", "inference"},
+    "inference": FACE | {"emotion_request", "inference", "models"},
     "pipeline": FACE
     | {
         "models",

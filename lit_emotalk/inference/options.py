@@ -9,6 +9,8 @@ from lit_emotalk.inference.provenance import Credentials
 
 FRAMES = ("crop", "picture")
 MOTIONS = ("natural", "speaking", "none")
+SPEEDS = ("auto", "float32", "bfloat16", "compiled")
+"""How frames are drawn, see `inference.speed`."""
 LONGEST_SIDE = 1920
 """Pictures are scaled down to this side for the video: what phones and browsers decode without trouble."""
 
