@@ -33,6 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "motion": {"coefficients", "schema"},
     "bearing": MEDIA | {"metrics", "motion"},
     "coefficient_table": BASE,
+    "live": FACE | {"models", "motion", "streaming", "emotion_request", "inference", "pipeline"},
     "inference": FACE | {"emotion_request", "inference"},
     "pipeline": FACE
     | {
@@ -44,6 +45,8 @@ ALLOWED: dict[str, set[str]] = {
         "bearing",
         "coefficient_table",
         "inference",
+        "live",
+        "streaming",
     },
     "batch": BASE | {"inference", "pipeline"},
 }
