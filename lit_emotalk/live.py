@@ -137,11 +137,16 @@ class LiveFace:
         """(height, width) of the frames; None without pictures."""
 
     @property
+    def hop(self) -> int:
+        """Frames that come at a time."""
+        return self._expressions.latency.hop
+
+    @property
     def milliseconds(self) -> float:
         """From a frame's first sound until the frame can be computed, without the time that takes."""
         ahead = self._frames.lookahead if self._frames else 0
-        hop = self._expressions.latency.hop
-        return self._expressions.latency.milliseconds + 1000 * -(-ahead // hop) * hop / FPS
+        waited = -(-ahead // self.hop) * self.hop
+        return self._expressions.latency.milliseconds + 1000 * waited / FPS
 
     def change(self, code: torch.Tensor | None, intensity: float) -> int:
         """Another emotion's code (D,) and intensity in [0, 1]; it fades in from the returned frame on."""

@@ -29,7 +29,7 @@ from lit_emotalk.models.eac import EAC
 from lit_emotalk.models.emotion_space import EmotionSpace
 from lit_emotalk.models.hef import HEF
 from lit_emotalk.motion import add_natural_motion
-from lit_emotalk.progress import track
+from lit_emotalk.progress import track, watched
 from lit_emotalk.schema import FPS, MEL_PER_FRAME, SAMPLES_PER_FRAME
 from lit_emotalk.streaming import Latency
 from lit_emotalk.video import read_image
@@ -96,7 +96,7 @@ class TalkingFace:
 
     def talk(
         self,
-        portrait: Path | str | np.ndarray,
+        portrait: Path | str | np.ndarray | Portrait,
         speech: Path | str,
         output: Path | str,
         emotion: str | Emotion | Schedule | None = None,
@@ -118,7 +118,9 @@ class TalkingFace:
             if is_silent(samples):
                 print(f"{speech} is silent: the face rests", file=sys.stderr)
         with steps.step("portrait"):
-            source = self.read_portrait(portrait, options.face)
+            source = (
+                portrait if isinstance(portrait, Portrait) else self.read_portrait(portrait, options.face)
+            )
             finish = Finish(source, options, self.resolution)
         with steps.step("expression"):
             if isinstance(asked, Schedule):
@@ -135,6 +137,8 @@ class TalkingFace:
         frames = steps.each("finishing", map(finish, faces))
         if options.progress:
             frames = track(frames, "frames", len(coefficients), "frames")
+        if options.watch is not None:
+            frames = watched(frames, len(coefficients), options.watch)
         with steps.step("encoding"):
             sound = samples[: len(coefficients) * SAMPLES_PER_FRAME]
             write_output(path, frames, sound, options.credentials)
