@@ -3,7 +3,8 @@
 import asyncio
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,19 +47,17 @@ class Desk:
     def take_portrait(self, session: Session, source: Path) -> dict[str, Any]:
         """Keep a picture: its new id and, as a data URL, the face that was found. UserError: none usable."""
         file, path = session.place("portrait")
-        keep_picture(read_picture(source, self._limits), path)
-        try:
+        with _removed_on_failure(path):
+            keep_picture(read_picture(source, self._limits), path)
             found = self._workshop.portrait(path)
-        except UserError:
-            path.unlink(missing_ok=True)
-            raise
         session.add("portrait", file, self._limits.uploads)
         return {"id": file, "face": preview(found.image)}
 
     def take_speech(self, session: Session, source: Path) -> dict[str, Any]:
         """Keep a sound: its new id and length in seconds. UserError: it cannot be used."""
         file, path = session.place("speech")
-        seconds = keep_sound(source, path, self._limits)
+        with _removed_on_failure(path):
+            seconds = keep_sound(source, path, self._limits)
         session.add("speech", file, self._limits.uploads)
         session.seconds[file] = seconds
         return {"id": file, "seconds": round(seconds, 2)}
@@ -83,6 +82,15 @@ class Desk:
                 return await run_in_threadpool(use, part)
             finally:
                 part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _removed_on_failure(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 async def _save(request: Request, path: Path, most: int) -> None:

@@ -1,5 +1,6 @@
 """What visitors send: checked, decoded within bounds and kept in a form of ours."""
 
+import io
 import warnings
 from pathlib import Path
 
@@ -64,7 +65,9 @@ def keep_sound(source: Path, path: Path, limits: Limits) -> float:
         raise without_path(error, source, SOUND) from None
     if is_silent(samples):
         raise UserError("the sound is silent; choose a recording with speech")
-    soundfile.write(path, samples, SAMPLE_RATE, "PCM_16", format="WAV")
+    kept = io.BytesIO()
+    soundfile.write(kept, samples, SAMPLE_RATE, "PCM_16", format="WAV")
+    path.write_bytes(kept.getbuffer())
     return len(samples) / SAMPLE_RATE
 
 

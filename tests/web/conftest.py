@@ -24,6 +24,8 @@ FRAMES = 15
 SECONDS = FRAMES / 25
 LIMITS = Limits(sound_seconds=2.0, picture_bytes=600_000, sound_bytes=200_000, waiting=2, patience=2.0)
 SMALL_HEAD = 200
+NAMES = frozenset({"testserver"})
+"""What the test client calls a server in the handshake of a WebSocket."""
 
 
 def head_png(number: int) -> bytes:
@@ -56,7 +58,7 @@ def face(models: Path) -> TalkingFace:
 @pytest.fixture
 def client(face: TalkingFace, tmp_path: Path) -> Iterator[TestClient]:
     """A client of a server that keeps its files in `tmp_path`."""
-    with TestClient(make_app(face, tmp_path, LIMITS), base_url="http://localhost:7860") as client:
+    with TestClient(make_app(face, tmp_path, LIMITS, NAMES), base_url="http://localhost:7860") as client:
         yield client
 
 
