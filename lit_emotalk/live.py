@@ -39,8 +39,8 @@ Draw = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class LiveFrame:
-    """One frame: its number from 0, coefficients (57,), and picture (H, W, 3) uint8 RGB; None where only
-    coefficients were asked for."""
+    """One frame: its number from 0, coefficients (57,), and picture (H, W, 3) uint8 RGB; None where it was
+    not to be drawn."""
 
     index: int
     coefficients: np.ndarray
@@ -87,26 +87,28 @@ class FrameStream:
         self._kept: np.ndarray | None = None
         self._first = self._next = 0
 
-    def push(self, coefficients: np.ndarray) -> list[np.ndarray]:
-        """Take coefficients (n, 57); returns the frames (S, S, 3) uint8 that are due."""
+    def push(self, coefficients: np.ndarray, draw: bool = True) -> list[np.ndarray | None]:
+        """Take coefficients (n, 57); returns the frames (S, S, 3) uint8 that are due; None for each unless
+        they are to be drawn."""
         self._kept = coefficients if self._kept is None else np.concatenate([self._kept, coefficients])
-        return self._due(self.lookahead)
+        return self._due(self.lookahead, draw)
 
-    def finish(self) -> list[np.ndarray]:
+    def finish(self) -> list[np.ndarray | None]:
         """The frames that are left."""
-        return self._due(0)
+        return self._due(0, True)
 
-    def _due(self, ahead: int) -> list[np.ndarray]:
+    def _due(self, ahead: int, draw: bool) -> list[np.ndarray | None]:
         if self._kept is None:
             return []
-        frames: list[np.ndarray] = []
+        frames: list[np.ndarray | None] = []
         before = self._window // 2
         arrived = self._first + len(self._kept)
         while (count := min(BATCH, arrived - ahead - self._next)) > 0:
             middle = self._next + np.arange(count)[:, None]
             places = middle + np.arange(-before, self._window - before)
             last = np.minimum(middle + self.lookahead, arrived - 1)
-            frames.extend(self._draw(self._kept[np.clip(places, self._first, last) - self._first]))
+            windows = self._kept[np.clip(places, self._first, last) - self._first]
+            frames.extend(self._draw(windows) if draw else [None] * count)
             self._next += count
         keep_from = max(self._first, min(self._next, arrived) - before)
         self._kept = self._kept[keep_from - self._first :].copy()
@@ -153,18 +155,19 @@ class LiveFace:
         self._expressions.change(code, intensity)
         return self._given + len(self._waiting)
 
-    def push(self, samples: np.ndarray) -> list[LiveFrame]:
+    def push(self, samples: np.ndarray, draw: bool = True) -> list[LiveFrame]:
         """Take samples (N,) of 16 kHz mono in [-1, 1]; returns the frames that are due, often none.
 
-        Raises UserError for samples that are not finite.
+        draw: False leaves them without pictures, for who is late. Raises UserError for samples that are not
+        finite.
         """
-        return self._made(self._expressions.push(samples), last=False)
+        return self._made(self._expressions.push(samples), draw)
 
     def finish(self) -> list[LiveFrame]:
         """The frames that are left."""
         return self._made(self._expressions.finish(), last=True)
 
-    def _made(self, expression: np.ndarray, last: bool) -> list[LiveFrame]:
+    def _made(self, expression: np.ndarray, draw: bool = True, last: bool = False) -> list[LiveFrame]:
         pose = np.broadcast_to(self._pose, (len(expression), POSE_SIZE))
         coefficients = np.concatenate([expression, pose], 1)
         if self._motion is not None:
@@ -174,9 +177,10 @@ class LiveFace:
         if self._frames is None:
             images = [None] * len(self._waiting)
         else:
-            faces = self._frames.push(coefficients) if len(coefficients) else []
-            faces += self._frames.finish() if last else []
-            images = [self._finish(face) if self._finish else face for face in faces]
+            images = self._frames.push(coefficients, draw) if len(coefficients) else []
+            images += self._frames.finish() if last else []
+        if self._finish is not None:
+            images = [image if image is None else self._finish(image) for image in images]
         made = [LiveFrame(self._given + k, self._waiting[k], image) for k, image in enumerate(images)]
         self._waiting = self._waiting[len(made) :]
         self._given += len(made)

@@ -108,6 +108,17 @@ def test_coefficients_alone_and_another_emotion(face, portrait, sound):
     assert 0 < apart[0] < max(apart[FADE_FRAMES - 1 :])
 
 
+def test_frames_that_are_not_drawn_change_no_others(face, portrait, sound):
+    whole, some = (live_face(face, portrait, "sad", Options(), SHORT) for _ in "ab")
+    drawn = [frame for piece in pieces(sound, 1280) for frame in whole.push(piece)]
+    left = [frame for k, piece in enumerate(pieces(sound, 1280)) for frame in some.push(piece, k % 2 == 0)]
+    assert [frame.index for frame in left] == list(range(len(drawn)))
+    missing = [frame.image is None for frame in left]
+    assert any(missing) and not all(missing)
+    for one, other in zip(drawn, left, strict=True):
+        assert other.image is None or np.array_equal(one.image, other.image)
+
+
 def test_ten_minutes_of_coefficients_need_no_more_memory(face, portrait):
     drawn = 0
 

@@ -41,7 +41,10 @@ class Message(BaseModel):
 
 
 class Start(Message):
-    """The first message: the portrait, as base64 or as an upload of a session, and how it is to move."""
+    """The first message: the portrait, as base64 or as an upload of a session, and how it is to move.
+
+    late: whether frames that come too late are made all the same, or left out.
+    """
 
     type: Literal["start"]
     portrait: Base64Bytes | None = None
@@ -54,6 +57,7 @@ class Start(Message):
     frame: Literal["crop", "picture"] = "crop"
     mark: bool = False
     output: Literal["jpeg", "png", "coefficients"] = "jpeg"
+    late: Literal["wait", "skip"] = "wait"
 
 
 class Change(Message):
@@ -104,13 +108,15 @@ def ready(live: LiveFace, output: str) -> dict[str, Any]:
     return {**told, "height": live.size[0], "width": live.size[1]}
 
 
-def encode(frame: LiveFrame, output: str) -> bytes | str:
-    """A frame as it is sent: a header and a picture, or the coefficients as JSON."""
-    if frame.image is None:
+def encode(frame: LiveFrame, output: str) -> bytes | str | None:
+    """A frame as it is sent: a header and a picture, or the coefficients as JSON; None: nothing is."""
+    if output == "coefficients":
         values = [round(float(value), 5) for value in frame.coefficients]
         return json.dumps(
             {"type": "frame", "index": frame.index, "time": frame.seconds, "coefficients": values}
         )
+    if frame.image is None:
+        return None
     kept = io.BytesIO()
     picture = Image.fromarray(frame.image)
     if output == "jpeg":

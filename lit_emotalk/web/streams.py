@@ -1,12 +1,13 @@
 """The WebSocket: live sound in, frames out, a bounded number at once.
 
-Messages are taken one at a time: where frames are slower than the sound, the connection fills and the
-client has to wait, on this machine as on its own.
+A few messages wait for their turn; where frames are slower than the sound, the connection then fills and the
+client has to wait, or, where it asked for that, late frames are left out.
 """
 
 import asyncio
 import json
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -45,6 +46,10 @@ from lit_emotalk.web.sessions import Sessions, new_id
 from lit_emotalk.web.uploads import keep_picture, read_picture
 from lit_emotalk.web.wishes import read_emotion
 
+MOST_WAITING = 32
+"""Messages of a client that were received and not yet looked at."""
+LATE_SECONDS = 0.15
+"""Sound that has waited for longer is late."""
 MOST_WORDS = 4096
 """Letters of a text message after the first."""
 
@@ -85,9 +90,32 @@ class Streams:
         start = parse(FIRST, first)
         live = await asyncio.to_thread(self._begin, start)
         await self._send(socket, json.dumps(ready(live, start.output)))
+        inbox: asyncio.Queue[tuple[float, str | bytes | Exception]] = asyncio.Queue(MOST_WAITING)
+        reader = asyncio.create_task(self._read(socket, inbox))
+        try:
+            await self._converse(socket, inbox, live, start)
+        finally:
+            reader.cancel()
+        await socket.close()
+
+    async def _read(self, socket: WebSocket, inbox: asyncio.Queue) -> None:
+        """Put what comes into the inbox, with the time; the last entry is why nothing more comes."""
+        while True:
+            message: str | bytes | Exception
+            try:
+                message = await self._next(socket, MOST_WORDS)
+            except (Refusal, WebSocketDisconnect) as end:
+                message = end
+            await inbox.put((time.monotonic(), message))
+            if isinstance(message, Exception):
+                return
+
+    async def _converse(self, socket: WebSocket, inbox: asyncio.Queue, live: LiveFace, start: Start) -> None:
         sent = heard = 0
         while True:
-            message = await self._next(socket, MOST_WORDS)
+            came, message = await inbox.get()
+            if isinstance(message, Exception):
+                raise message
             if isinstance(message, str):
                 asked = parse(LATER, message)
                 if isinstance(asked, Finish):
@@ -99,16 +127,18 @@ class Streams:
             if heard > 60 * SAMPLE_RATE * self._limits.stream_minutes:
                 raise Refusal(REFUSED, f"a stream ends after {self._limits.stream_minutes:g} minutes")
             for samples in _hops(message, live):
-                sent += await self._show(socket, partial(live.push, samples), start.output)
+                draw = start.late == "wait" or time.monotonic() - came < LATE_SECONDS
+                sent += await self._show(socket, partial(live.push, samples, draw), start.output)
         sent += await self._show(socket, live.finish, start.output)
         await self._send(socket, json.dumps({"type": "finished", "frames": sent}))
-        await socket.close()
 
     async def _show(self, socket: WebSocket, make: Callable[[], list[LiveFrame]], output: str) -> int:
-        frames = await asyncio.to_thread(lambda: [encode(frame, output) for frame in make()])
-        for frame in frames:
-            await self._send(socket, frame)
-        return len(frames)
+        """Send the frames that `make` gives; how many were sent."""
+        messages = await asyncio.to_thread(lambda: [encode(frame, output) for frame in make()])
+        shown = [message for message in messages if message is not None]
+        for message in shown:
+            await self._send(socket, message)
+        return len(shown)
 
     def _begin(self, start: Start) -> LiveFace:
         emotion = None

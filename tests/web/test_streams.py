@@ -18,6 +18,7 @@ from lit_emotalk.inference.options import Options
 from lit_emotalk.inference.provenance import STATEMENT
 from lit_emotalk.live import live_face
 from lit_emotalk.streaming import ExpressionStream
+from lit_emotalk.web import streams
 from lit_emotalk.web.app import make_app
 from lit_emotalk.web.limits import Limits
 from lit_emotalk.web.messages import PICTURE_HEADER
@@ -110,6 +111,19 @@ def test_coefficients_and_another_emotion_midway(client: TestClient) -> None:
     ]
     assert len(kept[0]["coefficients"]) == 57
     assert max(apart[: changed["index"]]) == 0 and apart[-1] > 0
+
+
+def test_late_frames_are_left_out_where_that_is_asked_for(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "LATE_SECONDS", 0.0)
+    _, *frames, finished, _ = streamed(client, start(late="wait"), sound())
+    assert finished["frames"] == len(frames) == FRAMES
+    _, *frames, finished, _ = streamed(client, start(late="skip"), sound())
+    assert finished["frames"] == len(frames) < FRAMES
+    assert picture(frames[-1])[0] == FRAMES - 1
+    told = streamed(client, start(late="skip", output="coefficients"), sound())
+    assert told[-2]["frames"] == FRAMES
 
 
 def test_a_portrait_of_a_session(client: TestClient) -> None:
