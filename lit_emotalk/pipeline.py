@@ -1,7 +1,7 @@
 """TalkingFace: emotion space, EAC and HEF joined: portrait + speech + emotion -> coefficients -> frames."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -25,12 +25,14 @@ from lit_emotalk.inference.options import Options, asked_for
 from lit_emotalk.inference.output import checked_output, write_output
 from lit_emotalk.inference.portrait import Portrait, find_portrait
 from lit_emotalk.inference.steps import Steps
+from lit_emotalk.live import LATENCY, frames_of, live_face
 from lit_emotalk.models.eac import EAC
 from lit_emotalk.models.emotion_space import EmotionSpace
 from lit_emotalk.models.hef import HEF
 from lit_emotalk.motion import add_natural_motion
-from lit_emotalk.progress import track
+from lit_emotalk.progress import track, watched
 from lit_emotalk.schema import FPS, MEL_PER_FRAME, SAMPLES_PER_FRAME
+from lit_emotalk.streaming import Latency
 from lit_emotalk.video import read_image
 
 LEANING = 0.1
@@ -107,7 +109,7 @@ class TalkingFace:
 
     def talk(
         self,
-        portrait: Path | str | np.ndarray,
+        portrait: Path | str | np.ndarray | Portrait,
         speech: Path | str,
         output: Path | str,
         emotion: str | Emotion | Schedule | None = None,
@@ -129,7 +131,9 @@ class TalkingFace:
             if is_silent(samples):
                 print(f"{speech} is silent: the face rests", file=sys.stderr)
         with steps.step("portrait"):
-            source = self.read_portrait(portrait, options.face)
+            source = (
+                portrait if isinstance(portrait, Portrait) else self.read_portrait(portrait, options.face)
+            )
             finish = Finish(source, options, self.resolution)
         with steps.step("expression"):
             if isinstance(asked, Schedule):
@@ -146,12 +150,32 @@ class TalkingFace:
         frames = steps.each("finishing", map(finish, faces))
         if options.progress:
             frames = track(frames, "frames", len(coefficients), "frames")
+        if options.watch is not None:
+            frames = watched(frames, len(coefficients), options.watch)
         with steps.step("encoding"):
             sound = samples[: len(coefficients) * SAMPLES_PER_FRAME]
             write_output(path, frames, sound, options.credentials)
             if options.coefficients_out is not None:
                 write_coefficients(options.coefficients_out, coefficients)
         return Made(path, len(coefficients), finish.size, steps)
+
+    def stream(
+        self,
+        portrait: Path | str | np.ndarray | Portrait,
+        chunks: Iterable[np.ndarray],
+        emotion: str | Emotion | None = None,
+        options: Options = DEFAULTS,
+        latency: Latency = LATENCY,
+        lookahead: int = 0,
+    ) -> Iterator[np.ndarray]:
+        """Frames (H, W, 3) uint8 of the face saying sound that arrives in `chunks` (N,) of 16 kHz mono in
+        [-1, 1]; each comes as soon as its sound is there (see `Latency`), and memory does not grow.
+
+        `emotion`: one, in words or as an object; None: no emotion is given to the networks. `lookahead`: how
+        many frames the generator waits for, see `FrameStream`. `live_face` gives more: coefficients, and
+        another emotion midway. Raises UserError for what cannot be used, before the first chunk is taken.
+        """
+        return frames_of(live_face(self, portrait, emotion, options, latency, lookahead), chunks)
 
     @torch.inference_mode()
     def code(self, emotion: Emotion) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """How a video is to be made: everything beside the portrait, the speech and the output."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,8 @@ class Options:
     whole portrait with the face moving in it, at most `longest_side` pixels. motion: `natural` head motion
     and blinks from `seed`, `speaking` ones that follow speech and emotion, or `none`. coefficients_out: a CSV
     to write beside. overwrite: replace an older output. mark: write "AI-generated" into the picture.
-    credentials: sign the output by C2PA. progress: show it.
+    credentials: sign the output by C2PA. progress: show it. watch: called with the frames done and their
+    number; what it raises ends the work.
     Raises UserError for a value that cannot be.
     """
 
@@ -39,6 +41,7 @@ class Options:
     mark: bool = False
     credentials: Credentials | None = None
     progress: bool = False
+    watch: Callable[[int, int], None] | None = None
 
     def __post_init__(self) -> None:
         for name, value, known in (("frame", self.frame, FRAMES), ("motion", self.motion, MOTIONS)):
