@@ -22,6 +22,7 @@ OPTIONAL: dict[str, Any] = {
     "emotion": str,
     "intensity": float,
     "face": int,
+    "second": str,
     "seed": int,
     "motion": str,
     "frame": str,
@@ -114,6 +115,8 @@ def run_row(face: "TalkingFace", row: Row, folder: Path, options: Options, outpu
         outputs.add(output)
         chosen = {name: _read(row, name) for name in OPTIONAL if row.fields.get(name)}
         emotion = chosen.pop("emotion", None)
+        if "second" in chosen:
+            chosen["second"] = folder / chosen["second"]
         asked = replace(options, progress=False, **chosen)
         made = face.talk(portrait, speech, output, emotion, asked, steps)
         row.status, row.frames = "made", made.frames

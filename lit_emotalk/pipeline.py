@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -107,6 +107,18 @@ class TalkingFace:
             self._portraits = dict([*self._portraits.items(), (key, found)][-PORTRAITS_KEPT:])
         return self._portraits[key]
 
+    def with_second(self, portrait: Portrait, picture: Path | str | np.ndarray) -> Portrait:
+        """The portrait with another picture of the same person, for what it does not show, as the teeth.
+
+        UserError: no face in it, or a generator that draws from one picture.
+        """
+        if self.hef.config.sources == 1:
+            raise UserError(
+                "these models draw from one picture of a person; a second one needs a stage hef that was "
+                "trained with network.sources 2"
+            )
+        return replace(portrait, second=self.read_portrait(picture))
+
     def talk(
         self,
         portrait: Path | str | np.ndarray | Portrait,
@@ -134,6 +146,8 @@ class TalkingFace:
             source = (
                 portrait if isinstance(portrait, Portrait) else self.read_portrait(portrait, options.face)
             )
+            if options.second is not None:
+                source = self.with_second(source, options.second)
             finish = Finish(source, options, self.resolution)
         with steps.step("expression"):
             if isinstance(asked, Schedule):

@@ -21,7 +21,8 @@ class Options:
     """How a video is made.
 
     intensity: of emotions that have none of their own, in [0, 1]. face: which face of the portrait, from the
-    left from 0; None: the largest. frame: `crop`, the face alone as the network draws it, or `picture`, the
+    left from 0; None: the largest. second: another picture of the same person, say with an open mouth, for
+    models of two sources. frame: `crop`, the face alone as the network draws it, or `picture`, the
     whole portrait with the face moving in it, at most `longest_side` pixels. motion: `natural` head motion
     and blinks from `seed`, `speaking` ones that follow speech and emotion, or `none`. coefficients_out: a CSV
     to write beside. overwrite: replace an older output. mark: write "AI-generated" into the picture.
@@ -32,6 +33,7 @@ class Options:
 
     intensity: float = 1.0
     face: int | None = None
+    second: Path | str | None = None
     frame: str = "crop"
     motion: str = "natural"
     seed: int = 0
