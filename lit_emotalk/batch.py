@@ -24,6 +24,7 @@ OPTIONAL: dict[str, Any] = {
     "face": int,
     "seed": int,
     "motion": str,
+    "pose_from": str,
     "frame": str,
 }
 """Column -> what its text is read as; an empty field is as good as none."""
@@ -114,6 +115,8 @@ def run_row(face: "TalkingFace", row: Row, folder: Path, options: Options, outpu
         outputs.add(output)
         chosen = {name: _read(row, name) for name in OPTIONAL if row.fields.get(name)}
         emotion = chosen.pop("emotion", None)
+        if "pose_from" in chosen:
+            chosen["pose_from"] = folder / chosen["pose_from"]
         asked = replace(options, progress=False, **chosen)
         made = face.talk(portrait, speech, output, emotion, asked, steps)
         row.status, row.frames = "made", made.frames

@@ -22,9 +22,10 @@ class Options:
     intensity: of emotions that have none of their own, in [0, 1]. face: which face of the portrait, from the
     left from 0; None: the largest. frame: `crop`, the face alone as the network draws it, or `picture`, the
     whole portrait with the face moving in it, at most `longest_side` pixels. motion: `natural` head motion
-    and blinks from `seed`, `speaking` ones that follow speech and emotion, or `none`. coefficients_out: a CSV
-    to write beside. overwrite: replace an older output. mark: write "AI-generated" into the picture.
-    credentials: sign the output by C2PA. progress: show it.
+    and blinks from `seed`, `speaking` ones that follow speech and emotion, or `none`. pose_from: a video
+    whose head motion the portrait takes over in place of that; with `eyes` also its blinks and gaze.
+    coefficients_out: a CSV to write beside. overwrite: replace an older output. mark: write "AI-generated"
+    into the picture. credentials: sign the output by C2PA. progress: show it.
     Raises UserError for a value that cannot be.
     """
 
@@ -32,6 +33,8 @@ class Options:
     face: int | None = None
     frame: str = "crop"
     motion: str = "natural"
+    pose_from: Path | str | None = None
+    eyes: bool = False
     seed: int = 0
     longest_side: int = LONGEST_SIDE
     coefficients_out: Path | str | None = None
