@@ -23,8 +23,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--batch",
         metavar="CSV",
         help="make many videos: columns portrait, speech, output and, if wanted, emotion (words, blend or "
-        "schedule), intensity, face, seed, motion, frame; paths are relative to the CSV; rows whose output "
-        "exists are skipped",
+        "schedule), intensity, face, seed, motion, pose_from, frame; paths are relative to the CSV; rows "
+        "whose output exists are skipped",
     )
     parser.add_argument("--emotion", metavar="TEXT", help='in words: "a furious person"')
     parser.add_argument("--emotion-image", metavar="FILE", help="a picture of a face that shows it")
@@ -80,6 +80,15 @@ def build_parser() -> argparse.ArgumentParser:
         default="natural",
         help="head motion and blinks; speaking: they follow the speech and the emotion",
     )
+    parser.add_argument(
+        "--pose-from",
+        metavar="VIDEO",
+        help="take the head motion of this video's face, counted from its middle pose; one shorter than the "
+        "speech runs forth and back (blinks stay those of --motion)",
+    )
+    parser.add_argument(
+        "--eyes", action="store_true", help="with --pose-from: take the video's blinks and gaze as well"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the natural motion")
     parser.add_argument(
         "--coefficients-out",
@@ -113,6 +122,8 @@ def main(argv: list[str]) -> None:
         second=args.second_portrait,
         frame=args.frame,
         motion=args.motion,
+        pose_from=args.pose_from,
+        eyes=args.eyes,
         seed=args.seed,
         longest_side=args.longest_side,
         coefficients_out=args.coefficients_out,
@@ -121,6 +132,8 @@ def main(argv: list[str]) -> None:
         credentials=Credentials(*map(Path, args.c2pa)) if args.c2pa else None,
         progress=True,
     )
+    if args.eyes and not (args.pose_from or args.batch):
+        raise UserError("blinks and gaze need a driving video: give --pose-from with --eyes")
     if args.batch:
         only_one = [
             name for name in ("portrait", "speech", "output", "coefficients_out") if getattr(args, name)

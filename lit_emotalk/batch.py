@@ -25,6 +25,7 @@ OPTIONAL: dict[str, Any] = {
     "second": str,
     "seed": int,
     "motion": str,
+    "pose_from": str,
     "frame": str,
 }
 """Column -> what its text is read as; an empty field is as good as none."""
@@ -115,8 +116,9 @@ def run_row(face: "TalkingFace", row: Row, folder: Path, options: Options, outpu
         outputs.add(output)
         chosen = {name: _read(row, name) for name in OPTIONAL if row.fields.get(name)}
         emotion = chosen.pop("emotion", None)
-        if "second" in chosen:
-            chosen["second"] = folder / chosen["second"]
+        for name in ("second", "pose_from"):
+            if name in chosen:
+                chosen[name] = folder / chosen[name]
         asked = replace(options, progress=False, **chosen)
         made = face.talk(portrait, speech, output, emotion, asked, steps)
         row.status, row.frames = "made", made.frames

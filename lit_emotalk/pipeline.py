@@ -20,6 +20,7 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.export import load_export
 from lit_emotalk.face.tracker import Tracker
 from lit_emotalk.inference.drawing import Drawing
+from lit_emotalk.inference.driving import DrivingVideos, driven
 from lit_emotalk.inference.finish import Finish
 from lit_emotalk.inference.options import Options, asked_for
 from lit_emotalk.inference.output import checked_output, write_output
@@ -78,6 +79,7 @@ class TalkingFace:
         self.resolution = hef.config.resolution
         self.tracker = Tracker.load()
         self.reader = EmotionReader(self.space, self.tracker)
+        self.driving_videos = DrivingVideos(self.tracker)
         self._portraits: dict[Any, Portrait] = {}
 
     @classmethod
@@ -160,6 +162,11 @@ class TalkingFace:
             elif options.motion == "speaking":
                 leanings = self.leanings(asked, len(coefficients))
                 coefficients = add_speaking_motion(coefficients, mel, leanings, options.seed)
+        if options.pose_from is not None:
+            with steps.step("driving video"):
+                clip = self.driving_videos.motion(options.pose_from, len(coefficients))
+                own = source.coefficients[-POSE_SIZE:]
+                coefficients = driven(coefficients, clip, own, options.eyes)
         faces = steps.each("rendering", self.render(source, coefficients))
         frames = steps.each("finishing", map(finish, faces))
         if options.progress:

@@ -40,7 +40,7 @@ class Drawing:
     def __init__(self, hef: HEF, device: torch.device, speed: str = "auto") -> None:
         self.config, self.device, self.speed = hef.config, device, checked_speed(speed)
         self._hef = hef
-        self._timings = Timings(home(), (device.type, _device_name(device), hef.config))
+        self.timings = Timings(home(), (device.type, _device_name(device), hef.config))
         self._networks: dict[str, QuickHEF] = {}
         self._sources: OrderedDict[tuple[int, torch.dtype], tuple[Portrait, DrawnSource]] = OrderedDict()
         self._lock = Lock()
@@ -102,8 +102,8 @@ class Drawing:
         if self.speed in ("float32", "bfloat16"):
             return self.speed
         with self._lock:
-            eager = self._timings.eager(self._measured)
-        if self.speed == "auto" and not self._timings.pays_to_compile(
+            eager = self.timings.eager(self._measured)
+        if self.speed == "auto" and not self.timings.pays_to_compile(
             eager, frames, done="compiled" in self._networks
         ):
             return eager
@@ -121,7 +121,7 @@ class Drawing:
             try:
                 self._trial(network)
                 cost = time.perf_counter() - before
-                self._timings.keep(**{COMPILE: cost, "compiled": self._timed(network)})
+                self.timings.keep(**{COMPILE: cost, "compiled": self._timed(network)})
             except Exception as error:
                 [reason, *_] = str(error).strip().splitlines() or [type(error).__name__]
                 print(f"torch.compile does not work here ({reason[:120]}): drawing {eager}", file=sys.stderr)
@@ -147,7 +147,7 @@ class Drawing:
         torch.set_num_threads(max(1, cores // min(cores, DRAWERS)))
         try:
             first = self._trial(network)
-            known = self._timings.seconds.get("float32")
+            known = self.timings.seconds.get("float32")
             return first if known is not None and first > SLOW * known else self._timed(network)
         finally:
             torch.set_num_threads(cores)
