@@ -28,7 +28,7 @@ from lit_emotalk.schema import SAMPLES_PER_FRAME
 View = Literal["face", "mouth"]
 MOUTH_SHARE = 0.72
 SECOND_AWAY = 12
-"""Half a second: a second source frame is at least so far from the frames to draw (our choice)."""
+"""Half a second: a second source frame is farther than this from the frames to draw (our choice)."""
 
 
 def driving_window(coeffs: np.ndarray, centre: int, window: int) -> np.ndarray:
