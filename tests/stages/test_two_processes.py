@@ -108,7 +108,6 @@ def test_generator_and_discriminator_get_the_whole_batch_s_gradients(tiny_shards
         assert process.returncode == 0, said
     kept = [torch.load(tmp_path / run / "hef" / "default" / "gradients.pt") for run in ("one", "two")]
     assert {name.split(".")[0] for name in kept[0]} == {"network", "discriminator"}
-    print(worst_difference(*kept))
     assert worst_difference(*kept) < 1e-3
 
 
