@@ -16,8 +16,9 @@ export PYTHONUNBUFFERED = 1
 export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo data data-mead data-ravdess data-voxceleb2 data-folder train ablations train-stage1 train-stage2 \
-	train-stage3 train-sync train-tracker evaluate tables reproduce animate sweep benchmark benchmark-animate benchmark-loader verify corpus-sheet \
+.PHONY: help setup demo data data-mead data-ravdess data-voxceleb2 data-folder train ablations baselines train-stage1 \
+	train-stage2 train-stage3 train-sync train-tracker evaluate tables reproduce animate serve sweep benchmark \
+	benchmark-animate benchmark-loader verify corpus-sheet \
 	check-corpus test test-all lint format clean-demo
 
 help:  ## show this help
@@ -75,6 +76,9 @@ define train
 	else $(BIN)/lit-emotalk recipe $(RECIPE) --target $(1) --extra "$(ARGS)"; fi
 endef
 
+baselines: $(STAMP)  ## EAC with one-hot labels, without code, without intensity: trainings and table (PRESET as in train)
+	@$(REPRODUCE) --target table-coefficients $(ARGS)
+
 train-stage1: $(STAMP)  ## train the emotion space (align)
 	$(call train,train-align)
 
@@ -102,6 +106,9 @@ reproduce: $(STAMP)  ## data, training, ablations, tables and figures: PRESET=de
 animate: $(STAMP)  ## animate a portrait: make animate ARGS="--portrait P --speech A --emotion 'a furious person' --output O.mp4"
 	@if [ -n "$(ARGS)" ]; then $(BIN)/lit-emotalk animate --models $(OUT)/models $(ARGS); \
 	else $(BIN)/lit-emotalk recipe $(RECIPE) --target animate; fi
+
+serve: $(STAMP)  ## the web page with the demo's models, at http://127.0.0.1:7860 (ARGS="--host 0.0.0.0 --port 8080")
+	@$(BIN)/lit-emotalk serve --models $(OUT)/models $(ARGS)
 
 sweep: $(STAMP)  ## a grid of trainings, by W&B or here: make sweep SWEEP=experiments/sweeps/hef.yaml
 	@$(BIN)/lit-emotalk sweep $(SWEEP) $(ARGS)

@@ -57,6 +57,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--face", type=int, help="which face of the portrait, from the left, from 0 (default: largest)"
     )
     parser.add_argument(
+        "--second-portrait",
+        metavar="FILE",
+        help="another picture of the same person, with an open mouth, say; for models of two sources",
+    )
+    parser.add_argument(
         "--frame",
         choices=FRAMES,
         default="crop",
@@ -114,6 +119,7 @@ def main(argv: list[str]) -> None:
     options = Options(
         intensity=args.intensity,
         face=args.face,
+        second=args.second_portrait,
         frame=args.frame,
         motion=args.motion,
         pose_from=args.pose_from,

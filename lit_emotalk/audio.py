@@ -23,12 +23,15 @@ GAP_SECONDS = 0.02
 """A longer hole in the timestamps is filled with silence, so that later sound stays in its place."""
 
 
-def load_audio(path: Path | str, allow_silence: bool = False) -> np.ndarray:
+def load_audio(
+    path: Path | str, allow_silence: bool = False, most_seconds: float | None = None
+) -> np.ndarray:
     """The first audio track of a sound or video file: float32 (N,) in [-1, 1], 16 kHz, mono (channels' mean).
 
     In a file with video, sample 0 is at the first video frame: earlier sound is cut, a later start is padded.
     Raises UserError for a file that is missing, unreadable, damaged, without an audio track, shorter than one
-    video frame, silent (unless allowed), or that holds NaN.
+    video frame, longer than `most_seconds` (nothing beyond is decoded), silent (unless allowed), or that
+    holds NaN.
     """
     path = Path(path)
     if not path.is_file():
@@ -36,7 +39,7 @@ def load_audio(path: Path | str, allow_silence: bool = False) -> np.ndarray:
     if path.stat().st_size == 0:
         raise UserError(f"{path} is empty (0 bytes); give a file with sound")
     try:
-        samples, rate = _decode(path)
+        samples, rate = _decode(path, most_seconds)
     except (av.FFmpegError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(
@@ -64,7 +67,7 @@ def is_silent(samples: np.ndarray) -> bool:
     return bool(np.abs(samples).max(initial=0.0) < SILENCE_PEAK)
 
 
-def _decode(path: Path) -> tuple[np.ndarray, int]:
+def _decode(path: Path, most_seconds: float | None) -> tuple[np.ndarray, int]:
     """All samples of the first audio track, float32 mono at the track's own rate, aligned with the video."""
     with av.open(str(path)) as container:
         if not container.streams.audio:
@@ -75,6 +78,7 @@ def _decode(path: Path) -> tuple[np.ndarray, int]:
         if not rate:
             raise UserError(f"cannot read sound from {path} (no sample rate); export it again")
         resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
+        most = None if most_seconds is None else round(most_seconds * rate)
         chunks: list[np.ndarray] = []
         filled = 0
         for frame in container.decode(stream):
@@ -85,6 +89,7 @@ def _decode(path: Path) -> tuple[np.ndarray, int]:
                     start = seconds
                 if seconds is not None and start is not None:
                     hole = round((seconds - start) * rate) - filled
+                    _check_length(path, filled + hole, most, rate)
                     if hole > GAP_SECONDS * rate:
                         chunks.append(np.zeros(hole, np.float32))
                         filled += hole
@@ -95,7 +100,13 @@ def _decode(path: Path) -> tuple[np.ndarray, int]:
                             continue
                 chunks.append(chunk)
                 filled += len(chunk)
+                _check_length(path, filled, most, rate)
     return (np.concatenate(chunks) if chunks else np.zeros(0, np.float32)), rate
+
+
+def _check_length(path: Path, samples: int, most: int | None, rate: int) -> None:
+    if most is not None and samples > most:
+        raise UserError(f"{path} is longer than {most / rate:g} s; cut it")
 
 
 def _video_start(container: av.container.InputContainer) -> float | None:

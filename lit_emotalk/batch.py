@@ -22,6 +22,7 @@ OPTIONAL: dict[str, Any] = {
     "emotion": str,
     "intensity": float,
     "face": int,
+    "second": str,
     "seed": int,
     "motion": str,
     "pose_from": str,
@@ -115,8 +116,9 @@ def run_row(face: "TalkingFace", row: Row, folder: Path, options: Options, outpu
         outputs.add(output)
         chosen = {name: _read(row, name) for name in OPTIONAL if row.fields.get(name)}
         emotion = chosen.pop("emotion", None)
-        if "pose_from" in chosen:
-            chosen["pose_from"] = folder / chosen["pose_from"]
+        for name in ("second", "pose_from"):
+            if name in chosen:
+                chosen[name] = folder / chosen[name]
         asked = replace(options, progress=False, **chosen)
         made = face.talk(portrait, speech, output, emotion, asked, steps)
         row.status, row.frames = "made", made.frames

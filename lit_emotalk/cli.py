@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("lit_emotalk.training", "validate a stage's last checkpoint"),
     "test": ("lit_emotalk.training", "test a stage's last checkpoint"),
     "animate": ("lit_emotalk.animate", "a portrait and speech to a video, with the emotion asked for"),
+    "serve": ("lit_emotalk.web", "a web page that makes videos, and a WebSocket for live speech"),
     "export": ("lit_emotalk.programs", "the networks as programs by torch.export or ONNX"),
     "emotion": ("lit_emotalk.emotion_command", "what the emotion space makes of words, a picture or sound"),
     "coefficients": ("lit_emotalk.eac_scores", "score stage eac alone, beside baselines"),

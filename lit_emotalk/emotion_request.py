@@ -143,14 +143,19 @@ class Schedule:
         A `.json` file holds a list of [seconds, emotion, intensity], a `.csv` file the columns time, emotion
         and intensity; the intensity may be left out. UserError for anything else.
         """
-        if _ENTRY.match(text.strip()) is None:
+        if not cls.is_timed(text):
             return cls.of(_read_items(Path(text)), intensity)
         return cls.of([_item(entry) for entry in re.split(r"[;\n]", text) if entry.strip()], intensity)
 
     @staticmethod
     def is_written(text: str) -> bool:
         """Whether a text is written as a schedule: it begins with a time or names a txt, csv or json file."""
-        return _ENTRY.match(text.strip()) is not None or Path(text).suffix.lower() in _SCHEDULE_FILES
+        return Schedule.is_timed(text) or Path(text).suffix.lower() in _SCHEDULE_FILES
+
+    @staticmethod
+    def is_timed(text: str) -> bool:
+        """Whether a text is the schedule itself, no file's name: it begins with a time."""
+        return _ENTRY.match(text.strip()) is not None
 
     def weights(self, frames: int) -> np.ndarray:
         """How much of each entry is in each video frame: (frames, entries) float32, rows sum to one."""

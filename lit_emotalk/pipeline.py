@@ -1,8 +1,8 @@
 """TalkingFace: emotion space, EAC and HEF joined: portrait + speech + emotion -> coefficients -> frames."""
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,12 +26,14 @@ from lit_emotalk.inference.options import Options, asked_for
 from lit_emotalk.inference.output import checked_output, write_output
 from lit_emotalk.inference.portrait import Portrait, find_portrait
 from lit_emotalk.inference.steps import Steps
+from lit_emotalk.live import LATENCY, frames_of, live_face
 from lit_emotalk.models.eac import EAC
 from lit_emotalk.models.emotion_space import EmotionSpace
 from lit_emotalk.models.hef import HEF
 from lit_emotalk.motion import add_natural_motion
-from lit_emotalk.progress import track
+from lit_emotalk.progress import track, watched
 from lit_emotalk.schema import FPS, MEL_PER_FRAME, SAMPLES_PER_FRAME
+from lit_emotalk.streaming import Latency
 from lit_emotalk.video import read_image
 
 LEANING = 0.1
@@ -107,9 +109,21 @@ class TalkingFace:
             self._portraits = dict([*self._portraits.items(), (key, found)][-PORTRAITS_KEPT:])
         return self._portraits[key]
 
+    def with_second(self, portrait: Portrait, picture: Path | str | np.ndarray) -> Portrait:
+        """The portrait with another picture of the same person, for what it does not show, as the teeth.
+
+        UserError: no face in it, or a generator that draws from one picture.
+        """
+        if self.hef.config.sources == 1:
+            raise UserError(
+                "these models draw from one picture of a person; a second one needs a stage hef that was "
+                "trained with network.sources 2"
+            )
+        return replace(portrait, second=self.read_portrait(picture))
+
     def talk(
         self,
-        portrait: Path | str | np.ndarray,
+        portrait: Path | str | np.ndarray | Portrait,
         speech: Path | str,
         output: Path | str,
         emotion: str | Emotion | Schedule | None = None,
@@ -131,7 +145,11 @@ class TalkingFace:
             if is_silent(samples):
                 print(f"{speech} is silent: the face rests", file=sys.stderr)
         with steps.step("portrait"):
-            source = self.read_portrait(portrait, options.face)
+            source = (
+                portrait if isinstance(portrait, Portrait) else self.read_portrait(portrait, options.face)
+            )
+            if options.second is not None:
+                source = self.with_second(source, options.second)
             finish = Finish(source, options, self.resolution)
         with steps.step("expression"):
             if isinstance(asked, Schedule):
@@ -153,12 +171,32 @@ class TalkingFace:
         frames = steps.each("finishing", map(finish, faces))
         if options.progress:
             frames = track(frames, "frames", len(coefficients), "frames")
+        if options.watch is not None:
+            frames = watched(frames, len(coefficients), options.watch)
         with steps.step("encoding"):
             sound = samples[: len(coefficients) * SAMPLES_PER_FRAME]
             write_output(path, frames, sound, options.credentials)
             if options.coefficients_out is not None:
                 write_coefficients(options.coefficients_out, coefficients)
         return Made(path, len(coefficients), finish.size, steps)
+
+    def stream(
+        self,
+        portrait: Path | str | np.ndarray | Portrait,
+        chunks: Iterable[np.ndarray],
+        emotion: str | Emotion | None = None,
+        options: Options = DEFAULTS,
+        latency: Latency = LATENCY,
+        lookahead: int = 0,
+    ) -> Iterator[np.ndarray]:
+        """Frames (H, W, 3) uint8 of the face saying sound that arrives in `chunks` (N,) of 16 kHz mono in
+        [-1, 1]; each comes as soon as its sound is there (see `Latency`), and memory does not grow.
+
+        `emotion`: one, in words or as an object; None: no emotion is given to the networks. `lookahead`: how
+        many frames the generator waits for, see `FrameStream`. `live_face` gives more: coefficients, and
+        another emotion midway. Raises UserError for what cannot be used, before the first chunk is taken.
+        """
+        return frames_of(live_face(self, portrait, emotion, options, latency, lookahead), chunks)
 
     @torch.inference_mode()
     def code(self, emotion: Emotion) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TypeVar
 
 from rich.progress import (
@@ -30,6 +30,14 @@ def track(items: Iterable[Item], label: str, total: int | None = None, unit: str
         yield from _track_terminal(items, label, total, unit)
     else:
         yield from _track_log(items, label, total, unit)
+
+
+def watched(items: Iterable[Item], total: int, watch: Callable[[int, int], None]) -> Iterator[Item]:
+    """Iterate over `items`, calling `watch(done, total)` before the first and after each."""
+    watch(0, total)
+    for done, item in enumerate(items, 1):
+        yield item
+        watch(done, total)
 
 
 def _track_terminal(items: Iterable[Item], label: str, total: int | None, unit: str) -> Iterator[Item]:

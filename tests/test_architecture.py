@@ -25,7 +25,9 @@ ALLOWED: dict[str, set[str]] = {
     "metrics": FACE | {"metrics", "models"},
     "data": BASE | {"data", "face", "audio"},
     "stages": FACE | {"stages", "models", "losses", "metrics", "export", "data", "prompts", "space_plots"},
-    "study": BASE | {"video"},
+    "listening": {"errors"},
+    "study": BASE | {"video", "listening"},
+    "web": FACE | {"coefficient_table", "emotion_request", "inference", "listening", "live", "pipeline"},
     "space_plots": {"schema"},
     "emotion_request": {"emotions", "errors", "schema"},
     "emotion_codes": FACE | {"models", "export", "emotion_request"},
@@ -33,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "motion": {"coefficients", "schema"},
     "bearing": MEDIA | {"metrics", "motion"},
     "coefficient_table": BASE,
+    "live": FACE | {"models", "motion", "streaming", "emotion_request", "inference", "pipeline"},
     "inference": FACE | {"emotion_request", "inference", "models"},
     "pipeline": FACE
     | {
@@ -44,6 +47,8 @@ ALLOWED: dict[str, set[str]] = {
         "bearing",
         "coefficient_table",
         "inference",
+        "live",
+        "streaming",
     },
     "batch": BASE | {"inference", "pipeline"},
 }

@@ -13,7 +13,7 @@ import torch
 from lit_emotalk.inference.ahead import ahead
 from lit_emotalk.inference.portrait import Portrait
 from lit_emotalk.inference.speed import COMPILE, Timings, checked_speed
-from lit_emotalk.models.hef import HEF
+from lit_emotalk.models.hef import HEF, Frame
 from lit_emotalk.models.hef_drawing import DrawnSource, QuickHEF
 from lit_emotalk.weights import home
 
@@ -81,14 +81,21 @@ class Drawing:
             if key in self._sources:
                 self._sources.move_to_end(key)
                 return self._sources[key][1]
-        image = torch.tensor(portrait.image, device=self.device).permute(2, 0, 1)[None].float() / 127.5 - 1
-        landmarks = torch.from_numpy(portrait.landmarks).float().to(self.device)[None]
-        source = network.encode_source(image, landmarks)
+        second = None if portrait.second is None else self._frame(portrait.second)
+        source = network.encode_source(*self._frame(portrait)[:2], second)
         with self._lock:
             self._sources[key] = portrait, source
             while len(self._sources) > SOURCES_KEPT:
                 self._sources.popitem(last=False)
         return source
+
+    def _frame(self, portrait: Portrait) -> Frame:
+        image = torch.tensor(portrait.image, device=self.device).permute(2, 0, 1)[None].float() / 127.5 - 1
+        landmarks, own = (
+            torch.from_numpy(each).float().to(self.device)[None]
+            for each in (portrait.landmarks, portrait.coefficients)
+        )
+        return Frame(image, landmarks, own)
 
     def _way(self, frames: int) -> str:
         """What `speed` means for a video of so many frames."""

@@ -34,13 +34,14 @@ FARTHEST_TURN = 65.0
 class Portrait:
     """A source face: square crop (S, S, 3) uint8; coefficients (57,), pose in units of that crop; landmarks
     (478, 3) in crop units. Where it was found in a picture: the whole `picture` (H, W, 3) uint8 and the
-    crop's `place` in it."""
+    crop's `place` in it. `second`: another face of the same person, for models of two sources."""
 
     image: np.ndarray
     coefficients: np.ndarray
     landmarks: np.ndarray
     picture: np.ndarray | None = None
     place: Place | None = None
+    second: "Portrait | None" = None
 
 
 def find_portrait(

@@ -16,18 +16,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lit_emotalk.models.hef import FIRST_RESOLUTION, HEF
+from lit_emotalk.models.hef import FIRST_RESOLUTION, HEF, Frame
 from lit_emotalk.models.hef_blocks import GUIDE_GAIN, MASK_LOGIT, HEFBlock, upsample
 from lit_emotalk.models.styconv import StyConv
 
 
 class DrawnSource(NamedTuple):
     """One source, laid out for `QuickHEF`: of every level, coarse to fine, the image's pixels (r*r, 3) in
-    float32 and the features' (r*r, C); landmarks (1, 478, 3)."""
+    float32 and the features' (r*r, C), and below them, for a generator of two sources, the second frame's;
+    landmarks (1, 478, 3). `second`: that frame's landmarks and coefficients, None where it is the source."""
 
     pixels: list[Tensor]
     features: list[Tensor]
     landmarks: Tensor
+    second: tuple[Tensor, Tensor] | None = None
 
 
 class DrawnConv(nn.Module):
@@ -75,13 +77,18 @@ class QuickHEF(nn.Module):
         self.encoder, self.guide, self.style, self.place = hef.encoder, hef.guide, hef.style, hef.place
         self.blocks = nn.ModuleList(DrawnBlock(block, dtype) for block in hef.blocks)  # type: ignore[arg-type]
 
-    def encode_source(self, image: Tensor, landmarks: Tensor) -> DrawnSource:
-        """Of one image (1, 3, S, S) in [-1, 1] and its landmarks (1, 478, 3) in crop units."""
+    def encode_source(self, image: Tensor, landmarks: Tensor, second: Frame | None = None) -> DrawnSource:
+        """Of one image (1, 3, S, S) in [-1, 1] and its landmarks (1, 478, 3) in crop units; see
+        `HEF.encode_source`."""
         rows = [level[0].flatten(1).T for level in self.encoder(image)]
+        if self.config.sources == 2:
+            other = rows if second is None else [v[0].flatten(1).T for v in self.encoder(second.image)]
+            rows = [torch.cat(pair) for pair in zip(rows, other, strict=True)]
         return DrawnSource(
             [each[:, :3].float().contiguous() for each in rows],
             [each[:, 3:].to(self.dtype).contiguous() for each in rows],
             landmarks,
+            None if second is None else (second.landmarks, second.coeffs),
         )
 
     def forward(self, source: DrawnSource, source_coeffs: Tensor, driving: Tensor) -> Tensor:
@@ -98,25 +105,37 @@ class QuickHEF(nn.Module):
             centre = driving[:, self.config.window // 2]
             landmarks = source.landmarks.expand(rows, -1, -1)
             guides = self.guide(landmarks, own, centre, self.config.resolutions)
+        others: list[Tensor] = []
+        if self.guide is not None and self.config.sources == 2:
+            landmarks, own = source.second or (source.landmarks, source_coeffs)
+            seen = landmarks.expand(rows, -1, -1), own.expand(rows, -1)
+            others = self.guide(*seen, centre, self.config.resolutions)
         if style.device.type != "cpu":
-            return self.paint(source, style, place, guides)
+            return self.paint(source, style, place, guides, others)
         parts = [slice(row, row + 1) for row in range(rows)]
         return torch.cat(
-            [self.paint(source, style[part], place[part], [each[part] for each in guides]) for part in parts]
+            [
+                self.paint(source, style[p], place[p], [g[p] for g in guides], [g[p] for g in others])
+                for p in parts
+            ]
         )
 
-    def paint(self, source: DrawnSource, style: Tensor, place: Tensor, guides: list[Tensor]) -> Tensor:
+    def paint(
+        self, source: DrawnSource, style: Tensor, place: Tensor, guides: list[Tensor], others: list[Tensor]
+    ) -> Tensor:
         """Images (B, 3, S, S) of styles (B, style_size), places (B, C, 8, 8) and guides (B, 2, r, r), none
-        without a guide."""
+        without a guide; `others`: those of a second frame."""
         rows = len(style)
-        coarse = _picture(source.features[0], FIRST_RESOLUTION).expand(rows, -1, -1, -1)
+        first = FIRST_RESOLUTION**2
+        coarse = _picture(source.features[0][:first], FIRST_RESOLUTION).expand(rows, -1, -1, -1)
         x = torch.cat((coarse, place.to(self.dtype)), 1).contiguous(memory_format=torch.channels_last)
-        image = _picture(source.pixels[0], FIRST_RESOLUTION).expand(rows, -1, -1, -1)
+        image = _picture(source.pixels[0][:first], FIRST_RESOLUTION).expand(rows, -1, -1, -1)
         learned = torch.zeros_like(image[:, :2])
         for level, block in enumerate(self.blocks):
             below, guide = (guides[max(level - 1, 0)], guides[level]) if guides else (None, None)
             table = source.pixels[level], source.features[level]
-            x, learned, image = block(x, learned, image, table, style, below, guide)
+            other = others[level] if others else None
+            x, learned, image = block(x, learned, image, table, style, below, guide, other)
         return image.clamp(-1, 1)
 
 
@@ -139,9 +158,11 @@ class DrawnBlock(nn.Module):
         style: Tensor,
         below: Tensor | None,
         guide: Tensor | None,
+        other: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Features, learned flow and image of the level below to this one's; `table`: the source's pixels and
-        features, `below` and `guide` the guide of both levels. See `HEFBlock.forward`."""
+        features, `below` and `guide` the guide of both levels, `other` that of a second frame. See
+        `HEFBlock.forward`."""
         pixels, features = table
         if below is not None:
             seen = (GUIDE_GAIN * below).to(x.dtype, memory_format=torch.channels_last)
@@ -151,13 +172,18 @@ class DrawnBlock(nn.Module):
             x, learned, image = upsample(x), upsample(learned), upsample(image)
         heads = self.motion(x).to(torch.float32, memory_format=torch.contiguous_format)
         keep, mask = torch.sigmoid(heads[:, :2] + MASK_LOGIT).split(1, 1)
-        learned = self.next_flow(learned, heads[:, 2:])
+        learned = self.next_flow(learned, heads[:, 2:4])
         corners, shares = neighbours(learned if guide is None else guide + learned)
-        kept = sample(features, corners, shares * keep.reshape(-1, 1), len(x))
+        if other is not None:
+            chosen = torch.sigmoid(heads[:, -1:] - MASK_LOGIT).reshape(-1, 1)
+            second, second_shares = neighbours(other + learned)
+            corners = torch.cat((corners, second + len(pixels) // 2), -1)
+            shares = torch.cat((shares * (1 - chosen), second_shares * chosen), -1)
+        kept = sample(features, corners, shares * keep.reshape(-1, 1), x.shape)
         x = torch.addcmul(kept, x, (1 - keep).to(x.dtype))
         for convolution in self.refine:
             x = convolution(x, style)
-        warped = sample(pixels, corners, shares, len(x))
+        warped = sample(pixels, corners, shares, x.shape)
         return x, learned, self.next_image(image, warped, mask, self.rgb(x).float())
 
 
@@ -178,10 +204,11 @@ def neighbours(flow: Tensor) -> tuple[Tensor, Tensor]:
     return corners.flatten(0, 2), shares.flatten(0, 2)
 
 
-def sample(table: Tensor, corners: Tensor, shares: Tensor, rows: int) -> Tensor:
-    """Pixels (r*r, C) mixed as `neighbours` says: (rows, C, r, r), the channels together in memory."""
+def sample(table: Tensor, corners: Tensor, shares: Tensor, shape: torch.Size) -> Tensor:
+    """Pixels (N, C) mixed as `neighbours` says: (B, C, r, r) for a `shape` (B, _, r, r), the channels
+    together in memory."""
     mixed = F.embedding_bag(corners, table, mode="sum", per_sample_weights=shares.to(table.dtype))
-    return _picture(mixed, math.isqrt(table.shape[0]), rows)
+    return _picture(mixed, shape[-1], shape[0])
 
 
 def _picture(pixels: Tensor, side: int, rows: int = 1) -> Tensor:

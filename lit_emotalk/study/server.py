@@ -1,11 +1,10 @@
 """`lit-emotalk study serve`: the study's application on a port."""
 
-import socket
 from pathlib import Path
 
 import uvicorn
 
-from lit_emotalk.errors import UserError
+from lit_emotalk.listening import address, listen
 from lit_emotalk.study.app import make_app
 from lit_emotalk.study.build import LINKS_FILE
 from lit_emotalk.study.store import Store
@@ -19,13 +18,12 @@ MOST_HEADER_BYTES = 16_384
 def serve_study(folder: Path, host: str, port: int) -> None:
     """Serve the study in `folder` until interrupted. UserError where it is none or the port cannot be had."""
     study = read_study(folder)
-    listener = _listen(host, port)
+    listener = listen(host, port)
     with listener, Store(folder, study.id) as store:
         total = sum(map(len, study.raters.values()))
         given = len(store.answers())
-        shown = f"[{host}]" if ":" in host else host
         print(
-            f"study '{study.title}' at http://{shown}:{listener.getsockname()[1]}: {given} of {total} "
+            f"study '{study.title}' at {address(host, listener)}: {given} of {total} "
             f"answers so far; the raters' links are in {folder / LINKS_FILE}; stop with Ctrl-C, serve "
             "again to go on",
             flush=True,
@@ -42,15 +40,3 @@ def serve_study(folder: Path, host: str, port: int) -> None:
             ws="none",
         )
         uvicorn.Server(config).run(sockets=[listener])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    if not 0 <= port <= 65535:
-        raise UserError(f"--port must be from 0 to 65535, not {port}")
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.create_server((host, port), family=family, backlog=256)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return listener
-    except OSError as error:
-        raise UserError(f"cannot listen on {host}, port {port}: {error.strerror or error}") from error

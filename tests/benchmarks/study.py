@@ -21,8 +21,8 @@ import numpy as np
 from lit_emotalk.study.build import build_study
 from lit_emotalk.study.store import Store
 from lit_emotalk.study.study import read_study
+from tests.serving import serving
 from tests.study.conftest import METHODS, TRUTH, spec_content, tokens_of, write_named_video, write_spec
-from tests.study.serving import served
 
 CLIPS = 40
 QUESTIONS = ("lip_sync", "emotion", "quality", "identity")
@@ -95,7 +95,7 @@ def rate(load: Load, port: int, rater: str, token: str, until: float, pause: flo
 
 def run(folder: Path, load: Load, seconds: float, pause: float) -> None:
     """Serve the study and let all its raters rate for `seconds`; then kill the server without a warning."""
-    with served(folder) as (process, port):
+    with serving("study", "serve", "--study", str(folder)) as (process, port):
         until = time.monotonic() + seconds
         threads = [
             threading.Thread(target=rate, args=(load, port, rater, token, until + 5, pause))

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from lit_emotalk.face.basis import LinearFace
-from lit_emotalk.models.hef import HEF, HEFConfig
+from lit_emotalk.models.hef import HEF, Frame, HEFConfig
 from lit_emotalk.models.hef_blocks import warp
 from lit_emotalk.models.hef_drawing import QuickHEF, neighbours, sample
 
@@ -64,9 +64,25 @@ def test_bfloat16_is_over_40_db_from_float32(size: str, resolution: int) -> None
     assert float(10 * torch.log10(4 / (got - wanted).square().mean())) > 40
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("given", [True, False])
+def test_two_sources(given: bool) -> None:
+    network = lively(sources=2)
+    for block in network.blocks:
+        block.motion.bias[-1] = 3.0
+    image, landmarks, own, driving = inputs(network)
+    second = Frame(-image, landmarks + 0.02, own + 0.1) if given else None
+    quick = QuickHEF(network)
+    wanted = network(network.encode_source(image, landmarks, second), own, driving).image
+    got = quick(quick.encode_source(image, landmarks, second), own, driving)
+    torch.testing.assert_close(got, wanted, atol=1e-4, rtol=0)
+    alone = quick(quick.encode_source(image, landmarks), own, driving)
+    assert given == (float((got - alone).abs().mean()) > 0.02)
+
+
 def test_four_neighbours_are_the_warp() -> None:
     drawn = torch.Generator().manual_seed(2)
     image = torch.rand(1, 5, 12, 12, generator=drawn)
     flow = torch.randn(2, 2, 12, 12, generator=drawn)
-    got = sample(image[0].flatten(1).T.contiguous(), *neighbours(flow), rows=2)
+    got = sample(image[0].flatten(1).T.contiguous(), *neighbours(flow), flow.shape)
     torch.testing.assert_close(got, warp(image.expand(2, -1, -1, -1), flow), atol=1e-5, rtol=0)

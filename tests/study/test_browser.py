@@ -9,8 +9,8 @@ from lit_emotalk.study.build import build_study
 from lit_emotalk.study.results import write_results
 from lit_emotalk.study.study import Study, read_study
 from lit_emotalk.tables.ratings import read_ratings
+from tests.serving import serving
 from tests.study.conftest import METHODS, TRUTH, spec_content, tokens_of, write_spec
-from tests.study.serving import served
 
 pytestmark = pytest.mark.slow
 CHROMIUM = Path("/usr/bin/chromium")
@@ -68,7 +68,10 @@ def test_three_raters_finish_and_one_was_interrupted(six_videos: Study, tmp_path
     total = len(six_videos.raters["r1"])
     seen: list[str] = []
     problems: list[str] = []
-    with served(six_videos.folder) as (_, port), sync_api.sync_playwright() as playwright:
+    with (
+        serving("study", "serve", "--study", str(six_videos.folder)) as (_, port),
+        sync_api.sync_playwright() as playwright,
+    ):
         browser = playwright.chromium.launch(
             executable_path=str(CHROMIUM),
             args=["--no-sandbox", "--mute-audio"],

@@ -14,8 +14,8 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.study import main
 from lit_emotalk.study.store import Store
 from lit_emotalk.study.study import Study
+from tests.serving import serving
 from tests.study.conftest import tokens_of
-from tests.study.serving import served
 
 ENOUGH = 6
 """Acknowledged answers after which the server is killed."""
@@ -40,7 +40,7 @@ def test_kill_9_loses_no_acknowledged_rating(study: Study) -> None:
         except (OSError, http.client.HTTPException):
             return
 
-    with served(study.folder) as (process, port):
+    with serving("study", "serve", "--study", str(study.folder)) as (process, port):
         threads = [
             threading.Thread(target=rate, args=(rater, token, port))
             for rater, token in tokens_of(study.folder).items()

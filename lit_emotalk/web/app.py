@@ -1,0 +1,259 @@
+"""The page and what it asks for: sessions, uploads, videos; and the stream's WebSocket."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, HTTPException, Request, Response, WebSocket
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.exceptions import HTTPException as AnyHTTPException
+
+from lit_emotalk.emotions import EMOTIONS
+from lit_emotalk.errors import UserError
+from lit_emotalk.inference.options import Options
+from lit_emotalk.pipeline import TalkingFace
+from lit_emotalk.web.desk import Desk
+from lit_emotalk.web.guard import Guard, message
+from lit_emotalk.web.jobs import FAULT, Busy, Job, Video, Workshop
+from lit_emotalk.web.limits import Limits
+from lit_emotalk.web.sessions import Session, Sessions
+from lit_emotalk.web.streams import Streams
+from lit_emotalk.web.wishes import read_wish
+
+PAGES = Path(__file__).parent / "pages"
+PAGE_FILES = {
+    "page.css": "text/css",
+    "page.js": "text/javascript",
+    "devices.js": "text/javascript",
+    "server.js": "text/javascript",
+}
+MOST_REQUEST_BYTES = 8192
+SWEEP_SECONDS = 20.0
+VOICE = "the voice's own"
+Text = Annotated[str, Field(max_length=1000)]
+
+
+class Wanted(BaseModel):
+    """A request for videos: ids of a portrait and a speech of the session, and how they are to be made.
+
+    emotions: each in words, None: the voice's own.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    portrait: Text
+    speech: Text
+    emotions: Annotated[list[Text | None], Field(min_length=1, max_length=100)]
+    intensity: Annotated[float, Field(ge=0, le=1)] = 1.0
+    frame: Literal["crop", "picture"] = "crop"
+    motion: Literal["natural", "speaking", "none"] = "natural"
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    mark: bool = False
+
+
+@dataclass(frozen=True)
+class Example:
+    """A portrait and a speech to try, both synthetic."""
+
+    portrait: Path
+    speech: Path
+
+
+def make_app(
+    face: TalkingFace,
+    folder: Path,
+    limits: Limits,
+    names: frozenset[str] = frozenset(),
+    example: Example | None = None,
+) -> FastAPI:
+    """The application of `lit-emotalk serve`; sessions' files lie below `folder`.
+
+    `GET /` is the page. `POST /api/sessions` opens a session; below `/api/sessions/ID`: `POST portrait`,
+    `POST speech` (the file as the body) and `POST example` upload, `POST videos` (`Wanted`) asks for videos,
+    `GET jobs/ID` says how far they are, `POST jobs/ID/cancel` stops them, `GET videos/ID` and `GET
+    speeches/ID` give a file (with ranges), `POST end` ends the session. `/stream` is the WebSocket of
+    docs/serving.md. What a visitor did wrong is answered by {"error": one line} and a status from 400 on.
+    """
+    sessions, workshop = Sessions(folder, limits), Workshop(face, limits)
+    desk, streams = Desk(workshop, limits), Streams(workshop, sessions, folder, limits)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        sweeper = asyncio.create_task(_sweep(sessions))
+        with workshop:
+            yield
+        sweeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeper
+
+    app = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    app.add_middleware(Guard, names=names)
+    for kind in (AnyHTTPException, RequestValidationError, UserError, Busy, OSError):
+        app.add_exception_handler(kind, _refused)
+
+    def session_of(name: str) -> Session:
+        session = sessions.get(name)
+        if session is None:
+            minutes = f"{limits.keep_minutes:g} minutes"
+            raise HTTPException(404, f"after {minutes} your files were removed; please load the page again")
+        return session
+
+    def job_of(session: str, job: str) -> Job:
+        found = workshop.get(session_of(session), job)
+        if found is None:
+            raise HTTPException(404, "there is no such request")
+        return found
+
+    @app.get("/")
+    def page() -> Response:
+        return FileResponse(PAGES / "page.html")
+
+    @app.get("/favicon.ico")
+    def favicon() -> Response:
+        return Response(status_code=204)
+
+    @app.get("/pages/{name}")
+    def page_file(name: str) -> Response:
+        if name not in PAGE_FILES:
+            raise HTTPException(404, "not found")
+        return FileResponse(PAGES / name, media_type=PAGE_FILES[name])
+
+    @app.post("/api/sessions")
+    def open_session() -> dict[str, Any]:
+        session = sessions.open()
+        if session is None:
+            raise Busy("too many visitors just now; please try again later")
+        return {
+            "id": session.id,
+            "emotions": EMOTIONS,
+            "voice": VOICE,
+            "most_emotions": limits.emotions,
+            "most_seconds": limits.sound_seconds,
+            "portrait_bytes": limits.picture_bytes,
+            "speech_bytes": limits.sound_bytes,
+            "keep_minutes": limits.keep_minutes,
+            "example": example is not None,
+        }
+
+    @app.post("/api/sessions/{session}/end")
+    def end_session(session: str) -> Response:
+        found = sessions.get(session)
+        if found is not None:
+            workshop.cancel_all(found)
+            sessions.close(found)
+        return Response(status_code=204)
+
+    @app.post("/api/sessions/{session}/portrait")
+    async def portrait(session: str, request: Request) -> dict[str, Any]:
+        return await desk.receive_portrait(session_of(session), request)
+
+    @app.post("/api/sessions/{session}/speech")
+    async def speech(session: str, request: Request) -> dict[str, Any]:
+        return await desk.receive_speech(session_of(session), request)
+
+    @app.post("/api/sessions/{session}/example")
+    def take_example(session: str) -> dict[str, Any]:
+        found = session_of(session)
+        if example is None:
+            raise HTTPException(404, "there is no example here")
+        return {
+            "portrait": desk.take_portrait(found, example.portrait),
+            "speech": desk.take_speech(found, example.speech),
+        }
+
+    @app.post("/api/sessions/{session}/videos")
+    async def videos(session: str, request: Request) -> dict[str, Any]:
+        found, wanted = session_of(session), await _wanted(request)
+        if len(wanted.emotions) > limits.emotions:
+            raise UserError(f"choose at most {limits.emotions} emotions at a time")
+        asked = [
+            Video(VOICE, None)
+            if text is None
+            else Video(text.strip(), read_wish(text, wanted.intensity, limits))
+            for text in wanted.emotions
+        ]
+        options = Options(
+            intensity=wanted.intensity,
+            frame=wanted.frame,
+            motion=wanted.motion,
+            seed=wanted.seed,
+            longest_side=limits.picture_side,
+            mark=wanted.mark,
+        )
+        source = desk.given(found, "portrait", wanted.portrait)
+        job = Job(found, source, desk.given(found, "speech", wanted.speech), asked, options)
+        workshop.ask(job)
+        return {"id": job.id}
+
+    @app.get("/api/sessions/{session}/jobs/{job}")
+    def job_state(session: str, job: str) -> dict[str, Any]:
+        return workshop.state(job_of(session, job))
+
+    @app.post("/api/sessions/{session}/jobs/{job}/cancel")
+    def cancel(session: str, job: str) -> dict[str, Any]:
+        found = job_of(session, job)
+        workshop.cancel(found)
+        return workshop.state(found)
+
+    @app.get("/api/sessions/{session}/speeches/{file}")
+    def kept_speech(session: str, file: str) -> Response:
+        return FileResponse(desk.given(session_of(session), "speech", file))
+
+    @app.api_route("/api/sessions/{session}/videos/{file}", methods=["GET", "HEAD"])
+    def video(session: str, file: str, download: Text | None = None) -> Response:
+        path = desk.given(session_of(session), "video", file)
+        name = None if download is None else f"{re.sub(r'[^a-z0-9]+', '-', download.lower())[:60]}.mp4"
+        return FileResponse(path, filename=name)
+
+    @app.websocket("/stream")
+    async def stream(socket: WebSocket) -> None:
+        await streams.serve(socket)
+
+    return app
+
+
+async def _wanted(request: Request) -> Wanted:
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "send JSON")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_REQUEST_BYTES:
+            raise HTTPException(413, "too long a request")
+    try:
+        return Wanted.model_validate_json(body)
+    except ValidationError:
+        raise HTTPException(422, "not a request of this page; load it again") from None
+
+
+async def _sweep(sessions: Sessions) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        await asyncio.to_thread(sessions.sweep)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    if isinstance(error, AnyHTTPException):
+        answer = message(error.status_code, str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
+    if isinstance(error, RequestValidationError):
+        return message(422, "not a request of this page; load it again")
+    if isinstance(error, Busy):
+        return message(503, str(error))
+    if isinstance(error, UserError):
+        return message(422, str(error))
+    return message(507, f"the server cannot keep files just now ({FAULT})")

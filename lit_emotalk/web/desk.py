@@ -1,0 +1,125 @@
+"""Where uploads arrive: written to the session's folder within bounds, checked, and kept or refused."""
+
+import asyncio
+import base64
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from fastapi import HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
+from PIL import Image
+from starlette.requests import ClientDisconnect
+
+from lit_emotalk.errors import UserError
+from lit_emotalk.web.jobs import Busy, Workshop
+from lit_emotalk.web.limits import MEGABYTE, Limits
+from lit_emotalk.web.sessions import Kind, Session, new_id
+from lit_emotalk.web.uploads import keep_picture, keep_sound, read_picture
+
+CHUNK_SECONDS = 30.0
+"""An upload that stops for so long is given up."""
+PREVIEW_SIZE = 192
+
+Made = TypeVar("Made")
+
+
+class Desk:
+    """Takes uploads of at most `limits`; `workshop` finds the faces."""
+
+    def __init__(self, workshop: Workshop, limits: Limits) -> None:
+        self._workshop, self._limits = workshop, limits
+        self._receiving = asyncio.Semaphore(limits.receiving)
+
+    async def receive_portrait(self, session: Session, request: Request) -> dict[str, Any]:
+        """Take the request's body as a portrait; see `take_portrait`."""
+        most = self._limits.picture_bytes
+        return await self._received(session, request, most, lambda path: self.take_portrait(session, path))
+
+    async def receive_speech(self, session: Session, request: Request) -> dict[str, Any]:
+        """Take the request's body as a speech; see `take_speech`."""
+        most = self._limits.sound_bytes
+        return await self._received(session, request, most, lambda path: self.take_speech(session, path))
+
+    def take_portrait(self, session: Session, source: Path) -> dict[str, Any]:
+        """Keep a picture: its new id and, as a data URL, the face that was found. UserError: none usable."""
+        file, path = session.place("portrait")
+        with _removed_on_failure(path):
+            keep_picture(read_picture(source, self._limits), path)
+            found = self._workshop.portrait(path)
+        session.add("portrait", file, self._limits.uploads)
+        return {"id": file, "face": preview(found.image)}
+
+    def take_speech(self, session: Session, source: Path) -> dict[str, Any]:
+        """Keep a sound: its new id and length in seconds. UserError: it cannot be used."""
+        file, path = session.place("speech")
+        with _removed_on_failure(path):
+            seconds = keep_sound(source, path, self._limits)
+        session.add("speech", file, self._limits.uploads)
+        session.seconds[file] = seconds
+        return {"id": file, "seconds": round(seconds, 2)}
+
+    @staticmethod
+    def given(session: Session, kind: Kind, file: str) -> Path:
+        """Where a file of the session lies; 404 where it has none such."""
+        path = session.path(kind, file)
+        if path is None or not path.is_file():
+            raise HTTPException(404, f"that {kind} is not here any more; please choose it again")
+        return path
+
+    async def _received(
+        self, session: Session, request: Request, most: int, use: Callable[[Path], Made]
+    ) -> Made:
+        if self._receiving.locked():
+            raise Busy("too many uploads just now; please try again in a minute")
+        part = session.folder / f"{new_id()}.part"
+        async with self._receiving:
+            try:
+                await _save(request, part, most)
+                return await run_in_threadpool(use, part)
+            finally:
+                part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _removed_on_failure(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+async def _save(request: Request, path: Path, most: int) -> None:
+    """Write a request's body to a file; 413 where it is longer than `most` bytes, 408 where it stops."""
+    too_long = HTTPException(413, f"the file is too large: at most {most // MEGABYTE} MB")
+    length = request.headers.get("content-length", "0")
+    if not (length.isascii() and length.isdecimal()) or len(length) > 12 or int(length) > most:
+        raise too_long
+    chunks, size = request.stream().__aiter__(), 0
+    with open(path, "wb") as file:
+        while True:
+            try:
+                chunk = await asyncio.wait_for(anext(chunks), CHUNK_SECONDS)
+            except StopAsyncIteration:
+                break
+            except (TimeoutError, ClientDisconnect):
+                raise HTTPException(408, "the upload broke off; please try again") from None
+            size += len(chunk)
+            if size > most:
+                raise too_long
+            file.write(chunk)
+    if size == 0:
+        raise UserError("the file is empty; choose another")
+
+
+def preview(image: np.ndarray) -> str:
+    """A small picture (H, W, 3) uint8 as a data URL."""
+    small = Image.fromarray(image)
+    small.thumbnail((PREVIEW_SIZE, PREVIEW_SIZE))
+    kept = io.BytesIO()
+    small.save(kept, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(kept.getvalue()).decode()

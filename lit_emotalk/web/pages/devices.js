@@ -1,0 +1,65 @@
+// Camera and microphone. Browsers give them to pages on localhost and over https alone.
+
+export const allowed = Boolean(navigator.mediaDevices?.getUserMedia && window.MediaRecorder);
+const REFUSED = "the browser did not give access to it; choose a file instead";
+
+async function open(wanted) {
+  try {
+    return await navigator.mediaDevices.getUserMedia(wanted);
+  } catch {
+    throw new Error(REFUSED);
+  }
+}
+
+function stop(stream) {
+  for (const track of stream.getTracks()) track.stop();
+}
+
+export async function openCamera(video) {
+  const stream = await open({ video: { facingMode: "user", width: { ideal: 1280 }, height: { ideal: 960 } } });
+  video.srcObject = stream;
+  await video.play();
+  return {
+    close() {
+      stop(stream);
+      video.srcObject = null;
+    },
+    take() {
+      const canvas = document.createElement("canvas");
+      canvas.width = video.videoWidth;
+      canvas.height = video.videoHeight;
+      canvas.getContext("2d").drawImage(video, 0, 0);
+      return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.95));
+    },
+  };
+}
+
+export async function openMicrophone(heard) {
+  const stream = await open({ audio: { channelCount: 1 } });
+  const recorder = new MediaRecorder(stream);
+  const pieces = [];
+  recorder.addEventListener("dataavailable", (event) => pieces.push(event.data));
+  const context = new AudioContext();
+  const meter = context.createAnalyser();
+  context.createMediaStreamSource(stream).connect(meter);
+  const samples = new Float32Array(meter.fftSize);
+  const began = performance.now();
+  const timer = setInterval(() => {
+    meter.getFloatTimeDomainData(samples);
+    heard(samples.reduce((most, value) => Math.max(most, Math.abs(value)), 0), (performance.now() - began) / 1000);
+  }, 100);
+  recorder.start();
+  return {
+    close() {
+      clearInterval(timer);
+      stop(stream);
+      context.close();
+    },
+    take() {
+      return new Promise((resolve) => {
+        recorder.addEventListener("stop", () => resolve(new Blob(pieces, { type: recorder.mimeType })));
+        recorder.stop();
+      });
+    },
+  };
+}

@@ -1,0 +1,83 @@
+"""`lit-emotalk serve`: the networks loaded, the application on a port."""
+
+import socket
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+import websockets  # noqa: F401  (uvicorn's WebSockets need it)
+
+from lit_emotalk.errors import UserError
+from lit_emotalk.face.landmarker import Landmarker
+from lit_emotalk.listening import address, listen
+from lit_emotalk.pipeline import TalkingFace
+from lit_emotalk.web.app import Example, make_app
+from lit_emotalk.web.limits import Limits
+from lit_emotalk.web.sessions import served_folder
+
+IDLE_SECONDS = 15
+STOP_SECONDS = 3
+MOST_CONNECTIONS = 300
+MOST_HEADER_BYTES = 16_384
+DEMO_FILES = ("portrait.png", "speech.wav", "demo.mp4")
+"""What `make demo` leaves beside its models; all of it is synthetic."""
+
+
+def serve(
+    models: Path,
+    host: str,
+    port: int,
+    limits: Limits,
+    names: Sequence[str] = (),
+    tls: Sequence[Path] | None = None,
+    device: str = "cpu",
+) -> None:
+    """Serve until interrupted. UserError where the models, the port or the certificate cannot be used."""
+    if tls is not None:
+        _check_certificate(*tls)
+    with listen(host, port) as listener, served_folder() as folder:
+        face = TalkingFace.load(models, device)
+        _wake()
+        app = make_app(face, folder, limits, frozenset({host, socket.gethostname(), *names}), example(models))
+        where = address(host, listener, "http" if tls is None else "https")
+        print(f"talking faces at {where}; visitors' files lie in {folder}; stop with Ctrl-C", flush=True)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=IDLE_SECONDS,
+            timeout_graceful_shutdown=STOP_SECONDS,
+            limit_concurrency=MOST_CONNECTIONS,
+            h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+            http="h11",
+            ws="websockets-sansio",
+            ws_max_size=2 * limits.start_bytes,
+            ssl_certfile=None if tls is None else str(tls[0]),
+            ssl_keyfile=None if tls is None else str(tls[1]),
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def example(models: Path) -> Example | None:
+    """The synthetic head and speech beside the models of a demo; None where these are no demo's."""
+    beside = Path(models).resolve().parent
+    if all((beside / name).is_file() for name in DEMO_FILES):
+        return Example(beside / DEMO_FILES[0], beside / DEMO_FILES[1])
+    return None
+
+
+def _wake() -> None:
+    """Start the face landmarker once, in the main thread: it minds its signals, and the first visitor need
+    not wait."""
+    with Landmarker(video=False):
+        pass
+
+
+def _check_certificate(certificate: Path, key: Path) -> None:
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror or error
+        raise UserError(f"cannot use {certificate} and {key} for https: {reason}") from error
