@@ -126,3 +126,13 @@ def test_intensity_is_monotonic(actor, emotion, units):
     print(f"{' + '.join(units)} of {emotion} at 0, 1/4 ... 1: {[round(level, 3) for level in levels]}")
     rise = levels[-1] - levels[0]
     assert rise > 0.1 and np.diff(levels).min() > -STEP_BACK * rise and np.diff(levels[2:]).min() > 0
+
+
+def test_bfloat16_does_not_show(actor):
+    driving = coefficients_of(actor.expression(Emotion(label="surprised")), actor.portrait.coefficients[-6:])
+    exact = np.stack(list(actor.face.render(actor.portrait, driving))).astype(float)
+    quick = TalkingFace(actor.face.space, actor.face.eac, actor.face.hef, speed="bfloat16")
+    error = np.stack(list(quick.render(actor.portrait, driving))) - exact
+    decibel = 10 * np.log10(255**2 / np.square(error).mean((1, 2, 3)))
+    print(f"bfloat16: {decibel.min():.1f} dB from float32, at most {np.abs(error).max():.0f} grey levels")
+    assert decibel.min() > 40
