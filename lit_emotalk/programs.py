@@ -6,7 +6,6 @@
                 -> images (B, 3, S, S) in [-1, 1]
 
 T and B are free. Speech longer than EAC's window (`programs.yaml` says it) goes in parts, see `EAC.predict`.
-ONNX is written of eac and hef_source: onnxruntime gives NaN for hef_frame.
 """
 
 import argparse
@@ -80,15 +79,14 @@ class SpeechProgram(nn.Module):
 
 @dataclass(frozen=True)
 class Program:
-    """A network to export: example inputs, others of other free sizes to compare with, which sizes are free,
-    as torch.export's `dynamic_shapes`, and whether its ONNX form computes the same."""
+    """A network to export: example inputs, others of other free sizes to compare with, and which sizes are
+    free, as torch.export's `dynamic_shapes`."""
 
     name: str
     network: nn.Module
     inputs: tuple[Any, ...]
     others: tuple[Any, ...]
     free: tuple[Any, ...]
-    onnx: bool = True
 
 
 def build_programs(eac: EAC, hef: HEF) -> list[Program]:
@@ -133,7 +131,6 @@ def build_programs(eac: EAC, hef: HEF) -> list[Program]:
             (pyramid, landmarks, own, driving(EXAMPLE_BATCH, window)),
             (pyramid, landmarks, own, driving(OTHER_BATCH, window)),
             (fixed, {}, {}, {0: batch}),
-            onnx=False,
         ),
     ]
 
@@ -210,7 +207,7 @@ def main(argv: list[str]) -> None:
     differences = {}
     for program in build_programs(eac, hef):
         for kind, write in (("pt2", export_program), ("onnx", export_onnx)):
-            if kind == "pt2" or (args.onnx and program.onnx):
+            if kind == "pt2" or args.onnx:
                 name = f"{program.name}.{kind}"
                 differences[name] = float(f"{write(program, folder):.2g}")
                 print(f"wrote {folder / name}: differs by at most {differences[name]:g}")

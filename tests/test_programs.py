@@ -57,3 +57,13 @@ def test_onnx_names_its_extra(models, tmp_path):
     eac, hef = load_export(models / "eac", "eac"), load_export(models / "hef", "hef")
     with pytest.raises(UserError, match=r"lit-emotalk\[onnx\]"):
         export_onnx(build_programs(eac, hef)[0], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="needs the extra [onnx]")
+def test_onnxruntime_computes_what_the_networks_do(models, tmp_path):
+    programs.main(["--models", str(models), "--output", str(tmp_path), "--onnx"])
+    card = yaml.safe_load((tmp_path / "programs.yaml").read_text())
+    found = {name: apart for name, apart in card["differences"].items() if name.endswith(".onnx")}
+    assert set(found) == {"eac.onnx", "hef_source.onnx", "hef_frame.onnx"}
+    assert max(found.values()) < 1e-3

@@ -159,8 +159,11 @@ def _resized(flow: Tensor, resolution: int) -> Tensor:
 
 
 def rotation_matrix(vectors: Tensor) -> Tensor:
-    """Rotation vectors (B, 3) in radians -> matrices (B, 3, 3) (Rodrigues)."""
-    angle = vectors.square().sum(-1).add(1e-12).sqrt()[:, None, None]
+    """Rotation vectors (B, 3) in radians -> matrices (B, 3, 3) (Rodrigues).
+
+    The least angle is a bound, not a summand: ONNX's exporter leaves out the addition of so small a number.
+    """
+    angle = vectors.square().sum(-1).clamp_min(1e-12).sqrt()[:, None, None]
     x, y, z = vectors.unbind(-1)
     zero = torch.zeros_like(x)
     cross = torch.stack((zero, -z, y, z, zero, -x, -y, x, zero), -1).unflatten(-1, (3, 3))

@@ -1,9 +1,10 @@
 """How fast HEF draws and trains: `make benchmark`, or python -m tests.benchmarks.hef [--sizes ...] [--quick].
 
 For every size and resolution: one frame of a cached source and one training step, eager and compiled, float32
-and bfloat16, with milliseconds, GFLOP, the share of this machine's measured matrix peak, and peak memory.
-Prints one table and writes outputs/benchmark.json. Timings are the median of several; compare only within
-one run.
+and bfloat16, with milliseconds (by the clock, and of the CPU where others use it too), GFLOP, share of this
+machine's measured matrix peak, and peak memory. `quick` is what videos are drawn with (`QuickHEF`), `quick
+compiled` the same through torch.compile; neither trains. Prints one table and writes outputs/benchmark.json.
+Timings are the median of several; compare only within one run.
 """
 
 import argparse
@@ -23,7 +24,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from lit_emotalk.face.basis import LinearFace
 from lit_emotalk.files import write_text
 from lit_emotalk.models.hef import HEF, HEFConfig
+from lit_emotalk.models.hef_drawing import QuickHEF
 
+MODES = ("eager", "compiled", "quick", "quick compiled")
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 MATRIX_SIDE = {"cpu": 2048, "cuda": 8192}
 FRONT_POSE = (0.0, 0.0, 0.0, 0.0, 0.0, -0.9)
@@ -64,24 +67,33 @@ def inputs(config: HEFConfig, batch: int, device: str) -> tuple[torch.Tensor, ..
     return tuple(tensor.to(device) for tensor in tensors)
 
 
-def measure(size: str, resolution: int, compiled: bool, precision: str, batch: int, repeats: int) -> dict:
-    """One row: a batch drawn from cached sources, and a training step of the same batch."""
+def measure(size: str, resolution: int, mode: str, precision: str, batch: int, repeats: int) -> dict:
+    """One row: a batch drawn from a cached source, and a training step of the same batch."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = HEF(HEFConfig(size=size, resolution=resolution))  # type: ignore[arg-type]
     network = network.to(device, memory_format=torch.channels_last)
     image, landmarks, coeffs, driving = inputs(network.config, batch, device)
     image = image.contiguous(memory_format=torch.channels_last)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(network.encode_source(image[:1], landmarks[:1]), coeffs[:1], driving[:1])
-    if compiled:
+    with torch.no_grad():
+        encoded = network.encode_source(image[:1], landmarks[:1])
+        with FlopCounterMode(display=False) as counter:
+            network(encoded, coeffs[:1], driving[:1])
+    if mode == "compiled":
         network.compile()
         network.encoder.compile()
+    quick = QuickHEF(network, PRECISIONS[precision]) if mode.startswith("quick") else None
+    if quick is not None and mode == "quick compiled":
+        quick.paint = torch.compile(quick.paint)  # type: ignore[method-assign]
     optimizer = torch.optim.AdamW(network.parameters(), 1e-5)
     mixed = torch.autocast(device, PRECISIONS[precision], enabled=precision != "fp32")
 
     def draw() -> None:
-        with torch.inference_mode(), mixed:
-            network(source, coeffs, driving)
+        with torch.inference_mode():
+            if quick is not None:
+                quick(drawn, coeffs[:1], driving)
+                return
+            with mixed:
+                network(source, coeffs, driving)
 
     def step() -> None:
         with mixed:
@@ -93,27 +105,35 @@ def measure(size: str, resolution: int, compiled: bool, precision: str, batch: i
         loss.backward()
         optimizer.step()
 
-    with torch.inference_mode(), mixed:
-        source = network.encode_source(image[:1], landmarks[:1])
+    with torch.inference_mode():
+        if quick is not None:
+            drawn = quick.encode_source(image[:1], landmarks[:1])
+        with mixed:
+            source = network.encode_source(image[:1], landmarks[:1])
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    drawing, training = seconds(draw, repeats, device), seconds(step, max(repeats // 2, 2), device)
+    drawing = seconds(draw, repeats, device)
+    training = float("nan") if quick else seconds(step, max(repeats // 2, 2), device)
+    before = time.process_time()
+    draw()
+    cpu = time.process_time() - before
     gflop = counter.get_total_flops() / 1e9
     peak = matrix_peak(device, precision)
     memory = torch.cuda.max_memory_allocated() if device == "cuda" else _peak_memory()
     return {
         "size": size,
         "resolution": resolution,
-        "mode": "compiled" if compiled else "eager",
+        "mode": mode,
         "precision": precision,
         "batch": batch,
         "parameters": sum(p.numel() for p in network.parameters()),
         "gflop_per_frame": round(gflop, 2),
         "draw_ms_per_frame": round(1000 * drawing / batch, 2),
+        "draw_cpu_ms_per_frame": round(1000 * cpu / batch, 2),
         "frames_per_second": round(batch / drawing, 1),
         "draw_share_of_peak": round(gflop * batch / drawing / peak, 3),
-        "train_ms_per_sample": round(1000 * training / batch, 2),
-        "train_share_of_peak": round(3 * gflop * batch / training / peak, 3),
+        "train_ms_per_sample": None if quick else round(1000 * training / batch, 2),
+        "train_share_of_peak": None if quick else round(3 * gflop * batch / training / peak, 3),
         "peak_memory_gib": round(memory / 2**30, 2),
     }
 
@@ -135,7 +155,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.hef", description=__doc__)
     parser.add_argument("--sizes", nargs="+", default=["tiny", "realtime", "base"])
     parser.add_argument("--resolutions", nargs="+", type=int, default=[128, 256, 512])
-    parser.add_argument("--modes", nargs="+", default=["eager", "compiled"], choices=["eager", "compiled"])
+    parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
     parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16"], choices=list(PRECISIONS))
     parser.add_argument("--batch", type=int, default=8 if torch.cuda.is_available() else 2)
     parser.add_argument("--repeats", type=int, default=8)
@@ -148,9 +168,7 @@ def main() -> None:
             for mode in arguments.modes:
                 for precision in arguments.precisions:
                     torch._dynamo.reset()
-                    row = measure(
-                        size, resolution, mode == "compiled", precision, arguments.batch, arguments.repeats
-                    )
+                    row = measure(size, resolution, mode, precision, arguments.batch, arguments.repeats)
                     rows.append(row)
                     print(" ".join(f"{key}={value}" for key, value in row.items()), file=sys.stderr)
     threads = torch.get_num_threads()
