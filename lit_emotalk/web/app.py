@@ -20,9 +20,9 @@ from lit_emotalk.inference.options import Options
 from lit_emotalk.pipeline import TalkingFace
 from lit_emotalk.web.desk import Desk
 from lit_emotalk.web.guard import Guard, message
-from lit_emotalk.web.jobs import FAULT, Busy, Job, Video, Workshop
+from lit_emotalk.web.jobs import FAULT, Job, Video, Workshop
 from lit_emotalk.web.limits import Limits
-from lit_emotalk.web.sessions import Session, Sessions
+from lit_emotalk.web.sessions import Busy, Session, Sessions
 from lit_emotalk.web.streams import Streams
 from lit_emotalk.web.wishes import read_wish
 
@@ -81,7 +81,7 @@ def make_app(
     docs/serving.md. What a visitor did wrong is answered by {"error": one line} and a status from 400 on.
     """
     sessions, workshop = Sessions(folder, limits), Workshop(face, limits)
-    desk, streams = Desk(workshop, limits), Streams(workshop, sessions, folder, limits)
+    desk, streams = Desk(sessions, workshop, limits), Streams(workshop, sessions, folder, limits)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -195,6 +195,7 @@ def make_app(
         )
         source = desk.given(found, "portrait", wanted.portrait)
         job = Job(found, source, desk.given(found, "speech", wanted.speech), asked, options)
+        sessions.check_room()
         workshop.ask(job)
         return {"id": job.id}
 
