@@ -54,6 +54,8 @@ def serve(
             http="h11",
             ws="websockets-sansio",
             ws_max_size=2 * limits.start_bytes,
+            ws_ping_interval=None,
+            ws_per_message_deflate=False,
             ssl_certfile=None if tls is None else str(tls[0]),
             ssl_keyfile=None if tls is None else str(tls[1]),
         )

@@ -5,6 +5,7 @@ import { Session } from "/pages/server.js";
 
 const POLL_MILLISECONDS = 400;
 const MOST_SHOWN = 12;
+const MOST_TRIES = 20;
 const at = (selector, within = document) => within.querySelector(selector);
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -204,8 +205,18 @@ function left(seconds) {
 
 async function follow(figures) {
   const bar = at("#progress progress");
+  let failed = 0;
   for (;;) {
-    const state = await session.job(job);
+    const state = await session.job(job).catch((error) => {
+      failed += 1;
+      if (!error.away || failed > MOST_TRIES) throw error;
+    });
+    if (!state) {
+      at("#progress p").textContent = "The server does not answer, trying again …";
+      await wait(1000);
+      continue;
+    }
+    failed = 0;
     bar.value = state.total ? state.done / state.total : 0;
     at("#progress p").textContent = state.doing.replace(/^./, (first) => first.toUpperCase()) + left(state.seconds_left);
     state.videos.forEach((video, index) => {
