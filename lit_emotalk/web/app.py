@@ -31,6 +31,8 @@ PAGE_FILES = {
     "page.css": "text/css",
     "page.js": "text/javascript",
     "devices.js": "text/javascript",
+    "hear.js": "text/javascript",
+    "live.js": "text/javascript",
     "server.js": "text/javascript",
 }
 MOST_REQUEST_BYTES = 8192
@@ -146,6 +148,7 @@ def make_app(
             "speech_bytes": limits.sound_bytes,
             "keep_minutes": limits.keep_minutes,
             "example": example is not None,
+            "streams": limits.streams > 0,
         }
 
     @app.post("/api/sessions/{session}/end")
