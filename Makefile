@@ -16,8 +16,9 @@ export PYTHONUNBUFFERED = 1
 export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo data data-mead data-ravdess data-voxceleb2 data-folder train ablations train-stage1 train-stage2 \
-	train-stage3 train-sync train-tracker evaluate tables reproduce animate serve sweep benchmark benchmark-loader verify corpus-sheet \
+.PHONY: help setup demo data data-mead data-ravdess data-voxceleb2 data-folder train ablations baselines train-stage1 \
+	train-stage2 train-stage3 train-sync train-tracker evaluate tables reproduce animate serve sweep benchmark \
+	benchmark-animate benchmark-loader verify corpus-sheet \
 	check-corpus test test-all lint format clean-demo
 
 help:  ## show this help
@@ -75,6 +76,9 @@ define train
 	else $(BIN)/lit-emotalk recipe $(RECIPE) --target $(1) --extra "$(ARGS)"; fi
 endef
 
+baselines: $(STAMP)  ## EAC with one-hot labels, without code, without intensity: trainings and table (PRESET as in train)
+	@$(REPRODUCE) --target table-coefficients $(ARGS)
+
 train-stage1: $(STAMP)  ## train the emotion space (align)
 	$(call train,train-align)
 
@@ -114,6 +118,9 @@ benchmark-loader: $(STAMP)  ## how fast the loader reads shards, beside reading 
 
 benchmark: $(STAMP)  ## how fast HEF draws and trains on this machine
 	@$(BIN)/python -m tests.benchmarks.hef $(ARGS)
+
+benchmark-animate: $(STAMP)  ## how fast a video is made on this machine, step by step, start-up apart
+	@$(BIN)/python -m tests.benchmarks.animate --models $(OUT)/models $(ARGS)
 
 verify: $(STAMP)  ## check the demo's shards completely
 	@$(BIN)/python -m data_prep.verify $(OUT)/shards $(ARGS)

@@ -7,7 +7,7 @@ from pathlib import Path
 from lit_emotalk.batch import read_rows, run_batch
 from lit_emotalk.emotion_request import Emotion, Schedule, parse_blend
 from lit_emotalk.errors import UserError
-from lit_emotalk.inference.options import FRAMES, LONGEST_SIDE, MOTIONS, Options
+from lit_emotalk.inference.options import FRAMES, LONGEST_SIDE, MOTIONS, SPEEDS, Options
 from lit_emotalk.inference.output import checked_output
 from lit_emotalk.inference.provenance import Credentials
 from lit_emotalk.inference.steps import Steps
@@ -23,8 +23,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--batch",
         metavar="CSV",
         help="make many videos: columns portrait, speech, output and, if wanted, emotion (words, blend or "
-        "schedule), intensity, face, seed, motion, frame; paths are relative to the CSV; rows whose output "
-        "exists are skipped",
+        "schedule), intensity, face, seed, motion, pose_from, frame; paths are relative to the CSV; rows "
+        "whose output exists are skipped",
     )
     parser.add_argument("--emotion", metavar="TEXT", help='in words: "a furious person"')
     parser.add_argument("--emotion-image", metavar="FILE", help="a picture of a face that shows it")
@@ -57,6 +57,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--face", type=int, help="which face of the portrait, from the left, from 0 (default: largest)"
     )
     parser.add_argument(
+        "--second-portrait",
+        metavar="FILE",
+        help="another picture of the same person, with an open mouth, say; for models of two sources",
+    )
+    parser.add_argument(
         "--frame",
         choices=FRAMES,
         default="crop",
@@ -75,6 +80,15 @@ def build_parser() -> argparse.ArgumentParser:
         default="natural",
         help="head motion and blinks; speaking: they follow the speech and the emotion",
     )
+    parser.add_argument(
+        "--pose-from",
+        metavar="VIDEO",
+        help="take the head motion of this video's face, counted from its middle pose; one shorter than the "
+        "speech runs forth and back (blinks stay those of --motion)",
+    )
+    parser.add_argument(
+        "--eyes", action="store_true", help="with --pose-from: take the video's blinks and gaze as well"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the natural motion")
     parser.add_argument(
         "--coefficients-out",
@@ -89,6 +103,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="sign with C2PA content credentials: PEM files of your certificate chain and its key (ES256)",
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument(
+        "--speed",
+        choices=SPEEDS,
+        default="auto",
+        help="how frames are drawn: float32, bfloat16 (faster on new processors, over 40 dB from float32), "
+        "compiled (for long videos), or auto: measured once on this machine (default)",
+    )
     return parser
 
 
@@ -98,8 +119,11 @@ def main(argv: list[str]) -> None:
     options = Options(
         intensity=args.intensity,
         face=args.face,
+        second=args.second_portrait,
         frame=args.frame,
         motion=args.motion,
+        pose_from=args.pose_from,
+        eyes=args.eyes,
         seed=args.seed,
         longest_side=args.longest_side,
         coefficients_out=args.coefficients_out,
@@ -108,6 +132,8 @@ def main(argv: list[str]) -> None:
         credentials=Credentials(*map(Path, args.c2pa)) if args.c2pa else None,
         progress=True,
     )
+    if args.eyes and not (args.pose_from or args.batch):
+        raise UserError("blinks and gaze need a driving video: give --pose-from with --eyes")
     if args.batch:
         only_one = [
             name for name in ("portrait", "speech", "output", "coefficients_out") if getattr(args, name)
@@ -117,7 +143,7 @@ def main(argv: list[str]) -> None:
                 f"--batch and --{only_one[0].replace('_', '-')} contradict: the CSV's rows say it"
             )
         rows = read_rows(Path(args.batch))
-        run_batch(Path(args.batch), rows, args.models, args.device, options)
+        run_batch(Path(args.batch), rows, args.models, args.device, options, args.speed)
         return
     absent = [f"--{name}" for name in ("portrait", "speech", "output") if getattr(args, name) is None]
     if absent:
@@ -128,7 +154,7 @@ def main(argv: list[str]) -> None:
     with steps.step("start-up"):
         from lit_emotalk.pipeline import TalkingFace
 
-        face = TalkingFace.load(args.models, args.device)
+        face = TalkingFace.load(args.models, args.device, args.speed)
     made = face.talk(args.portrait, args.speech, args.output, asked, options, steps)
     height, width = made.size
     after = steps.total - steps.seconds["start-up"]

@@ -22,8 +22,10 @@ OPTIONAL: dict[str, Any] = {
     "emotion": str,
     "intensity": float,
     "face": int,
+    "second": str,
     "seed": int,
     "motion": str,
+    "pose_from": str,
     "frame": str,
 }
 """Column -> what its text is read as; an empty field is as good as none."""
@@ -65,7 +67,9 @@ def read_rows(path: Path) -> list[Row]:
     return rows
 
 
-def run_batch(path: Path, rows: list[Row], models: str, device: str, options: Options) -> None:
+def run_batch(
+    path: Path, rows: list[Row], models: str, device: str, options: Options, speed: str = "auto"
+) -> None:
     """Make the videos of all rows and write `<name>_report.csv` beside `path`, renewed after every row.
 
     `options` hold for rows that say nothing else. Raises UserError in the end where a row failed.
@@ -78,7 +82,7 @@ def run_batch(path: Path, rows: list[Row], models: str, device: str, options: Op
         with steps.step("start-up"):
             from lit_emotalk.pipeline import TalkingFace
 
-            face = TalkingFace.load(models, device)
+            face = TalkingFace.load(models, device, speed)
         outputs: set[Path] = set()
         for row in track(waiting, "videos", unit="videos"):
             run_row(face, row, path.parent, options, outputs)
@@ -112,6 +116,9 @@ def run_row(face: "TalkingFace", row: Row, folder: Path, options: Options, outpu
         outputs.add(output)
         chosen = {name: _read(row, name) for name in OPTIONAL if row.fields.get(name)}
         emotion = chosen.pop("emotion", None)
+        for name in ("second", "pose_from"):
+            if name in chosen:
+                chosen[name] = folder / chosen[name]
         asked = replace(options, progress=False, **chosen)
         made = face.talk(portrait, speech, output, emotion, asked, steps)
         row.status, row.frames = "made", made.frames

@@ -2,9 +2,9 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.export import load_export
 from lit_emotalk.face.tracker import Tracker
+from lit_emotalk.inference.drawing import Drawing
+from lit_emotalk.inference.driving import DrivingVideos, driven
 from lit_emotalk.inference.finish import Finish
 from lit_emotalk.inference.options import Options, asked_for
 from lit_emotalk.inference.output import checked_output, write_output
@@ -34,8 +36,8 @@ from lit_emotalk.schema import FPS, MEL_PER_FRAME, SAMPLES_PER_FRAME
 from lit_emotalk.streaming import Latency
 from lit_emotalk.video import read_image
 
-RENDER_BATCH = 8
 LEANING = 0.1
+PORTRAITS_KEPT = 4
 DEFAULTS = Options()
 
 
@@ -52,11 +54,14 @@ class Made:
 class TalkingFace:
     """The three networks joined for inference.
 
-    `resolution` is the side of the generated frames in pixels. Raises UserError where the EAC takes codes of
-    another width than the space's.
+    `resolution` is the side of the generated frames in pixels; `speed`, one of `inference.speed.SPEEDS`, is
+    how they are drawn. Raises UserError where the EAC takes codes of another width than the space's, and for
+    an unknown speed.
     """
 
-    def __init__(self, space: EmotionSpace, eac: EAC, hef: HEF, device: str = "cpu") -> None:
+    def __init__(
+        self, space: EmotionSpace, eac: EAC, hef: HEF, device: str = "cpu", speed: str = "auto"
+    ) -> None:
         if eac.config.codes == "one_hot":
             raise UserError(
                 "this eac is the one-hot baseline: it takes labels, not codes of an emotion space"
@@ -70,12 +75,15 @@ class TalkingFace:
         self.eac = eac.to(device).eval()
         self.hef = hef.to(memory_format=torch.channels_last).to(device).eval()
         self.device = torch.device(device)
+        self.drawing = Drawing(self.hef, self.device, speed)
         self.resolution = hef.config.resolution
         self.tracker = Tracker.load()
         self.reader = EmotionReader(self.space, self.tracker)
+        self.driving_videos = DrivingVideos(self.tracker)
+        self._portraits: dict[Any, Portrait] = {}
 
     @classmethod
-    def load(cls, models: Path | str, device: str = "cpu") -> "TalkingFace":
+    def load(cls, models: Path | str, device: str = "cpu", speed: str = "auto") -> "TalkingFace":
         """Load the exports `align`, `eac`, `hef` below `models`; UserError names what is missing or wrong."""
         models = Path(models)
         if not models.is_dir():
@@ -83,16 +91,35 @@ class TalkingFace:
                 f"no models at {models}; train them first (make demo) or name their folder with --models"
             )
         align, eac, hef = (load_export(models / stage, stage, device) for stage in ("align", "eac", "hef"))
-        return cls(cast(EmotionSpace, align), cast(EAC, eac), cast(HEF, hef), device)
+        return cls(cast(EmotionSpace, align), cast(EAC, eac), cast(HEF, hef), device, speed)
 
     def read_portrait(self, picture: Path | str | np.ndarray, face: int | None = None) -> Portrait:
         """Find the face of a picture (path or uint8 (H, W, 3)), crop it and read its coefficients.
 
-        Of several faces the largest is taken, or number `face` from the left (from 0). UserError: no face.
+        Of several faces the largest is taken, or number `face` from the left (from 0). Of files the last few
+        portraits are kept. UserError: no face.
         """
-        image = picture if isinstance(picture, np.ndarray) else read_image(picture)
-        name = "the picture" if isinstance(picture, np.ndarray) else str(picture)
-        return find_portrait(image, name, self.tracker, self.resolution, face)
+        if isinstance(picture, np.ndarray):
+            return find_portrait(picture, "the picture", self.tracker, self.resolution, face)
+        path = Path(picture)
+        facts = path.stat() if path.is_file() else None
+        key = path.absolute(), facts and (facts.st_mtime_ns, facts.st_size), face
+        if key not in self._portraits:
+            found = find_portrait(read_image(path), str(picture), self.tracker, self.resolution, face)
+            self._portraits = dict([*self._portraits.items(), (key, found)][-PORTRAITS_KEPT:])
+        return self._portraits[key]
+
+    def with_second(self, portrait: Portrait, picture: Path | str | np.ndarray) -> Portrait:
+        """The portrait with another picture of the same person, for what it does not show, as the teeth.
+
+        UserError: no face in it, or a generator that draws from one picture.
+        """
+        if self.hef.config.sources == 1:
+            raise UserError(
+                "these models draw from one picture of a person; a second one needs a stage hef that was "
+                "trained with network.sources 2"
+            )
+        return replace(portrait, second=self.read_portrait(picture))
 
     def talk(
         self,
@@ -121,6 +148,8 @@ class TalkingFace:
             source = (
                 portrait if isinstance(portrait, Portrait) else self.read_portrait(portrait, options.face)
             )
+            if options.second is not None:
+                source = self.with_second(source, options.second)
             finish = Finish(source, options, self.resolution)
         with steps.step("expression"):
             if isinstance(asked, Schedule):
@@ -133,6 +162,11 @@ class TalkingFace:
             elif options.motion == "speaking":
                 leanings = self.leanings(asked, len(coefficients))
                 coefficients = add_speaking_motion(coefficients, mel, leanings, options.seed)
+        if options.pose_from is not None:
+            with steps.step("driving video"):
+                clip = self.driving_videos.motion(options.pose_from, len(coefficients))
+                own = source.coefficients[-POSE_SIZE:]
+                coefficients = driven(coefficients, clip, own, options.eyes)
         faces = steps.each("rendering", self.render(source, coefficients))
         frames = steps.each("finishing", map(finish, faces))
         if options.progress:
@@ -215,18 +249,9 @@ class TalkingFace:
             found["neutral"] += weight * (1 - emotion.intensity)
         return found
 
-    @torch.inference_mode()
     def render(self, portrait: Portrait, coefficients: np.ndarray) -> Iterator[np.ndarray]:
-        """Frames (S, S, 3) uint8 of the portrait moved by coefficients (T, 57); one source encoding."""
-        landmarks = torch.from_numpy(portrait.landmarks).float().to(self.device)[None]
-        source = self.hef.encode_source(to_tensor(portrait.image, self.device), landmarks)
-        own = torch.from_numpy(portrait.coefficients).float().to(self.device)[None]
-        windows = driving_windows(coefficients, self.hef.config.window)
-        for start in range(0, len(windows), RENDER_BATCH):
-            driving = torch.from_numpy(windows[start : start + RENDER_BATCH]).float().to(self.device)
-            image = self.hef(source, own, driving).image
-            pixels = ((image.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-            yield from pixels.permute(0, 2, 3, 1).cpu().numpy()
+        """Frames (S, S, 3) uint8 of the portrait moved by coefficients (T, 57), drawn ahead of their use."""
+        return self.drawing.frames(portrait, driving_windows(coefficients, self.hef.config.window))
 
     def generate(
         self, portrait: Portrait, mel: np.ndarray, code: torch.Tensor, intensity: float, pose: np.ndarray

@@ -42,7 +42,9 @@ PROMPTS: dict[str, str] = {
 UNITS: tuple[str, ...] = (
     "mouthSmile", "mouthFrown", "browDown", "browInnerUp", "browOuterUp", "eyeWide", "noseSneer", "jawOpen",
 )  # fmt: skip
-SHEET_COLUMNS = 8
+SHEET_COLUMNS, SHEET_SIDE = 8, 160
+CLOSE_UP = 1.25
+"""Side of the sheet's pictures, in heights of the face's mesh."""
 
 
 def pick_clips(shards: Path, split: str = "test") -> tuple[dict, dict]:
@@ -137,7 +139,7 @@ def showcase(models: Path, shards: Path, corpus: Path, output: Path, intensity: 
     with atomic_path(output / "speech.wav") as temporary:
         soundfile.write(temporary, samples, SAMPLE_RATE)
 
-    face = TalkingFace.load(models)
+    face = TalkingFace.load(models, speed="float32")
     portrait = face.read_portrait(image)
     videos = animate_all(face, portrait, log_mel(samples), intensity)
     with Landmarker(video=False) as landmarker:
@@ -158,13 +160,26 @@ def showcase(models: Path, shards: Path, corpus: Path, output: Path, intensity: 
         "frames_without_face": {name: m.lost for name, m in read.items()},
         "checks": control_checks(units, raw),
     }
-    sheet = contact_sheet({f"{name}": _spread(frames) for name, frames in videos.items()})
+    sheet = contact_sheet({name: close_up(_spread(frames), landmarks) for name, frames in videos.items()})
     with atomic_path(output / "contact_sheet.png") as temporary:
         Image.fromarray(sheet).save(temporary)
     write_text(output / "control.json", json.dumps(report, indent=2) + "\n")
     for check, passed in report["checks"].items():
         print(f"{'yes' if passed else 'NO '}  {check}", file=sys.stderr)
     print(f"wrote {output / 'contact_sheet.png'} and {output / 'control.json'}")
+
+
+def close_up(frames: list[np.ndarray], landmarks: np.ndarray) -> list[np.ndarray]:
+    """The square around the face, the same of all frames (H, W, 3) and within them, at `SHEET_SIDE`;
+    `landmarks` (N, 478, 3) in pixels."""
+    height, width = frames[0].shape[:2]
+    top, bottom = np.median(landmarks[..., 1].min(1)), np.median(landmarks[..., 1].max(1))
+    side = min(CLOSE_UP * (bottom - top), height, width)
+    left = np.clip(np.median(landmarks[..., 0]) - side / 2, 0, width - side)
+    upper = np.clip((top + bottom - side) / 2, 0, height - side)
+    box = (float(left), float(upper), float(left + side), float(upper + side))
+    size = (SHEET_SIDE, SHEET_SIDE)
+    return [np.asarray(Image.fromarray(f).resize(size, Image.Resampling.BICUBIC, box)) for f in frames]
 
 
 def _spread(frames: list[np.ndarray]) -> list[np.ndarray]:

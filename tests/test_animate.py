@@ -135,6 +135,8 @@ def bad_files(folder):
         ({"more": ["--emotion-schedule", "0s sad; 3s happy"]}, "the speech ends at 0.8 s"),
         ({"more": ["--emotion-schedule", "0s sad; happy"]}, "no entry of a schedule"),
         ({"models": "no_models"}, "no_models"),
+        ({"more": ["--emotion", "sad", "--pose-from", "gone.mp4"]}, "gone.mp4"),
+        ({"more": ["--emotion", "sad", "--eyes"]}, "give --pose-from with --eyes"),
         ({"more": ["--emotion", "sad", "--seed", "-1"]}, "seed must be 0 or more"),
         ({"more": ["--emotion", "sad", "--c2pa", "gone.pem", "key.pem"]}, "gone.pem"),
     ],

@@ -36,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "bearing": MEDIA | {"metrics", "motion"},
     "coefficient_table": BASE,
     "live": FACE | {"models", "motion", "streaming", "emotion_request", "inference", "pipeline"},
-    "inference": FACE | {"emotion_request", "inference"},
+    "inference": FACE | {"emotion_request", "inference", "models"},
     "pipeline": FACE
     | {
         "models",

@@ -12,10 +12,12 @@ from PIL import Image
 from data_prep.synthetic.identity import draw_identity
 from data_prep.synthetic.render import Renderer
 from data_prep.synthetic.scene import draw_scene
-from lit_emotalk import TalkingFace, animate
+from lit_emotalk import TalkingFace, animate, pipeline
+from lit_emotalk.batch import read_rows, run_batch
+from lit_emotalk.coefficient_table import read_coefficients
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.options import Options
-from lit_emotalk.video import probe, read_frames
+from lit_emotalk.video import probe, read_frames, write_video
 from tests.small_models import save_small_models
 
 FRAMES = 15
@@ -121,6 +123,18 @@ def test_talk_animates_the_face_inside_its_picture(folder, tmp_path):
     assert np.abs(frames[-1].astype(int) - frames[0])[:, 250:].max() > 0
 
 
+def test_a_row_takes_its_head_motion_from_a_video(folder, tmp_path):
+    renderer = Renderer(draw_identity(4, 1), draw_scene(np.random.default_rng(4)), size=256)
+    turns = [np.array([0, 0.25 * np.sin(index / 4), 0]) for index in range(12)]
+    write_video(folder / "head.mp4", [renderer.frame(np.zeros(51), turn, np.zeros(2)) for turn in turns])
+    write_rows(folder / "driven.csv", [row("driven.mp4", pose_from="head.mp4")])
+    table = tmp_path / "face.csv"
+    rows = read_rows(folder / "driven.csv")
+    run_batch(folder / "driven.csv", rows, str(folder / "models"), "cpu", Options(coefficients_out=table))
+    yaw = read_coefficients(table)[:, 52]
+    assert len(yaw) == FRAMES and np.corrcoef(yaw[:12], [turn[1] for turn in turns])[0, 1] > 0.95
+
+
 def test_a_visible_mark_is_asked_for(folder, tmp_path):
     face = TalkingFace.load(folder / "models")
     for mark in (False, True):
@@ -136,3 +150,18 @@ def test_importing_the_package_stays_light():
     code = "import sys, lit_emotalk; print('torch' in sys.modules, 'numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_rows_of_one_portrait_look_for_its_face_once(folder, tmp_path, monkeypatch):
+    face, looked = TalkingFace.load(folder / "models"), []
+    find = pipeline.find_portrait
+    monkeypatch.setattr(pipeline, "find_portrait", lambda *given: looked.append(1) or find(*given))
+    one, again = face.read_portrait(folder / "me.png"), face.read_portrait(str(folder / "me.png"))
+    assert one is again and len(looked) == 1
+    assert face.read_portrait(folder / "me.png", 0) is not one and len(looked) == 2
+    copy = tmp_path / "me.png"
+    copy.write_bytes((folder / "me.png").read_bytes())
+    first = face.read_portrait(copy)
+    with Image.open(folder / "me.png") as picture:
+        picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(copy)
+    assert np.abs(face.read_portrait(copy).image.astype(int) - first.image).max() > 50

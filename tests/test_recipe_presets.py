@@ -169,6 +169,11 @@ def test_make_train_and_make_ablations_do_their_part_of_a_preset(preset, monkeyp
     ablations = {step.name for step in plan.needed_by("table-ablation", "figure-ablation")}
     assert {"train-hef", "train-wo-res", "train-wo-hie", "evaluate", "evaluate-wo-hie"} <= ablations
     assert not {"tables", "animate", "showcase", "check-corpus"} & ablations
+    baselines = {step.name for step in plan.needed_by("table-coefficients")}
+    assert {"train-eac", "train-one-hot", "train-no-code", "train-no-intensity"} <= baselines
+    assert not {"train-hef", "evaluate"} & baselines
+    spaces = [step.command for step in plan.steps if step.name in baselines and "baselines/" in step.command]
+    assert len(spaces) == 4 and (preset != "mead" or all("outputs/mead/models" in c for c in spaces))
 
 
 def test_the_demo_prints_both_tables(monkeypatch):

@@ -233,6 +233,8 @@ class FramesDataModule(ShardDataModule):
         reframe: how far the crops of training pairs are moved.
         following: whether training batches also have `following_target` and `following_driving`, of the frame
             after the target (for a temporal loss).
+        second: whether batches also have `second`, `second_coeffs`, `second_landmarks`, of the frame of the
+            source's clip with the widest mouth (for a generator of two sources).
         others: see `ShardDataModule`.
     """
 
@@ -252,6 +254,7 @@ class FramesDataModule(ShardDataModule):
         cross: float = 0.5,
         reframe: Reframe = Reframe(),  # noqa: B008
         following: bool = False,
+        second: bool = False,
         num_workers: int = 1,
         seed: int | None = None,
         balance: Balance | None = "emotion",
@@ -272,7 +275,7 @@ class FramesDataModule(ShardDataModule):
         self.eye_weight = eye_weight
         self.cross = cross
         self.reframe = reframe
-        self.following = following
+        self.following, self.second = following, second
 
     def dataset(self, split: str, rank: int = 0, world: int = 1) -> Clips:
         """As the base's; a validation clip gives `eval_pairs` samples."""
@@ -294,4 +297,5 @@ class FramesDataModule(ShardDataModule):
             companions_of(self.clips("frames", split)) if split == "train" else {},
             self.reframe,
             self.following,
+            self.second,
         )

@@ -22,11 +22,13 @@ from lit_emotalk.data.decode import (
 from lit_emotalk.data.index import Clip, SampleError
 from lit_emotalk.data.reframe import STILL, Reframe, Similarity
 from lit_emotalk.face.crop import Crop
-from lit_emotalk.face.regions import LIPS, box, region_boxes
+from lit_emotalk.face.regions import LIPS, MOUTH_OPENING, box, region_boxes
 from lit_emotalk.schema import SAMPLES_PER_FRAME
 
 View = Literal["face", "mouth"]
 MOUTH_SHARE = 0.72
+SECOND_AWAY = 12
+"""Half a second: a second source frame is at least so far from the frames to draw (our choice)."""
 
 
 def driving_window(coeffs: np.ndarray, centre: int, window: int) -> np.ndarray:
@@ -70,7 +72,8 @@ class PairsDecoder:
     `cross` is the share of training pairs that use them. `resolution` is the pictures' side, `window` (odd)
     the length of the driving window, `eval_pairs` the pairs of a clip in validation and test, `mouth_weight`
     and `eye_weight` (>= 1) the weights of these regions; `reframe` how far training pairs' crops are moved;
-    with `following` training pairs also have the frame after the target (the target again at a clip's end).
+    with `following` training pairs also have the frame after the target (the target again at a clip's end);
+    with `second` all pairs have a second frame of the source's clip, see `widest_mouth`.
     """
 
     layout: Layout
@@ -83,6 +86,7 @@ class PairsDecoder:
     companions: dict[str, list[Clip]]
     reframe: Reframe
     following: bool
+    second: bool
 
     def __call__(self, clip: Clip, choices: np.random.Generator | None) -> list[Sample]:
         """One random pair of different frames where `choices` are given, else the first frame with
@@ -122,7 +126,26 @@ class PairsDecoder:
             driving = move.coefficients(driving_window(coeffs, target, self.window))
             sample[f"{name}target"] = move.picture(picture(clip, f"{target:04d}.jpg", self.resolution))
             sample[f"{name}driving"] = torch.from_numpy(driving)
+        if self.second:
+            landmarks = read_landmarks(source_clip)
+            other = widest_mouth(landmarks, source, targets if source_clip is clip else [])
+            sample["second"] = move.picture(picture(source_clip, f"{other:04d}.jpg", self.resolution))
+            sample["second_coeffs"] = torch.from_numpy(move.coefficients(source_coeffs[[other]])[0])
+            sample["second_landmarks"] = torch.from_numpy(move.landmarks(landmarks[other])).float()
         return sample
+
+
+def widest_mouth(landmarks: np.ndarray, source: int, targets: list[int]) -> int:
+    """The frame whose mouth is open widest, of landmarks (T, 478, 3), farther than `SECOND_AWAY` frames from
+    the targets, which it must not give away; the source where no frame is."""
+    frames = np.arange(len(landmarks))
+    away = np.all([np.abs(frames - target) > SECOND_AWAY for target in targets], axis=0)
+    allowed = frames[np.broadcast_to(away, frames.shape)]
+    if not len(allowed):
+        return source
+    upper, lower = MOUTH_OPENING
+    opening = np.linalg.norm(landmarks[allowed, lower] - landmarks[allowed, upper], axis=-1)
+    return int(allowed[opening.argmax()])
 
 
 def sync_crop(landmarks: np.ndarray, view: View = "face") -> Crop:

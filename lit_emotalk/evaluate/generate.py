@@ -31,7 +31,7 @@ class Generator:
     """
 
     def __init__(self, models: Path, device: str) -> None:
-        self.face = TalkingFace.load(models, device)
+        self.face = TalkingFace.load(models, device, speed="float32")
 
     @torch.inference_mode()
     def code(self, clip: ShardClip, condition: Condition, mel: np.ndarray) -> Tensor | None:

@@ -10,6 +10,8 @@ from lit_emotalk.inference.provenance import Credentials
 
 FRAMES = ("crop", "picture")
 MOTIONS = ("natural", "speaking", "none")
+SPEEDS = ("auto", "float32", "bfloat16", "compiled")
+"""How frames are drawn, see `inference.speed`."""
 LONGEST_SIDE = 1920
 """Pictures are scaled down to this side for the video: what phones and browsers decode without trouble."""
 
@@ -19,19 +21,24 @@ class Options:
     """How a video is made.
 
     intensity: of emotions that have none of their own, in [0, 1]. face: which face of the portrait, from the
-    left from 0; None: the largest. frame: `crop`, the face alone as the network draws it, or `picture`, the
+    left from 0; None: the largest. second: another picture of the same person, say with an open mouth, for
+    models of two sources. frame: `crop`, the face alone as the network draws it, or `picture`, the
     whole portrait with the face moving in it, at most `longest_side` pixels. motion: `natural` head motion
-    and blinks from `seed`, `speaking` ones that follow speech and emotion, or `none`. coefficients_out: a CSV
-    to write beside. overwrite: replace an older output. mark: write "AI-generated" into the picture.
-    credentials: sign the output by C2PA. progress: show it. watch: called with the frames done and their
-    number; what it raises ends the work.
+    and blinks from `seed`, `speaking` ones that follow speech and emotion, or `none`. pose_from: a video
+    whose head motion the portrait takes over in place of that; with `eyes` also its blinks and gaze.
+    coefficients_out: a CSV to write beside. overwrite: replace an older output. mark: write "AI-generated"
+    into the picture. credentials: sign the output by C2PA. progress: show it. watch: called with the frames
+    done and their number; what it raises ends the work.
     Raises UserError for a value that cannot be.
     """
 
     intensity: float = 1.0
     face: int | None = None
+    second: Path | str | None = None
     frame: str = "crop"
     motion: str = "natural"
+    pose_from: Path | str | None = None
+    eyes: bool = False
     seed: int = 0
     longest_side: int = LONGEST_SIDE
     coefficients_out: Path | str | None = None

@@ -30,17 +30,18 @@ FARTHEST_TURN = 65.0
 """A face that looks further away from the camera is refused, in degrees."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Portrait:
     """A source face: square crop (S, S, 3) uint8; coefficients (57,), pose in units of that crop; landmarks
     (478, 3) in crop units. Where it was found in a picture: the whole `picture` (H, W, 3) uint8 and the
-    crop's `place` in it."""
+    crop's `place` in it. `second`: another face of the same person, for models of two sources."""
 
     image: np.ndarray
     coefficients: np.ndarray
     landmarks: np.ndarray
     picture: np.ndarray | None = None
     place: Place | None = None
+    second: "Portrait | None" = None
 
 
 def find_portrait(

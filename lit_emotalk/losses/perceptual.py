@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.losses.reconstruction import weighted_mean
 
 CONVOLUTIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30)
 """Indices of VGG19's convolutions in torchvision's `features`, up to conv 5_2."""
@@ -56,7 +57,7 @@ class EdgeDistance(nn.Module):
             near = F.interpolate(region, size=energy.shape[-2:], mode="bilinear", align_corners=False)
             for maps, weight, factor in ((edges, region, 1.0), (energy, near, self.energy)):
                 made, true = maps.chunk(2)
-                total = total + factor * ((made - true).abs() * weight).mean() / weight.mean()
+                total = total + factor * weighted_mean((made - true).abs(), weight)
         return total / SCALES
 
 
@@ -107,5 +108,5 @@ class VGG19Distance(nn.Module):
                 true = self.features(target)
             for made, wanted in zip(self.features(image), true, strict=True):
                 weight = F.adaptive_avg_pool2d(region, (made.shape[-2], made.shape[-1]))
-                total = total + ((made - wanted).abs() * weight).mean() / weight.mean()
+                total = total + weighted_mean((made - wanted).abs(), weight)
         return total / (VGG_SCALES * len(KEPT))

@@ -8,11 +8,18 @@ from torch.nn import functional as F
 
 
 def weighted_l1(image: Tensor, target: Tensor, region: Tensor) -> Tensor:
-    """Mean absolute difference weighted by `region` (B, 1, H, W) >= 0, divided by the weights' mean.
+    """Mean absolute difference of images (B, 3, H, W), by `weighted_mean` with `region` (B, 1, H, W)."""
+    return weighted_mean((image - target).abs(), region)
 
-    Images (B, 3, H, W) -> scalar. A constant `region` gives the plain mean.
+
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Mean over the images of each one's mean of `values` (B, C, H, W), weighted by `weights` (B, 1, H, W) >=
+    0 -> scalar. Constant weights give the plain mean, an image without any counts as 0.
+
+    Every image has the same say, so that a batch spread over processes is worth the same as in one.
     """
-    return ((image - target).abs() * region).mean() / region.mean()
+    sums = (values * weights).mean((1, 2, 3))
+    return (sums / weights.mean((1, 2, 3)).clamp_min(1e-8)).mean()
 
 
 def area_pyramid(image: Tensor, levels: int) -> list[Tensor]:

@@ -20,7 +20,9 @@ residuals.
 The three are the paper's network and its two ablations (supplement 1.4, Fig. 2), read by us: the main
 paper's block diagram is not at hand. Composing the image from the warped source at every level is our
 choice: it keeps results as sharp as the source. So is the guide (`guide: none` leaves it out): without it an
-untrained generator copies its source, with it the source's face already moves as driven.
+untrained generator copies its source, with it the source's face already moves as driven. And so is a second
+frame of the same person (`sources: 2`), for what the first does not show, as the teeth of a closed mouth: it
+is warped like the first, with a guide of its own, and a mask says how much of it goes into the warped source.
 """
 
 from dataclasses import dataclass
@@ -52,7 +54,8 @@ class HEFConfig:
     """What defines a HEF generator.
 
     `resolution` is 128, 256 or 512 (any power of two from 16 to 512 works); `window` is the number of
-    driving frames; `guide` is `basis` (the layout arkit alone) or `none`.
+    driving frames; `guide` is `basis` (the layout arkit alone) or `none`; `sources` is 2 for a
+    second frame of the person, which needs the guide.
     """
 
     size: Literal["tiny", "realtime", "base"] = "base"
@@ -61,6 +64,7 @@ class HEFConfig:
     layout: str = "arkit"
     window: int = 27
     guide: Literal["basis", "none"] = "basis"
+    sources: Literal[1, 2] = 1
 
     def __post_init__(self) -> None:
         known = [FIRST_RESOLUTION << level for level in range(1, len(CHANNELS["base"]))]
@@ -79,6 +83,8 @@ class HEFConfig:
             raise ValueError(
                 f"the linear face guides the layout arkit alone; give guide none for {self.layout}"
             )
+        if self.sources not in (1, 2) or (self.sources == 2 and self.guide == "none"):
+            raise ValueError("sources must be 1, or 2 with the guide, which moves the second frame")
 
     @property
     def resolutions(self) -> list[int]:
@@ -97,11 +103,29 @@ class HEFConfig:
         return "whole" if resolution == min(SHARED_FLOW_RESOLUTION, self.resolution) else "shared"
 
 
-class Source(NamedTuple):
-    """A source image, encoded: pyramid of (B, 3 + channels, r, r), coarse to fine, and its landmarks."""
+class Frame(NamedTuple):
+    """A second frame of the person: image (B, 3, S, S), landmarks (B, 478, 3) and coefficients (B, K)."""
+
+    image: Tensor
+    landmarks: Tensor
+    coeffs: Tensor
+
+
+class Second(NamedTuple):
+    """A second frame, encoded: as in `Source`, and its coefficients (B, K)."""
 
     pyramid: list[Tensor]
     landmarks: Tensor
+    coeffs: Tensor
+
+
+class Source(NamedTuple):
+    """A source image, encoded: pyramid of (B, 3 + channels, r, r), coarse to fine, and its landmarks; and the
+    second frame where there is one."""
+
+    pyramid: list[Tensor]
+    landmarks: Tensor
+    second: Second | None = None
 
 
 class HEFOutput(NamedTuple):
@@ -144,16 +168,28 @@ class HEF(nn.Module):
                 flow_rule=config.flow_rule(resolution),
                 image_residual=config.variant != "wo_res",
                 guided=config.guide != "none",
+                sources=config.sources,
                 first=level == 0,
             )
             for level, resolution in enumerate(resolutions)
         )
 
-    def encode_source(self, image: Tensor, landmarks: Tensor) -> Source:
+    def encode_source(self, image: Tensor, landmarks: Tensor, second: Frame | None = None) -> Source:
         """What `forward` needs of source images (B, 3, S, S) in [-1, 1] and their landmarks (B, 478, 3) in
         crop units; made once per clip.
+
+        Where a generator of two sources gets one, it serves as both. ValueError for a second frame that the
+        generator has no place for.
         """
-        return Source(self.encoder(image), landmarks)
+        if second is None:
+            return Source(self.encoder(image), landmarks)
+        if self.config.sources == 1:
+            raise ValueError("this generator draws from one frame of a person (sources: 1)")
+        return Source(
+            self.encoder(image),
+            landmarks,
+            Second(self.encoder(second.image), second.landmarks, second.coeffs),
+        )
 
     def forward(self, source: Source, source_coeffs: Tensor, driving: Tensor) -> HEFOutput:
         """Draw the source's face as driven.
@@ -167,10 +203,15 @@ class HEF(nn.Module):
         source_coeffs = source_coeffs.expand(rows, -1)
         style = self.style(source_coeffs, driving)
         guides: list[Tensor] | list[None] = [None] * len(pyramid)
+        others: list[tuple[Tensor, Tensor]] | list[None] = [None] * len(pyramid)
         if self.guide is not None:
             landmarks = source.landmarks.expand(rows, -1, -1)
             centre = driving[:, self.config.window // 2]
             guides = self.guide(landmarks, source_coeffs, centre, self.config.resolutions)
+            if self.config.sources == 2:
+                others = self._guided(
+                    source.second or Second(source.pyramid, source.landmarks, source_coeffs), centre
+                )
         coarse = pyramid[0]
         place = self.place(style).unflatten(1, (-1, FIRST_RESOLUTION, FIRST_RESOLUTION))
         image = coarse[:, :3]
@@ -184,8 +225,8 @@ class HEF(nn.Module):
             warped=image,
         )
         levels: list[Level] = []
-        for block, features, guide in zip(self.blocks, pyramid, guides, strict=True):
-            level = block(level, features, style, guide)
+        for block, features, guide, other in zip(self.blocks, pyramid, guides, others, strict=True):
+            level = block(level, features, style, guide, other)
             levels.append(level)
         return HEFOutput(
             image=level.image.float().clamp(-1, 1),
@@ -194,3 +235,12 @@ class HEF(nn.Module):
             warped=[each.warped for each in levels],
             images=[each.image for each in levels],
         )
+
+    def _guided(self, second: Second, driving: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Each level of a second frame's pyramid, and its guide towards the driving frames (B, K)."""
+        assert self.guide is not None
+        rows = len(driving)
+        landmarks, coeffs = second.landmarks.expand(rows, -1, -1), second.coeffs.expand(rows, -1)
+        guides = self.guide(landmarks, coeffs, driving, self.config.resolutions)
+        pyramid = [level.expand(rows, -1, -1, -1) for level in second.pyramid]
+        return list(zip(pyramid, guides, strict=True))

@@ -24,7 +24,7 @@ GUIDE_GAIN = 16.0
 
 MASK_LOGIT = 3.0
 """First value of the masks' logits: 95 % of the warped source, so that an untrained generator copies its
-source.
+source; and, negative, of a second frame's share in it.
 """
 
 
@@ -145,7 +145,8 @@ class HEFBlock(nn.Module):
     features and image by its flow, mixes features by a mask, and composes the image from the warped
     source image and the synthesised one. `flow_rule` and `image_residual` are what the ablations change;
     see `next_flow` and `next_image`. With `guided`, features also see the guide's flow, and the flow is the
-    guide's plus the learned one.
+    guide's plus the learned one. With two `sources` a mask mixes the warped second frame into the warped
+    first.
     """
 
     def __init__(
@@ -159,12 +160,14 @@ class HEFBlock(nn.Module):
         image_residual: bool,
         guided: bool,
         first: bool,
+        sources: int = 1,
     ) -> None:
         super().__init__()
         self.first, self.flow_rule, self.image_residual = first, flow_rule, image_residual
         self.reach = PIXELS_PER_LEVEL * 2 / resolution
         self.expand = StyConv(in_channels + (2 if guided else 0), channels, style_size)
-        self.motion = nn.Conv2d(channels, 4 if flow_rule != "shared" else 2, 3, padding=1)
+        heads = (4 if flow_rule != "shared" else 2) + sources - 1
+        self.motion = nn.Conv2d(channels, heads, 3, padding=1)
         self.refine = nn.ModuleList(StyConv(channels, channels, style_size) for _ in range(convolutions))
         self.rgb = nn.Conv2d(channels, 3, 3, padding=1)
         for head in (self.motion, self.rgb):
@@ -189,8 +192,16 @@ class HEFBlock(nn.Module):
             return mix(image, warped, mask) + update
         return mix(update, warped, mask)
 
-    def forward(self, below: Level, source: Tensor, style: Tensor, guide: Tensor | None) -> Level:
-        """`source` (B, 3 + channels, H, W) is this level of the pyramid, `guide` (B, 2, H, W) its flow."""
+    def forward(
+        self,
+        below: Level,
+        source: Tensor,
+        style: Tensor,
+        guide: Tensor | None,
+        second: tuple[Tensor, Tensor] | None = None,
+    ) -> Level:
+        """`source` (B, 3 + channels, H, W) is this level of the pyramid, `guide` (B, 2, H, W) its flow;
+        `second` the same two of a second frame."""
         x, learned, image = below.x, below.learned, below.image
         if below.guide is not None:
             x = torch.cat((x, GUIDE_GAIN * below.guide.to(x.dtype)), 1)
@@ -199,9 +210,14 @@ class HEFBlock(nn.Module):
             x, learned, image = upsample(x), upsample(learned), upsample(image)
         heads = self.motion(x)
         keep, mask = torch.sigmoid(heads[:, :2] + MASK_LOGIT).split(1, 1)
-        learned = self.next_flow(learned, heads[:, 2:].float())
+        learned = self.next_flow(learned, heads[:, 2:4].float())
         flow = learned if guide is None else guide + learned
         warped = warp(source, flow)
+        if second is not None:
+            other, other_guide = second
+            warped = mix(
+                warped, warp(other, other_guide + learned), torch.sigmoid(heads[:, -1:] - MASK_LOGIT)
+            )
         x = mix(x, warped[:, 3:].to(x.dtype), keep)
         for convolution in self.refine:
             x = convolution(x, style)

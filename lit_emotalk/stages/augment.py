@@ -1,4 +1,5 @@
-"""Augmentation of log-mel spectrograms, expression coefficients and pictures of faces, on whole batches."""
+"""Augmentation of sound, log-mel spectrograms, expression coefficients and pictures of faces, on whole
+batches."""
 
 import math
 from dataclasses import dataclass
@@ -153,7 +154,10 @@ class PictureAugment:
 
 
 def augment_picture(image: Tensor, how: PictureAugment) -> Tensor:
-    """Varied pictures: (B, 3, S, S) -> (B, 3, S, S), in [-1, 1]; the edge is repeated beyond the picture."""
+    """Varied pictures: (B, C, S, S) -> (B, C, S, S), in [-1, 1]; the edge is repeated beyond the picture.
+
+    A run of pictures whose channels stand behind one another is varied as one.
+    """
 
     def draw(most: float) -> Tensor:
         return most * (2 * torch.rand(len(image), device=image.device) - 1)
@@ -169,3 +173,34 @@ def augment_picture(image: Tensor, how: PictureAugment) -> Tensor:
     contrast, light = (1 + draw(how.contrast))[:, None, None, None], 2 * draw(how.light)[:, None, None, None]
     mean = moved.mean((1, 2, 3), keepdim=True)
     return (mean + contrast * (moved - mean) + light).clamp(-1, 1)
+
+
+@dataclass(frozen=True)
+class WaveAugment:
+    """How sampled speech is varied in training, so that its timing stays; 0 leaves a change out.
+
+    gain: standard deviation of the level in dB. colour: standard deviation of the taps of a random filter of
+    `FILTER_TAPS` around an impulse. noise: highest level of white noise, relative to the speech's.
+    """
+
+    gain: float = 3.0
+    colour: float = 0.1
+    noise: float = 0.1
+
+
+FILTER_TAPS = 9
+
+
+def augment_wave(samples: Tensor, how: WaveAugment) -> Tensor:
+    """Varied speech: (B, N) -> (B, N)."""
+    batch, device = len(samples), samples.device
+    if how.colour:
+        taps = how.colour * torch.randn(batch, 1, FILTER_TAPS, device=device)
+        taps[:, :, FILTER_TAPS // 2] += 1
+        samples = F.conv1d(samples[None], taps, padding=FILTER_TAPS // 2, groups=batch)[0]
+    if how.noise:
+        level = how.noise * torch.rand(batch, 1, device=device).square() * samples.std(1, keepdim=True)
+        samples = samples + level * torch.randn_like(samples)
+    if how.gain:
+        samples = samples * torch.exp(how.gain * DECIBEL * torch.randn(batch, 1, device=device))
+    return samples

@@ -22,7 +22,7 @@ from lit_emotalk.losses.reconstruction import (
     weighted_l1,
 )
 from lit_emotalk.models.discriminator import DiscriminatorConfig, MultiScaleDiscriminator
-from lit_emotalk.models.hef import HEF, HEFConfig, HEFOutput, Source
+from lit_emotalk.models.hef import HEF, Frame, HEFConfig, HEFOutput, Source
 from lit_emotalk.stages.base import Batch, Stage
 from lit_emotalk.stages.hef_panel import draw_panel, save_panel
 
@@ -147,7 +147,13 @@ class HEFStage(Stage):
     def encode(self, network: Any, batch: Batch) -> Source:
         """A batch's source frames, encoded."""
         source = batch["source"].contiguous(memory_format=self.memory_format)
-        return network.encode_source(source, batch["source_landmarks"])
+        second = None
+        if network.config.sources == 2:
+            if "second" not in batch:
+                raise UserError("network.sources is 2: set data.init_args.second to true")
+            picture = batch["second"].contiguous(memory_format=self.memory_format)
+            second = Frame(picture, batch["second_landmarks"], batch["second_coeffs"])
+        return network.encode_source(source, batch["source_landmarks"], second)
 
     def draw_following(self, encoded: Source, batch: Batch) -> Tensor | None:
         """The pictures (B, 3, S, S) after the target frames, where the temporal loss is in use."""

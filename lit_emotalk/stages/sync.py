@@ -10,9 +10,13 @@ from torch.nn import functional as F
 from lit_emotalk.errors import UserError
 from lit_emotalk.metrics.sync import centred, true_offset_rank
 from lit_emotalk.models.syncnet import SyncNet, SyncNetConfig
+from lit_emotalk.stages.augment import PictureAugment, WaveAugment, augment_picture, augment_wave
 from lit_emotalk.stages.base import Batch, Stage
 
 REACH = 10
+
+PICTURE = PictureAugment(shift=0.04, zoom=0.1, turn=4.0, light=0.05, contrast=0.15)
+"""As large as the crops of a face that is found again vary, with another light (our choice)."""
 
 
 class SyncStage(Stage):
@@ -32,7 +36,7 @@ class SyncStage(Stage):
     Arguments:
         network: the network; its `crop` and `view` are the data module's `resolution` and `view`.
         scale: first value of the learned scale, times the size of the embedding.
-        flip: probability that a run is mirrored left to right.
+        picture, wave: augmentation of the runs' pictures and of their sound.
         learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from: see `Stage`.
     """
 
@@ -42,7 +46,8 @@ class SyncStage(Stage):
         self,
         network: SyncNetConfig = SyncNetConfig(),  # noqa: B008
         scale: float = 10.0,
-        flip: float = 0.5,
+        picture: PictureAugment = PICTURE,
+        wave: WaveAugment = WaveAugment(),  # noqa: B008
         learning_rate: float = 1e-3,
         weight_decay: float = 0.01,
         warmup: int = 20,
@@ -50,13 +55,13 @@ class SyncStage(Stage):
         ema_decay: float | None = None,
         initialise_from: Path | None = None,
     ) -> None:
-        if scale <= 0 or not 0 <= flip <= 1:
-            raise UserError("scale must be above 0 and flip between 0 and 1")
+        if scale <= 0:
+            raise UserError("scale must be above 0")
         super().__init__(
             SyncNet(network), learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from
         )
         self.log_scale = nn.Parameter(torch.tensor(scale / network.embedding).log())
-        self.flip = flip
+        self.picture, self.wave = picture, wave
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW over the network and the scale."""
@@ -78,10 +83,9 @@ class SyncStage(Stage):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One batch: the contrastive loss."""
-        frames = batch["frames"]
-        mirrored = torch.rand(len(frames), device=frames.device) < self.flip
-        frames = torch.where(mirrored[:, None, None, None, None], frames.flip(-1), frames)
-        losses = self.losses(*self.network(frames, batch["samples"]))
+        run = batch["frames"] / 127.5 - 1
+        varied = augment_picture(run.flatten(1, 2), self.picture).view_as(run)
+        losses = self.losses(*self.network(127.5 * (varied + 1), augment_wave(batch["samples"], self.wave)))
         self.log_losses(losses)
         return losses["loss"]
 

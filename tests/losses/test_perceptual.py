@@ -10,7 +10,14 @@ from torch.nn import functional as F
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.losses.perceptual import EdgeDistance, VGG19Distance
-from lit_emotalk.losses.reconstruction import area_pyramid, box_psnr, flow_roughness, pyramid_l1, weighted_l1
+from lit_emotalk.losses.reconstruction import (
+    area_pyramid,
+    box_psnr,
+    flow_roughness,
+    pyramid_l1,
+    weighted_l1,
+    weighted_mean,
+)
 
 
 def textured(rows: int = 2, size: int = 64) -> Tensor:
@@ -131,3 +138,14 @@ def test_vgg_distance_has_gradients_no_state_and_refuses_other_files(tmp_path: P
     other.write_text("not weights")
     with pytest.raises(UserError, match="VGG19"):
         VGG19Distance(other)
+
+
+def test_every_image_has_the_same_say_whatever_its_weights():
+    values, weights = torch.rand(4, 3, 6, 6), torch.rand(4, 1, 6, 6)
+    weights[1] *= 50
+    halves = [weighted_mean(values[part], weights[part]) for part in (slice(0, 2), slice(2, 4))]
+    torch.testing.assert_close(weighted_mean(values, weights), sum(halves) / 2)
+    alone = (values[1] * weights[1]).sum() / (3 * weights[1].sum())
+    torch.testing.assert_close(weighted_mean(values[1:2], weights[1:2]), alone)
+    assert weighted_mean(values, torch.zeros_like(weights)) == 0
+    torch.testing.assert_close(weighted_mean(values, torch.ones_like(weights)), values.mean())

@@ -13,7 +13,7 @@ from lit_emotalk.coefficients import ARKIT, BFM
 from lit_emotalk.face.regions import LANDMARKS
 from lit_emotalk.losses.reconstruction import area_pyramid, pyramid_l1
 from lit_emotalk.models.discriminator import DiscriminatorConfig, MultiScaleDiscriminator
-from lit_emotalk.models.hef import HEF, HEFConfig, HEFOutput
+from lit_emotalk.models.hef import HEF, Frame, HEFConfig, HEFOutput
 from lit_emotalk.models.hef_blocks import StyleEncoder, warp
 from lit_emotalk.models.styconv import StyConv
 
@@ -194,6 +194,52 @@ def squares(rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tens
     coefficients = torch.zeros(rows, 2, 57)
     coefficients[..., -3:-1] = places
     return picture(places[:, 0]), picture(places[:, 1]), coefficients[:, 0], coefficients[:, 1]
+
+
+def two_sources() -> tuple[HEF, Tensor, Tensor, Tensor, Tensor]:
+    """A generator of two sources; image, landmarks (of the resting face), coefficients, driving."""
+    network = small(guide="basis", sources=2)
+    image, source, driving = inputs(network)
+    assert network.guide is not None
+    landmarks = (network.guide.mean / 4 + 0.5).expand(len(image), -1, -1)
+    still = torch.zeros_like(source)
+    still[:, -1] = -1.0
+    return network, image, landmarks, still, still[:, None].expand_as(driving)
+
+
+def test_a_second_frame_is_mixed_in_by_its_mask() -> None:
+    network, image, landmarks, still, driving = two_sources()
+    other = Frame(-image, landmarks, still)
+    with torch.no_grad():
+        alone = network(network.encode_source(image, landmarks), still, driving)
+        itself = network.encode_source(image, landmarks, Frame(image, landmarks, still))
+        torch.testing.assert_close(alone.image, network(itself, still, driving).image)
+        both = network.encode_source(image, landmarks, other)
+        share = torch.sigmoid(torch.tensor(-3.0))
+        before = network(both, still, driving).warped[-1]
+        torch.testing.assert_close(before, (1 - 2 * share) * alone.warped[-1], atol=1e-5, rtol=1e-4)
+        for block in network.blocks:
+            block.motion.bias[-1] = 20.0
+        chosen = network(both, still, driving)
+        torch.testing.assert_close(chosen.warped[-1], -alone.warped[-1], atol=1e-5, rtol=1e-4)
+
+
+def test_every_part_of_a_second_frame_is_trained() -> None:
+    network, image, landmarks, still, driving = two_sources()
+    second = Frame(-image.clone().requires_grad_(), landmarks, still)
+    second.image.retain_grad()
+    output = network(network.encode_source(image, landmarks, second), still, driving)
+    output.image.square().mean().backward()
+    assert second.image.grad is not None and second.image.grad.abs().max() > 0
+    assert all(block.motion.weight.grad[-1].abs().max() > 0 for block in network.blocks)
+
+
+def test_a_generator_of_one_source_refuses_a_second() -> None:
+    _, image, landmarks, still, _ = two_sources()
+    with pytest.raises(ValueError, match="sources: 1"):
+        small(guide="basis").encode_source(image, landmarks, Frame(image, landmarks, still))
+    with pytest.raises(ValueError, match="guide"):
+        HEFConfig(guide="none", sources=2)
 
 
 def test_learns_to_move_what_it_has_never_seen() -> None:

@@ -222,3 +222,15 @@ def test_the_temporal_loss_punishes_a_flicker_and_names_what_it_needs() -> None:
     losses = module.generator_losses(module.draw(module.network, batch), batch, following)
     assert losses["temporal"].item() == pytest.approx(0.5, abs=1e-4)
     assert stage().draw_following(encoded, batch) is None
+
+
+def test_two_sources_need_a_second_frame_in_the_batch() -> None:
+    module = stage(network=HEFConfig(size="tiny", resolution=SIZE, window=9, sources=2))
+    batch = next(iter(DataLoader(Discs(4), batch_size=4)))
+    with pytest.raises(UserError, match="second to true"):
+        module.draw(module.network, batch)
+    batch |= {"second": batch["target"]}
+    batch |= {f"second_{name}": batch[f"source_{name}"] for name in ("coeffs", "landmarks")}
+    batch["second"].requires_grad_()
+    module.draw(module.network, batch).image.sum().backward()
+    assert batch["second"].grad.abs().max() > 0

@@ -10,6 +10,7 @@ from lit_emotalk.data import SyncDataModule
 from lit_emotalk.errors import UserError
 from lit_emotalk.models.syncnet import SyncNetConfig
 from lit_emotalk.stages import SyncStage
+from lit_emotalk.stages.augment import PictureAugment, WaveAugment, augment_picture, augment_wave
 
 SMALL = SyncNetConfig(width=0.125, crop=64, embedding=32, view="mouth")
 
@@ -48,6 +49,31 @@ def test_matching_features_cost_least():
 def test_wrong_options_are_one_line():
     with pytest.raises(UserError, match="scale"):
         SyncStage(SMALL, scale=0)
+
+
+def test_a_run_is_varied_as_one():
+    torch.manual_seed(0)
+    face = torch.rand(8, 1, 3, 24, 24).mul(2).sub(1)
+    run = face.expand(-1, 5, -1, -1, -1)
+    varied = augment_picture(run.flatten(1, 2), PictureAugment()).view_as(run)
+    torch.testing.assert_close(varied, varied[:, :1].expand_as(varied))
+    assert (varied - run).abs().flatten(1).mean(1).min() > 0.01
+
+
+def test_varied_sound_keeps_its_timing():
+    torch.manual_seed(0)
+    click = torch.zeros(6, 4000)
+    click[:, 1000:1040] = torch.randn(6, 40)
+    same = augment_wave(click, WaveAugment(gain=0, colour=0, noise=0))
+    torch.testing.assert_close(same, click)
+    varied = augment_wave(click, WaveAugment())
+    loudest = varied.abs().argmax(1)
+    assert ((loudest >= 995) & (loudest < 1045)).all()
+    assert (varied - click).abs().max(1).values.min() > 0.01
+    level = augment_wave(click, WaveAugment(gain=6, colour=0, noise=0)) / click
+    kept = level[:, 1000:1040]
+    torch.testing.assert_close(kept, kept[:, :1].expand_as(kept))
+    assert kept[:, 0].log10().mul(20).std() > 2
 
 
 def test_it_learns_on_drawn_faces(tiny_shards):
