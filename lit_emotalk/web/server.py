@@ -5,13 +5,17 @@ import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import uvicorn
 import websockets  # noqa: F401  (uvicorn's WebSockets need it)
 
+from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.landmarker import Landmarker
+from lit_emotalk.inference.portrait import Portrait
 from lit_emotalk.listening import address, listen
 from lit_emotalk.pipeline import TalkingFace
+from lit_emotalk.schema import LANDMARKS
 from lit_emotalk.web.app import Example, make_app
 from lit_emotalk.web.limits import Limits
 from lit_emotalk.web.sessions import served_folder
@@ -38,7 +42,7 @@ def serve(
         _check_certificate(*tls)
     with listen(host, port) as listener, served_folder() as folder:
         face = TalkingFace.load(models, device)
-        _wake()
+        _wake(face)
         app = make_app(face, folder, limits, frozenset({host, socket.gethostname(), *names}), example(models))
         where = address(host, listener, "http" if tls is None else "https")
         print(f"talking faces at {where}; visitors' files lie in {folder}; stop with Ctrl-C", flush=True)
@@ -70,11 +74,15 @@ def example(models: Path) -> Example | None:
     return None
 
 
-def _wake() -> None:
-    """Start the face landmarker once, in the main thread: it minds its signals, and the first visitor need
-    not wait."""
+def _wake(face: TalkingFace) -> None:
+    """Start the face landmarker once, in the main thread: it minds its signals; and draw one frame. The first
+    visitor need not wait for what happens at the first time."""
     with Landmarker(video=False):
         pass
+    side, window = face.resolution, face.hef.config.window
+    rest = np.zeros(ARKIT.size, np.float32)
+    grey = Portrait(np.full((side, side, 3), 128, np.uint8), rest, np.full((LANDMARKS, 3), 0.5, np.float32))
+    face.drawing.draw(grey, np.zeros((1, window, ARKIT.size), np.float32))
 
 
 def _check_certificate(certificate: Path, key: Path) -> None:
