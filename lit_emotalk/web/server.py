@@ -15,7 +15,7 @@ from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.inference.portrait import Portrait
 from lit_emotalk.listening import address, listen
 from lit_emotalk.pipeline import TalkingFace
-from lit_emotalk.schema import LANDMARKS
+from lit_emotalk.schema import LANDMARKS, SAMPLE_RATE
 from lit_emotalk.web.app import Example, make_app
 from lit_emotalk.web.limits import Limits
 from lit_emotalk.web.sessions import served_folder
@@ -75,14 +75,14 @@ def example(models: Path) -> Example | None:
 
 
 def _wake(face: TalkingFace) -> None:
-    """Start the face landmarker once, in the main thread: it minds its signals; and draw one frame. The first
-    visitor need not wait for what happens at the first time."""
+    """Start the face landmarker once, in the main thread: it minds its signals; and speak a second, so that
+    the first visitor need not wait for what happens at the first time."""
     with Landmarker(video=False):
         pass
-    side, window = face.resolution, face.hef.config.window
-    rest = np.zeros(ARKIT.size, np.float32)
-    grey = Portrait(np.full((side, side, 3), 128, np.uint8), rest, np.full((LANDMARKS, 3), 0.5, np.float32))
-    face.drawing.draw(grey, np.zeros((1, window, ARKIT.size), np.float32))
+    grey = np.full((face.resolution, face.resolution, 3), 128, np.uint8)
+    rest, landmarks = np.zeros(ARKIT.size, np.float32), np.full((LANDMARKS, 3), 0.5, np.float32)
+    for _ in face.stream(Portrait(grey, rest, landmarks), [np.zeros(SAMPLE_RATE, np.float32)]):
+        pass
 
 
 def _check_certificate(certificate: Path, key: Path) -> None:
