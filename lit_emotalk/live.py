@@ -180,8 +180,12 @@ def live_face(
     """A live face of loaded networks; see `TalkingFace.stream`. Raises UserError for what cannot be used."""
     if options.motion == "speaking":
         raise UserError("a live face moves by itself (natural) or not at all (none), not by the speech")
+    if options.pose_from is not None:
+        raise UserError("a live face takes no head motion from a video")
     code, intensity = live_emotion(face, emotion, options.intensity)
     source = portrait if isinstance(portrait, Portrait) else face.read_portrait(portrait, options.face)
+    if options.second is not None:
+        source = face.with_second(source, options.second)
     frames = finish = None
     if pictures:
         frames = FrameStream(partial(face.drawing.draw, source), face.hef.config.window, lookahead)

@@ -160,6 +160,10 @@ def test_wrong_use_is_refused(face, portrait):
         face.stream(portrait, [], "0s happy; 1s sad")
     with pytest.raises(UserError, match="not by the speech"):
         face.stream(portrait, [], "happy", Options(motion="speaking"))
+    with pytest.raises(UserError, match="no head motion from a video"):
+        face.stream(portrait, [], "happy", Options(pose_from="head.mp4"))
+    with pytest.raises(UserError, match="draw from one picture"):
+        face.stream(portrait, [], "happy", Options(second="other.png"))
     with pytest.raises(UserError, match="no such picture"):
         face.stream(Path("nowhere.png"), [], "happy")
     with pytest.raises(UserError, match="not numbers"):
