@@ -114,7 +114,7 @@ def test_upload_make_watch_and_leave(models: Path, tmp_path: Path) -> None:
         page.get_by_role("button", name="Play together").click()
         shown = page.locator("figure video")
         assert shown.count() == 3
-        assert page.locator("figcaption span").all_inner_texts() == ["happy", "angry", "over the moon"]
+        assert page.locator("#sets figcaption span").all_inner_texts() == ["happy", "angry", "over the moon"]
         until(page, "[...document.querySelectorAll('figure video')].every((v) => v.ended)")
         facts = shown.evaluate_all("(all) => all.map((v) => [v.duration, v.currentTime, v.videoWidth])")
         for duration, time, width in facts:
