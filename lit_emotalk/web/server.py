@@ -1,5 +1,6 @@
 """`lit-emotalk serve`: the networks loaded, the application on a port."""
 
+import signal
 import socket
 import ssl
 from collections.abc import Sequence
@@ -63,6 +64,7 @@ def serve(
             ssl_certfile=None if tls is None else str(tls[0]),
             ssl_keyfile=None if tls is None else str(tls[1]),
         )
+        signal.signal(signal.SIGTERM, _leave)
         uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -72,6 +74,11 @@ def example(models: Path) -> Example | None:
     if all((beside / name).is_file() for name in DEMO_FILES):
         return Example(beside / DEMO_FILES[0], beside / DEMO_FILES[1])
     return None
+
+
+def _leave(number: int, _: object) -> None:
+    """End by an exception, which removes the visitors' files; uvicorn hands the signal on in the end."""
+    raise SystemExit(128 + number)
 
 
 def _wake(face: TalkingFace) -> None:
