@@ -44,7 +44,7 @@ class WordReport:
             nearest_two = list(space.similarities(code))[:2]
             right = set(nearest_two) == set(parts)
             rows.append((name, " + ".join(parts), " + ".join(nearest_two), right))
-        return cls(codes, torch.tensor([emotion for _, emotion in words], device=codes.device), rows)
+        return cls(codes.float(), torch.tensor([emotion for _, emotion in words], device=codes.device), rows)
 
     @property
     def words(self) -> float:

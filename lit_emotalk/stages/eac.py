@@ -165,7 +165,7 @@ class EACStage(Stage):
         for number, modality in enumerate(MODALITIES):
             rows = samples[chosen == number]
             if len(rows):
-                codes[rows] = self.encode(rows_of(batch, source[rows]), modality, training=True)
+                codes[rows] = self.encode(rows_of(batch, source[rows]), modality, training=True).to(codes)
         unknown_text = (emotion < 0) & (chosen == MODALITIES.index("text"))
         return codes, unknown_text | (torch.rand(len(emotion), device=self.device) < draw.dropout)
 

@@ -36,12 +36,15 @@ def test_one_batch(path, tiny_shards, align_run, tmp_path, monkeypatch, capsys):
     model = dict(SMALLER.get(stage, {}))
     if stage == "eac":
         model["emotion_space"] = str(align_run / "export")
-    if "discriminator" in yaml.safe_load(path.read_text())["model"]["init_args"]:
+    content = yaml.safe_load(path.read_text())
+    mixed = "corpora" in content["data"]["init_args"]
+    read = {"corpora": [{"shards": str(tiny_shards)}]} if mixed else {"shards": str(tiny_shards)}
+    if "discriminator" in content["model"]["init_args"]:
         model |= {"discriminator": DISCRIMINATOR, "warp_batches": 0, "adversarial_start": 0, "r1_every": 1}
     changes = {
         "runs": str(tmp_path),
         "model": {"init_args": model},
-        "data": {"init_args": {"shards": str(tiny_shards), "batch_size": 2, "num_workers": 0}},
+        "data": {"init_args": read | {"batch_size": 2, "num_workers": 0}},
         "trainer": {"fast_dev_run": 1, "accelerator": "cpu", "precision": "32-true"},
     }
     (tmp_path / "changes.yaml").write_text(yaml.safe_dump(changes))

@@ -14,6 +14,7 @@ import yaml
 
 from lit_emotalk.data import SignalsDataModule
 from lit_emotalk.errors import UserError
+from tests.stages import small_stages
 from tests.stages.dying import dying
 from tests.stages.runs import config, exported, fit, killed, same, write_config
 
@@ -123,3 +124,15 @@ def test_lightnings_switches_work(tiny_shards, tmp_path):
     assert (tmp_path / "toy" / "default" / "export").is_dir()
     logging.getLogger("lightning.pytorch.profilers").removeHandler(handler)
     assert any("run_training_batch" in text for text in said)
+
+
+@pytest.mark.parametrize("stage", ["align", "eac", "hef", "sync"])
+def test_every_stage_trains_and_validates_in_bfloat16(stage, tiny_shards, align_run, tmp_path):
+    if stage == "eac":
+        content = small_stages.eac(tiny_shards, tmp_path, align_run / "export")
+    else:
+        content = getattr(small_stages, stage)(tiny_shards, tmp_path)
+    content["trainer"] |= {"precision": "bf16-mixed", "max_epochs": 1}
+    fit(write_config(tmp_path / "config.yaml", content))
+    weights = exported(tmp_path / stage / "default")
+    assert all(torch.isfinite(value.float()).all() for value in weights.values())

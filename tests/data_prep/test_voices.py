@@ -1,0 +1,62 @@
+"""Voices without faces: sound-only shards of the training sentences, nobody of them in a corpus."""
+
+import numpy as np
+import pytest
+
+from data_prep.synthetic import voices
+from data_prep.synthetic.sentences import sentence_pool
+from data_prep.synthetic.voice import draw_voice
+from data_prep.verify import verify
+from lit_emotalk.data import CorpusShare, MixedSignalsDataModule
+from lit_emotalk.data.index import index_split
+from lit_emotalk.data.manifest import read_manifest
+from lit_emotalk.emotions import MEAD_EMOTIONS
+from lit_emotalk.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("voices") / "shards"
+    voices.main(["--output", str(folder), "--speakers", "1", "--workers", "1"])
+    return folder
+
+
+def test_every_emotion_and_level_by_training_sentences(shards):
+    faults, _ = verify(shards)
+    assert not faults
+    manifest = read_manifest(shards)
+    records = [clip.record for clip in index_split(manifest, "signals", "train")]
+    assert manifest.layout is None and manifest.frame_size is None
+    said = {(record["emotion"], record["level"]) for record in records}
+    others = [emotion for emotion in MEAD_EMOTIONS if emotion != "neutral"]
+    assert said == {("neutral", 1), *((emotion, level) for emotion in others for level in (1, 2, 3))}
+    assert {record["text"] for record in records} <= set(sentence_pool("train", True))
+    assert all(record["phonemes"] for record in records)
+
+
+def test_equal_seeds_give_equal_shards_and_others_do_not(shards, tmp_path):
+    def sums(folder):
+        return [shard.sha256 for shard in read_manifest(folder).shards]
+
+    for seed in ("0", "1"):
+        voices.main(["--output", str(tmp_path / seed), "--speakers", "1", "--seed", seed, "--workers", "1"])
+    assert sums(tmp_path / "0") == sums(shards) != sums(tmp_path / "1")
+    corpus = [draw_voice(0, index, man=True) for index in range(22)]
+    assert draw_voice(voices.FIRST_SEED, 0, man=True) not in corpus
+
+
+def test_batches_alternate_with_a_corpus_of_faces(shards, tiny_shards):
+    data = MixedSignalsDataModule(
+        [CorpusShare(tiny_shards), CorpusShare(shards)], batch_size=4, steps_per_epoch=6, num_workers=0
+    )
+    batches = list(data.loader("train"))
+    assert [("coeffs" in batch) for batch in batches].count(True) == 3
+    heard = next(batch for batch in batches if "coeffs" not in batch)
+    assert all(key.startswith("V001_") for key in heard["key"]) and np.isfinite(heard["mel"].numpy()).all()
+    assert all("coeffs" in batch for batch in data.loader("val"))
+
+
+@pytest.mark.parametrize("wrong", [["--speakers", "0"], ["--seed", "-1"], ["--workers", "0"]])
+def test_wrong_numbers_are_one_line(tmp_path, wrong):
+    with pytest.raises(UserError):
+        voices.main(["--output", str(tmp_path / "x"), *wrong])
