@@ -9,6 +9,7 @@ of a grey level in the mean (55 dB), and `lookahead` buys the rest back by laten
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,6 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.inference.finish import Finish
 from lit_emotalk.inference.options import Options, asked_for
 from lit_emotalk.inference.portrait import Portrait
-from lit_emotalk.models.hef import HEF
 from lit_emotalk.motion import LiveMotion
 from lit_emotalk.schema import FPS
 from lit_emotalk.streaming import ExpressionStream, Latency
@@ -50,25 +50,6 @@ class LiveFrame:
     def seconds(self) -> float:
         """When it is to be shown, from the sound's beginning."""
         return self.index / FPS
-
-
-class Drawer:
-    """Draws a portrait as windows of coefficients (n, window, 57) say; the source is encoded once."""
-
-    @torch.inference_mode()
-    def __init__(self, hef: HEF, portrait: Portrait, device: torch.device) -> None:
-        self._hef, self._device = hef, device
-        image = torch.tensor(portrait.image, device=device).permute(2, 0, 1)[None].float() / 127.5 - 1
-        self._source = hef.encode_source(image, torch.from_numpy(portrait.landmarks).float().to(device)[None])
-        self._own = torch.from_numpy(portrait.coefficients).float().to(device)[None]
-
-    @torch.inference_mode()
-    def __call__(self, windows: np.ndarray) -> np.ndarray:
-        """Frames (n, S, S, 3) uint8."""
-        driving = torch.from_numpy(windows).float().to(self._device)
-        image = self._hef(self._source, self._own, driving).image
-        pixels = ((image.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-        return pixels.permute(0, 2, 3, 1).cpu().numpy()
 
 
 class FrameStream:
@@ -199,11 +180,15 @@ def live_face(
     """A live face of loaded networks; see `TalkingFace.stream`. Raises UserError for what cannot be used."""
     if options.motion == "speaking":
         raise UserError("a live face moves by itself (natural) or not at all (none), not by the speech")
+    if options.pose_from is not None:
+        raise UserError("a live face takes no head motion from a video")
     code, intensity = live_emotion(face, emotion, options.intensity)
     source = portrait if isinstance(portrait, Portrait) else face.read_portrait(portrait, options.face)
+    if options.second is not None:
+        source = face.with_second(source, options.second)
     frames = finish = None
     if pictures:
-        frames = FrameStream(Drawer(face.hef, source, face.device), face.hef.config.window, lookahead)
+        frames = FrameStream(partial(face.drawing.draw, source), face.hef.config.window, lookahead)
         finish = Finish(source, options, face.resolution)
     expressions = ExpressionStream(face.eac, code, intensity, latency)
     motion = LiveMotion(options.seed) if options.motion == "natural" else None

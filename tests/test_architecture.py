@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "motion": {"coefficients", "schema"},
     "bearing": MEDIA | {"metrics", "motion"},
     "coefficient_table": BASE,
-    "live": FACE | {"models", "motion", "streaming", "emotion_request", "inference", "pipeline"},
+    "live": FACE | {"motion", "streaming", "emotion_request", "inference", "pipeline"},
     "inference": FACE | {"emotion_request", "inference", "models"},
     "pipeline": FACE
     | {

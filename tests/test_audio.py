@@ -1,7 +1,9 @@
 """Reading sound and the log-mel spectrogram."""
 
+import resource
 from pathlib import Path
 
+import av
 import librosa
 import numpy as np
 import pytest
@@ -120,3 +122,22 @@ def test_video_without_sound(tmp_path: Path) -> None:
     write_video(path, [np.zeros((64, 64, 3), np.uint8)] * 5)
     with pytest.raises(UserError, match="no audio track"):
         load_audio(path)
+
+
+def test_sound_that_is_too_long_is_not_decoded_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "sound.mka"
+    with av.open(str(path), "w", format="matroska") as container:
+        stream = container.add_stream("flac", rate=16_000, layout="mono")
+        for seconds in (0, 36_000):
+            frame = av.AudioFrame.from_ndarray(np.full((1, 1600), 999, np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 16_000, 16_000 * seconds
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match="longer than 2 s"):
+        load_audio(path, most_seconds=2.0)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+    soundfile.write(tmp_path / "just.wav", np.full(32_000, 0.1), 16_000)
+    assert len(load_audio(tmp_path / "just.wav", most_seconds=2.0)) == 32_000
+    with pytest.raises(UserError, match=r"longer than 1\.9 s"):
+        load_audio(tmp_path / "just.wav", most_seconds=1.9)

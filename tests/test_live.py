@@ -1,5 +1,6 @@
 """Live faces: the frames of a stream are the offline frames, come in time, and need bounded memory."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from lit_emotalk.emotion_request import Emotion
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.options import Options
 from lit_emotalk.inference.portrait import Portrait
-from lit_emotalk.live import Drawer, FrameStream, LiveFace, live_face
+from lit_emotalk.live import FrameStream, LiveFace, live_face
 from lit_emotalk.motion import SWAY_DEGREES, LiveMotion
 from lit_emotalk.streaming import FADE_FRAMES, Latency
 from tests.conftest import draw_face, place_landmarks
@@ -27,7 +28,7 @@ WINDOW = 27
 @pytest.fixture(scope="module")
 def face(tmp_path_factory: pytest.TempPathFactory) -> TalkingFace:
     torch.manual_seed(0)
-    face = TalkingFace.load(save_small_models(tmp_path_factory.mktemp("live") / "models"))
+    face = TalkingFace.load(save_small_models(tmp_path_factory.mktemp("live") / "models"), speed="float32")
     torch.nn.init.normal_(face.eac.head.weight, std=0.3)
     return face
 
@@ -154,11 +155,15 @@ def test_live_motion_sways_and_blinks_as_the_offline_one_does():
 
 def test_wrong_use_is_refused(face, portrait):
     with pytest.raises(UserError, match="lookahead must be from 0 to 13"):
-        FrameStream(Drawer(face.hef, portrait, face.device), WINDOW, 14)
+        FrameStream(partial(face.drawing.draw, portrait), WINDOW, 14)
     with pytest.raises(UserError, match="one emotion at a time"):
         face.stream(portrait, [], "0s happy; 1s sad")
     with pytest.raises(UserError, match="not by the speech"):
         face.stream(portrait, [], "happy", Options(motion="speaking"))
+    with pytest.raises(UserError, match="no head motion from a video"):
+        face.stream(portrait, [], "happy", Options(pose_from="head.mp4"))
+    with pytest.raises(UserError, match="draw from one picture"):
+        face.stream(portrait, [], "happy", Options(second="other.png"))
     with pytest.raises(UserError, match="no such picture"):
         face.stream(Path("nowhere.png"), [], "happy")
     with pytest.raises(UserError, match="not numbers"):

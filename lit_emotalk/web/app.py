@@ -20,9 +20,9 @@ from lit_emotalk.inference.options import Options
 from lit_emotalk.pipeline import TalkingFace
 from lit_emotalk.web.desk import Desk
 from lit_emotalk.web.guard import Guard, message
-from lit_emotalk.web.jobs import FAULT, Busy, Job, Video, Workshop
+from lit_emotalk.web.jobs import FAULT, Job, Video, Workshop
 from lit_emotalk.web.limits import Limits
-from lit_emotalk.web.sessions import Session, Sessions
+from lit_emotalk.web.sessions import Busy, Session, Sessions
 from lit_emotalk.web.streams import Streams
 from lit_emotalk.web.wishes import read_wish
 
@@ -31,6 +31,8 @@ PAGE_FILES = {
     "page.css": "text/css",
     "page.js": "text/javascript",
     "devices.js": "text/javascript",
+    "hear.js": "text/javascript",
+    "live.js": "text/javascript",
     "server.js": "text/javascript",
 }
 MOST_REQUEST_BYTES = 8192
@@ -81,7 +83,7 @@ def make_app(
     docs/serving.md. What a visitor did wrong is answered by {"error": one line} and a status from 400 on.
     """
     sessions, workshop = Sessions(folder, limits), Workshop(face, limits)
-    desk, streams = Desk(workshop, limits), Streams(workshop, sessions, folder, limits)
+    desk, streams = Desk(sessions, workshop, limits), Streams(workshop, sessions, folder, limits)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -146,6 +148,7 @@ def make_app(
             "speech_bytes": limits.sound_bytes,
             "keep_minutes": limits.keep_minutes,
             "example": example is not None,
+            "streams": limits.streams > 0,
         }
 
     @app.post("/api/sessions/{session}/end")
@@ -195,6 +198,7 @@ def make_app(
         )
         source = desk.given(found, "portrait", wanted.portrait)
         job = Job(found, source, desk.given(found, "speech", wanted.speech), asked, options)
+        sessions.check_room()
         workshop.ask(job)
         return {"id": job.id}
 

@@ -15,23 +15,23 @@ from PIL import Image
 from starlette.requests import ClientDisconnect
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.web.jobs import Busy, Workshop
+from lit_emotalk.web.jobs import Workshop
 from lit_emotalk.web.limits import MEGABYTE, Limits
-from lit_emotalk.web.sessions import Kind, Session, new_id
+from lit_emotalk.web.sessions import Busy, Kind, Session, Sessions, new_id
 from lit_emotalk.web.uploads import keep_picture, keep_sound, read_picture
 
-CHUNK_SECONDS = 30.0
-"""An upload that stops for so long is given up."""
+UPLOAD_SECONDS = 180.0
+"""An upload that takes longer is given up."""
 PREVIEW_SIZE = 192
 
 Made = TypeVar("Made")
 
 
 class Desk:
-    """Takes uploads of at most `limits`; `workshop` finds the faces."""
+    """Takes uploads of `sessions` within `limits`; `workshop` finds the faces."""
 
-    def __init__(self, workshop: Workshop, limits: Limits) -> None:
-        self._workshop, self._limits = workshop, limits
+    def __init__(self, sessions: Sessions, workshop: Workshop, limits: Limits) -> None:
+        self._sessions, self._workshop, self._limits = sessions, workshop, limits
         self._receiving = asyncio.Semaphore(limits.receiving)
 
     async def receive_portrait(self, session: Session, request: Request) -> dict[str, Any]:
@@ -75,6 +75,7 @@ class Desk:
     ) -> Made:
         if self._receiving.locked():
             raise Busy("too many uploads just now; please try again in a minute")
+        await run_in_threadpool(self._sessions.check_room)
         part = session.folder / f"{new_id()}.part"
         async with self._receiving:
             try:
@@ -99,19 +100,17 @@ async def _save(request: Request, path: Path, most: int) -> None:
     length = request.headers.get("content-length", "0")
     if not (length.isascii() and length.isdecimal()) or len(length) > 12 or int(length) > most:
         raise too_long
-    chunks, size = request.stream().__aiter__(), 0
-    with open(path, "wb") as file:
-        while True:
-            try:
-                chunk = await asyncio.wait_for(anext(chunks), CHUNK_SECONDS)
-            except StopAsyncIteration:
-                break
-            except (TimeoutError, ClientDisconnect):
-                raise HTTPException(408, "the upload broke off; please try again") from None
-            size += len(chunk)
-            if size > most:
-                raise too_long
-            file.write(chunk)
+    size = 0
+    try:
+        with open(path, "wb") as file:
+            async with asyncio.timeout(UPLOAD_SECONDS):
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if size > most:
+                        raise too_long
+                    file.write(chunk)
+    except (TimeoutError, ClientDisconnect):
+        raise HTTPException(408, "the upload broke off; please try again") from None
     if size == 0:
         raise UserError("the file is empty; choose another")
 

@@ -33,7 +33,7 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, names: frozenset[str]) -> None:
-        self.app, self._names = app, names | {"localhost"}
+        self.app, self._names = app, {"localhost", *(name.lower() for name in names)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request or WebSocket; other kinds of scope pass."""

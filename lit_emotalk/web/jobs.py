@@ -18,14 +18,10 @@ from lit_emotalk.pipeline import TalkingFace
 from lit_emotalk.schema import FPS
 from lit_emotalk.video import read_image
 from lit_emotalk.web.limits import Limits
-from lit_emotalk.web.sessions import Session, new_id
+from lit_emotalk.web.sessions import Busy, Session, new_id
 from lit_emotalk.web.uploads import PICTURE, SOUND, without_path
 
 FAULT = "something went wrong on the server; please try again"
-
-
-class Busy(Exception):
-    """There is no room now; its text says so to the visitor."""
 
 
 class Cancelled(Exception):

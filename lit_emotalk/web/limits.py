@@ -13,9 +13,10 @@ class Limits:
     kept scaled down to it); `sound_bytes`, `sound_seconds`. A session keeps the last `uploads` pictures and
     sounds and the last `videos`; it ends, and all its files with it, `keep_minutes` after the last request.
     A request makes up to `emotions` videos, an emotion has up to `letters`; `waiting` requests queue up,
-    `receiving` uploads come in at once, `sessions` are open at once. Streams: `streams` at once, a first
-    message of up to `start_bytes`, sound in messages of up to `chunk_bytes`, `stream_minutes` in all;
-    `patience` seconds without a message or without taking ours end one.
+    `receiving` uploads come in at once, `sessions` are open at once, all of them keep up to `total_bytes`.
+    Streams: `streams` at once, a first message of up to `start_bytes`, sound in messages of up to
+    `chunk_bytes`, `stream_minutes` in all; `patience` seconds without a message or without taking ours end
+    one.
     """
 
     picture_bytes: int = 20 * MEGABYTE
@@ -26,6 +27,7 @@ class Limits:
     uploads: int = 3
     videos: int = 16
     keep_minutes: float = 30.0
+    total_bytes: int = 8192 * MEGABYTE
     emotions: int = 4
     letters: int = 200
     waiting: int = 8

@@ -1,17 +1,22 @@
 """`lit-emotalk serve`: the networks loaded, the application on a port."""
 
+import signal
 import socket
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import uvicorn
 import websockets  # noqa: F401  (uvicorn's WebSockets need it)
 
+from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.landmarker import Landmarker
+from lit_emotalk.inference.portrait import Portrait
 from lit_emotalk.listening import address, listen
 from lit_emotalk.pipeline import TalkingFace
+from lit_emotalk.schema import LANDMARKS, SAMPLE_RATE
 from lit_emotalk.web.app import Example, make_app
 from lit_emotalk.web.limits import Limits
 from lit_emotalk.web.sessions import served_folder
@@ -38,7 +43,7 @@ def serve(
         _check_certificate(*tls)
     with listen(host, port) as listener, served_folder() as folder:
         face = TalkingFace.load(models, device)
-        _wake()
+        _wake(face)
         app = make_app(face, folder, limits, frozenset({host, socket.gethostname(), *names}), example(models))
         where = address(host, listener, "http" if tls is None else "https")
         print(f"talking faces at {where}; visitors' files lie in {folder}; stop with Ctrl-C", flush=True)
@@ -54,9 +59,12 @@ def serve(
             http="h11",
             ws="websockets-sansio",
             ws_max_size=2 * limits.start_bytes,
+            ws_ping_interval=None,
+            ws_per_message_deflate=False,
             ssl_certfile=None if tls is None else str(tls[0]),
             ssl_keyfile=None if tls is None else str(tls[1]),
         )
+        signal.signal(signal.SIGTERM, _leave)
         uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -68,10 +76,19 @@ def example(models: Path) -> Example | None:
     return None
 
 
-def _wake() -> None:
-    """Start the face landmarker once, in the main thread: it minds its signals, and the first visitor need
-    not wait."""
+def _leave(number: int, _: object) -> None:
+    """End by an exception, which removes the visitors' files; uvicorn hands the signal on in the end."""
+    raise SystemExit(128 + number)
+
+
+def _wake(face: TalkingFace) -> None:
+    """Start the face landmarker once, in the main thread: it minds its signals; and speak a second, so that
+    the first visitor need not wait for what happens at the first time."""
     with Landmarker(video=False):
+        pass
+    grey = np.full((face.resolution, face.resolution, 3), 128, np.uint8)
+    rest, landmarks = np.zeros(ARKIT.size, np.float32), np.full((LANDMARKS, 3), 0.5, np.float32)
+    for _ in face.stream(Portrait(grey, rest, landmarks), [np.zeros(SAMPLE_RATE, np.float32)]):
         pass
 
 

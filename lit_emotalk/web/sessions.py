@@ -21,6 +21,10 @@ Kind = Literal["portrait", "speech", "video"]
 SUFFIX: dict[Kind, str] = {"portrait": ".png", "speech": ".wav", "video": ".mp4"}
 
 
+class Busy(Exception):
+    """There is no room now; its text says so to the visitor."""
+
+
 def new_id() -> str:
     """A name that nobody can guess."""
     return secrets.token_urlsafe(18)
@@ -95,6 +99,12 @@ class Sessions:
         session.closed.set()
         session.clear()
 
+    def check_room(self) -> None:
+        """Raises Busy where the visitors' files take `total_bytes`."""
+        used = sum(_size(path) for path in self._root.rglob("*"))
+        if used >= self._limits.total_bytes:
+            raise Busy("there is no room for more files just now; please try again later")
+
     def sweep(self) -> None:
         """End the sessions that have not been heard of for `keep_minutes`."""
         oldest = time.monotonic() - 60 * self._limits.keep_minutes
@@ -102,6 +112,13 @@ class Sessions:
             old = [session for session in self._open.values() if session.seen < oldest]
         for session in old:
             self.close(session)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0
 
 
 @contextmanager

@@ -71,7 +71,7 @@ class Streams:
         self._open += 1
         try:
             await self._serve(socket)
-        except WebSocketDisconnect:
+        except (WebSocketDisconnect, asyncio.CancelledError):  # the client has left, or the server stops
             return
         except Refusal as refusal:
             await _end(socket, refusal)

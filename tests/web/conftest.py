@@ -52,7 +52,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def face(models: Path) -> TalkingFace:
     """Those models, loaded."""
-    return TalkingFace.load(models)
+    return TalkingFace.load(models, speed="float32")
 
 
 @pytest.fixture

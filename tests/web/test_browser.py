@@ -114,7 +114,7 @@ def test_upload_make_watch_and_leave(models: Path, tmp_path: Path) -> None:
         page.get_by_role("button", name="Play together").click()
         shown = page.locator("figure video")
         assert shown.count() == 3
-        assert page.locator("figcaption span").all_inner_texts() == ["happy", "angry", "over the moon"]
+        assert page.locator("#sets figcaption span").all_inner_texts() == ["happy", "angry", "over the moon"]
         until(page, "[...document.querySelectorAll('figure video')].every((v) => v.ended)")
         facts = shown.evaluate_all("(all) => all.map((v) => [v.duration, v.currentTime, v.videoWidth])")
         for duration, time, width in facts:
@@ -171,3 +171,26 @@ def test_two_people_at_once_each_see_their_own(models: Path, tmp_path: Path) -> 
                 face = each.locator("#portrait img").evaluate(MEAN)
                 apart.append(sum(abs(a - b) for a, b in zip(seen, face, strict=True)))
             assert min(range(2), key=apart.__getitem__) == number
+
+
+def test_live_speech_moves_the_face(models: Path, tmp_path: Path) -> None:
+    with people(models, tmp_path) as visitors:
+        page = visitors.page(permissions=["microphone"])
+        page.locator("#live").click()
+        page.get_by_text("Still needed: a portrait.").wait_for()
+        give(page, "portrait", head_png(0), "me.png")
+        page.locator("#portrait.ready").wait_for()
+        page.locator("#live").click()
+        frames = "Number(document.querySelector('#watching canvas').dataset.frames || 0)"
+        until(page, f"{frames} >= 5")
+        assert page.locator("#live").is_disabled()
+        page.locator(".chip", has_text="angry").click()
+        until(page, f"{frames} >= 10")
+        shown = page.locator("#watching canvas").evaluate(MEAN)
+        face = page.locator("#portrait img").evaluate(MEAN)
+        assert sum(abs(a - b) for a, b in zip(shown, face, strict=True)) / len(face) < 30
+        page.locator("#watching button").click()
+        until(page, "document.querySelector('#watching').hidden")
+        assert page.locator("#results > .message").inner_text() == ""
+        page.locator("#live").click()
+        until(page, "!document.querySelector('#watching').hidden")

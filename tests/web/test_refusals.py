@@ -1,19 +1,24 @@
 """Forged, oversized and malformed requests: each is one line, and none sees a file of the server."""
 
+import asyncio
 import io
 import json
 import struct
 import zlib
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import soundfile
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from lit_emotalk import TalkingFace
 from lit_emotalk.emotion_request import Emotion
 from lit_emotalk.errors import UserError
+from lit_emotalk.web import desk
+from lit_emotalk.web.app import make_app
 from lit_emotalk.web.limits import Limits
 from lit_emotalk.web.wishes import read_emotion, read_wish
 from tests.web.conftest import LIMITS, Visitor, head_png, wav
@@ -206,6 +211,38 @@ def test_sessions_are_bounded_and_cannot_be_guessed(client: TestClient, monkeypa
         client.post("/api/sessions")
     full = client.post("/api/sessions")
     assert full.status_code == 503 and "too many visitors" in full.json()["error"]
+
+
+def test_what_all_may_keep_is_bounded(face: TalkingFace, tmp_path: Path) -> None:
+    app = make_app(face, tmp_path, Limits(total_bytes=20_000))
+    with TestClient(app, base_url="http://localhost") as client:
+        visitor = Visitor(client)
+        assert visitor.send("speech", wav()).status_code == 200
+        assert visitor.send("speech", wav()).status_code == 200
+        full = Visitor(client).send("speech", wav())
+        assert full.status_code == 503 and "no room" in full.json()["error"]
+        client.post(f"{visitor.place}/end")
+        assert Visitor(client).send("speech", wav()).status_code == 200
+
+
+def test_an_upload_that_takes_too_long_is_given_up(
+    face: TalkingFace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "UPLOAD_SECONDS", 0.3)
+
+    async def trickle():
+        while True:
+            yield b"x"
+            await asyncio.sleep(0.05)
+
+    async def upload() -> httpx.Response:
+        transport = httpx.ASGITransport(make_app(face, tmp_path, Limits()))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            session = (await client.post("/api/sessions")).json()["id"]
+            return await client.post(f"/api/sessions/{session}/speech", content=trickle())
+
+    answer = asyncio.run(asyncio.wait_for(upload(), 20))
+    assert answer.status_code == 408 and "broke off" in answer.json()["error"]
 
 
 def test_a_full_disk_is_said(visitor: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,3 +63,19 @@ export async function openMicrophone(heard) {
     },
   };
 }
+
+export async function openSound(take) {
+  const stream = await open({ audio: { channelCount: 1 } });
+  const context = new AudioContext();
+  await context.audioWorklet.addModule("/pages/hear.js");
+  const ears = new AudioWorkletNode(context, "hear", { numberOfOutputs: 0 });
+  ears.port.addEventListener("message", (event) => take(event.data));
+  ears.port.start();
+  context.createMediaStreamSource(stream).connect(ears);
+  return {
+    close() {
+      stop(stream);
+      if (context.state !== "closed") context.close();
+    },
+  };
+}

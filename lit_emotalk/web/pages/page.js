@@ -1,15 +1,18 @@
 // The page: a portrait, a speech and emotions go to the server, videos come back.
 
 import { allowed, openCamera, openMicrophone } from "/pages/devices.js";
+import { Live } from "/pages/live.js";
 import { Session } from "/pages/server.js";
 
 const POLL_MILLISECONDS = 400;
 const MOST_SHOWN = 12;
+const MOST_TRIES = 20;
 const at = (selector, within = document) => within.querySelector(selector);
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 let session = null;
 let job = null;
+let live = null;
 const given = { portrait: null, speech: null };
 
 function say(card, text, bad = false) {
@@ -140,11 +143,42 @@ function refresh() {
   at("#emotion").classList.toggle("ready", count > 0);
   at("#generate").textContent = count > 1 ? `Make ${count} videos` : "Make the video";
   at("#generate").disabled = !session || job !== null;
+  at("#live").disabled = !session || live !== null;
+}
+
+function wish() {
+  const [first] = chosen();
+  return { emotion: first?.value || null, intensity: Number(at("[name=intensity]").value) / 100 };
+}
+
+function changeLive() {
+  live?.change(wish().emotion, wish().intensity);
+}
+
+function goLive() {
+  complain(given.portrait ? "" : "Still needed: a portrait.");
+  if (!given.portrait) return;
+  const form = new FormData(at("#make"));
+  const motion = form.get("motion") === "none" ? "none" : "natural";
+  const how = { motion, frame: form.get("frame"), mark: form.has("mark"), late: "skip" };
+  const start = { session: session.told.id, upload: given.portrait.id, ...wish(), ...how };
+  at("#watching").hidden = false;
+  at("#watching").scrollIntoView({ block: "nearest", behavior: "smooth" });
+  live = new Live(at("#watching canvas"), start, (message) => {
+    live = null;
+    at("#watching").hidden = true;
+    complain(message);
+    refresh();
+  });
+  refresh();
 }
 
 function addChip(label, value, checked) {
   const box = element("input", { type: "checkbox", value, checked, ariaLabel: label });
-  box.addEventListener("change", refresh);
+  box.addEventListener("change", () => {
+    refresh();
+    changeLive();
+  });
   at(".chips").append(element("label", { className: "chip" }, box, element("span", {}, label)));
 }
 
@@ -160,6 +194,7 @@ function addOwn() {
   addChip(words, words, true);
   field.value = "";
   refresh();
+  changeLive();
 }
 
 function complain(text) {
@@ -204,8 +239,18 @@ function left(seconds) {
 
 async function follow(figures) {
   const bar = at("#progress progress");
+  let failed = 0;
   for (;;) {
-    const state = await session.job(job);
+    const state = await session.job(job).catch((error) => {
+      failed += 1;
+      if (!error.away || failed > MOST_TRIES) throw error;
+    });
+    if (!state) {
+      at("#progress p").textContent = "The server does not answer, trying again …";
+      await wait(1000);
+      continue;
+    }
+    failed = 0;
     bar.value = state.total ? state.done / state.total : 0;
     at("#progress p").textContent = state.doing.replace(/^./, (first) => first.toUpperCase()) + left(state.seconds_left);
     state.videos.forEach((video, index) => {
@@ -279,6 +324,9 @@ at(".own input").addEventListener("keydown", (event) => {
 at("[name=intensity]").addEventListener("input", (event) => {
   at("#shown-intensity").textContent = `${event.target.value} %`;
 });
+at("[name=intensity]").addEventListener("change", changeLive);
+at("#live").addEventListener("click", goLive);
+at("#watching button").addEventListener("click", () => live?.stop());
 at("#progress button").addEventListener("click", () => job && session.cancel(job).catch(() => {}));
 at("#example button").addEventListener("click", async () => {
   const button = at("#example button");
@@ -303,6 +351,7 @@ try {
   at("#emotion .limit").textContent = told.most_emotions;
   at("#minutes").textContent = told.keep_minutes;
   at("#example").hidden = !told.example;
+  at("#live").hidden = !allowed || !told.streams;
   for (const name of told.emotions) addChip(name, name, name === "happy");
   addChip(told.voice, "", false);
 } catch (error) {

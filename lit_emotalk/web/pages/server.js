@@ -4,7 +4,7 @@ const AWAY = "the server does not answer; is it still running?";
 
 async function call(path, options = {}) {
   const response = await fetch(path, { cache: "no-store", ...options }).catch(() => {
-    throw new Error(AWAY);
+    throw Object.assign(new Error(AWAY), { away: true });
   });
   const content = response.status === 204 ? {} : await response.json().catch(() => ({}));
   if (!response.ok) throw new Error(content.error || `the server answered ${response.status}`);
