@@ -6,6 +6,7 @@ pitch, the jaw follows the phonemes, and loudness follows the jaw: a stage can l
 
 import json
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,15 @@ UNITS_OF_EMOTION = {
 }
 SKIN_OF_SPEAKER = {"M001": (205, 160, 135), "W002": (235, 195, 175), "M003": (150, 105, 80)}
 PITCH_OF_EMOTION = {"happy": 1.5, "angry": 1.25, "neutral": 1.0}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_timings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """How fast this machine draws is measured for the tests alone, and not kept for its user."""
+    folder = tmp_path_factory.mktemp("timings")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lit_emotalk.inference.drawing.home", lambda: folder)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ def ahead(
     At most `workers + 1` results wait. What `work` raises is raised here; no thread is left behind.
     """
     waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(workers, "ahead", start or _nothing) as pool:
+    with ThreadPoolExecutor(workers, "ahead", start) as pool:
         try:
             for item in items:
                 waiting.append(pool.submit(work, item))
@@ -31,7 +31,3 @@ def ahead(
         finally:
             for each in waiting:
                 each.cancel()
-
-
-def _nothing() -> None:
-    return None

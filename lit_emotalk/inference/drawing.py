@@ -44,9 +44,12 @@ class Drawing:
         self._networks: dict[str, QuickHEF] = {}
         self._sources: OrderedDict[tuple[int, torch.dtype], tuple[Portrait, DrawnSource]] = OrderedDict()
         self._lock = Lock()
+        self._cores = torch.get_num_threads()
+        self._drawers = min(self._cores, DRAWERS) if device.type == "cpu" else 1
 
     def draw(self, portrait: Portrait, windows: np.ndarray) -> np.ndarray:
         """Frames (n, S, S, 3) uint8 of windows of coefficients (n, window, 57)."""
+        torch.set_num_threads(self._cores)
         network = self._network(self._way(len(windows)))
         return self._drawn(network, self._source(network, portrait), portrait, windows)
 
@@ -56,15 +59,17 @@ class Drawing:
         source = self._source(network, portrait)
         size = CHUNK.get(self.device.type, 1)
         chunks = [windows[start : start + size] for start in range(0, len(windows), size)]
-        cores = torch.get_num_threads()
-        workers = min(cores, DRAWERS) if self.device.type == "cpu" else 1
         work = partial(self._drawn, network, source, portrait)
-        start = partial(torch.set_num_threads, max(1, cores // workers))
         try:
-            for drawn in ahead(work, chunks, workers, start):
+            for drawn in ahead(work, chunks, self._drawers, self._share_cores):
                 yield from drawn
         finally:
-            torch.set_num_threads(cores)
+            torch.set_num_threads(self._cores)
+
+    def _share_cores(self) -> None:
+        """This thread gets one drawer's share of the cores (as do threads that begin now, until the number is
+        set again)."""
+        torch.set_num_threads(max(1, self._cores // self._drawers))
 
     @torch.inference_mode()
     def _drawn(
@@ -82,7 +87,8 @@ class Drawing:
                 self._sources.move_to_end(key)
                 return self._sources[key][1]
         second = None if portrait.second is None else self._frame(portrait.second)
-        source = network.encode_source(*self._frame(portrait)[:2], second)
+        own = self._frame(portrait)
+        source = network.encode_source(own.image, own.landmarks, second)
         with self._lock:
             self._sources[key] = portrait, source
             while len(self._sources) > SOURCES_KEPT:
@@ -116,8 +122,8 @@ class Drawing:
                 return "compiled"
             network = QuickHEF(self._hef, _dtype(eager))
             network.paint = torch.compile(network.paint)  # type: ignore[method-assign]
-            before, cores = time.perf_counter(), torch.get_num_threads()
-            torch.set_num_threads(max(1, cores // min(cores, DRAWERS)))
+            before = time.perf_counter()
+            self._share_cores()
             try:
                 self._trial(network)
                 cost = time.perf_counter() - before
@@ -127,7 +133,7 @@ class Drawing:
                 print(f"torch.compile does not work here ({reason[:120]}): drawing {eager}", file=sys.stderr)
                 network = self._eager(eager)
             finally:
-                torch.set_num_threads(cores)
+                torch.set_num_threads(self._cores)
             self._networks["compiled"] = network
             return "compiled"
 
@@ -143,14 +149,13 @@ class Drawing:
     def _measured(self, way: str) -> float:
         """Seconds a frame by one core."""
         network = self._eager(way)
-        cores = torch.get_num_threads()
-        torch.set_num_threads(max(1, cores // min(cores, DRAWERS)))
+        self._share_cores()
         try:
             first = self._trial(network)
             known = self.timings.seconds.get("float32")
             return first if known is not None and first > SLOW * known else self._timed(network)
         finally:
-            torch.set_num_threads(cores)
+            torch.set_num_threads(self._cores)
 
     def _timed(self, network: QuickHEF) -> float:
         self._trial(network)

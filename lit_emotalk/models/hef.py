@@ -104,7 +104,7 @@ class HEFConfig:
 
 
 class Frame(NamedTuple):
-    """A second frame of the person: image (B, 3, S, S), landmarks (B, 478, 3) and coefficients (B, K)."""
+    """A frame of the person: image (B, 3, S, S), landmarks (B, 478, 3) and coefficients (B, K)."""
 
     image: Tensor
     landmarks: Tensor

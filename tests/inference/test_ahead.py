@@ -10,8 +10,11 @@ from lit_emotalk.inference.ahead import ahead
 
 def test_results_come_in_order_from_several_threads() -> None:
     threads = set()
+    together = threading.Barrier(3)
 
     def work(number: int) -> int:
+        if number < 3:
+            together.wait(30)
         threads.add(threading.get_ident())
         time.sleep(0.002 * (number % 3))
         return number * number
