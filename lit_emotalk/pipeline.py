@@ -253,13 +253,6 @@ class TalkingFace:
         """Frames (S, S, 3) uint8 of the portrait moved by coefficients (T, 57), drawn ahead of their use."""
         return self.drawing.frames(portrait, driving_windows(coefficients, self.hef.config.window))
 
-    def generate(
-        self, portrait: Portrait, mel: np.ndarray, code: torch.Tensor, intensity: float, pose: np.ndarray
-    ) -> Iterator[np.ndarray]:
-        """Frames (S, S, 3) uint8 of `portrait` saying `mel` (4T, 80) with a code (D,) in poses (T, 6)."""
-        expression = self.expression(mel, code, intensity)
-        yield from self.render(portrait, np.concatenate([expression, pose], 1))
-
 
 def to_tensor(image: np.ndarray, device: torch.device) -> torch.Tensor:
     """One picture (H, W, 3) uint8 -> (1, 3, H, W) float32 in [-1, 1]."""
