@@ -124,7 +124,10 @@ def test_upload_make_watch_and_leave(models: Path, tmp_path: Path) -> None:
         assert download.value.suggested_filename == "over-the-moon.mp4"
         assert served_files(tmp_path) == [".mp4", ".mp4", ".mp4", ".png", ".wav"]
         page.goto("about:blank")
-        page.wait_for_timeout(1000)
+        for _ in range(200):
+            if not served_files(tmp_path):
+                break
+            page.wait_for_timeout(100)
         assert served_files(tmp_path) == []
 
 
