@@ -32,9 +32,11 @@ PAGE_FILES = {
     "page.css": "text/css",
     "page.js": "text/javascript",
     "devices.js": "text/javascript",
+    "elements.js": "text/javascript",
     "hear.js": "text/javascript",
     "live.js": "text/javascript",
     "server.js": "text/javascript",
+    "taker.js": "text/javascript",
 }
 MOST_REQUEST_BYTES = 8192
 REQUEST_SECONDS = 30.0
