@@ -23,8 +23,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--batch",
         metavar="CSV",
         help="make many videos: columns portrait, speech, output and, if wanted, emotion (words, blend or "
-        "schedule), intensity, face, seed, motion, pose_from, frame; paths are relative to the CSV; rows "
-        "whose output exists are skipped",
+        "schedule), intensity, second, face, seed, motion, pose_from, frame; paths are relative to the CSV; "
+        "rows whose output exists are skipped",
     )
     parser.add_argument("--emotion", metavar="TEXT", help='in words: "a furious person"')
     parser.add_argument("--emotion-image", metavar="FILE", help="a picture of a face that shows it")

@@ -13,6 +13,12 @@ from lit_emotalk.errors import UserError
 SILENCE_PEAK = 1e-4
 """A track whose largest sample is below this (-80 dB) counts as silent (our choice)."""
 
+MOST_SECONDS = 3600.0
+"""Longest sound that is read unless a caller bounds it further; timestamps can claim days (our choice)."""
+
+MOST_SAMPLES = round(MOST_SECONDS) * 48_000
+"""Most samples of it at the file's own rate, which can be claimed to be any."""
+
 MAX_PEAK = 8.0
 """Float files may overshoot 1 a little; beyond this the scale is wrong."""
 
@@ -24,14 +30,14 @@ GAP_SECONDS = 0.02
 
 
 def load_audio(
-    path: Path | str, allow_silence: bool = False, most_seconds: float | None = None
+    path: Path | str, allow_silence: bool = False, most_seconds: float = MOST_SECONDS
 ) -> np.ndarray:
     """The first audio track of a sound or video file: float32 (N,) in [-1, 1], 16 kHz, mono (channels' mean).
 
     In a file with video, sample 0 is at the first video frame: earlier sound is cut, a later start is padded.
     Raises UserError for a file that is missing, unreadable, damaged, without an audio track, shorter than one
-    video frame, longer than `most_seconds` (nothing beyond is decoded), silent (unless allowed), or that
-    holds NaN.
+    video frame, longer than `most_seconds` or `MOST_SAMPLES` (nothing beyond is decoded), silent (unless
+    allowed), or that holds NaN.
     """
     path = Path(path)
     if not path.is_file():
@@ -67,7 +73,7 @@ def is_silent(samples: np.ndarray) -> bool:
     return bool(np.abs(samples).max(initial=0.0) < SILENCE_PEAK)
 
 
-def _decode(path: Path, most_seconds: float | None) -> tuple[np.ndarray, int]:
+def _decode(path: Path, most_seconds: float) -> tuple[np.ndarray, int]:
     """All samples of the first audio track, float32 mono at the track's own rate, aligned with the video."""
     with av.open(str(path)) as container:
         if not container.streams.audio:
@@ -78,7 +84,7 @@ def _decode(path: Path, most_seconds: float | None) -> tuple[np.ndarray, int]:
         if not rate:
             raise UserError(f"cannot read sound from {path} (no sample rate); export it again")
         resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
-        most = None if most_seconds is None else round(most_seconds * rate)
+        most = min(round(most_seconds * rate), MOST_SAMPLES)
         chunks: list[np.ndarray] = []
         filled = 0
         for frame in container.decode(stream):
@@ -104,8 +110,8 @@ def _decode(path: Path, most_seconds: float | None) -> tuple[np.ndarray, int]:
     return (np.concatenate(chunks) if chunks else np.zeros(0, np.float32)), rate
 
 
-def _check_length(path: Path, samples: int, most: int | None, rate: int) -> None:
-    if most is not None and samples > most:
+def _check_length(path: Path, samples: int, most: int, rate: int) -> None:
+    if samples > most:
         raise UserError(f"{path} is longer than {most / rate:g} s; cut it")
 
 

@@ -190,9 +190,7 @@ def read_image(path: Path | str) -> np.ndarray:
             warnings.simplefilter("ignore")
             picture = ImageOps.exif_transpose(opened)
             if picture.mode.startswith(("I", "F")):
-                values = np.asarray(picture, np.float64)
-                scale = 255.0 / max(65535.0 if picture.mode.startswith("I") else values.max(), 1e-9)
-                picture = Image.fromarray(np.clip(values * scale, 0, 255).astype(np.uint8))
+                picture = _eight_bits(picture)
             if picture.has_transparency_data:
                 picture = picture.convert("RGBA")
                 ground = Image.new("RGBA", picture.size, (*ALPHA_BACKGROUND, 255))
@@ -202,6 +200,19 @@ def read_image(path: Path | str) -> np.ndarray:
         raise UserError(f"{path} is too large a picture; scale it down first") from error
     except (OSError, ValueError, SyntaxError) as error:
         raise UserError(f"cannot read {path} as a picture; give a complete jpg, png or webp") from error
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """A grey picture of 16 bits, or of floats up to any largest value, scaled to 8 bits."""
+    if picture.mode.startswith("I"):
+        values = np.array(picture)
+        np.clip(values, 0, 65535, out=values)
+        values //= 257
+    else:
+        values = np.array(picture, np.float32)
+        values *= 255 / max(values.max(), 1e-9)
+        np.clip(values, 0, 255, out=values)
+    return Image.fromarray(values.astype(np.uint8))
 
 
 def write_video(

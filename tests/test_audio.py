@@ -136,6 +136,8 @@ def test_sound_that_is_too_long_is_not_decoded_to_its_end(tmp_path: Path) -> Non
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(UserError, match="longer than 2 s"):
         load_audio(path, most_seconds=2.0)
+    with pytest.raises(UserError, match="longer than 3600 s"):
+        load_audio(path)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
     soundfile.write(tmp_path / "just.wav", np.full(32_000, 0.1), 16_000)
     assert len(load_audio(tmp_path / "just.wav", most_seconds=2.0)) == 32_000

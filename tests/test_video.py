@@ -177,6 +177,12 @@ def test_pictures_of_all_kinds(tmp_path: Path) -> None:
     Image.fromarray(np.full((8, 8), 32768, np.uint16)).save(tmp_path / "deep.png")
     assert np.abs(read_image(tmp_path / "deep.png").astype(int) - 127).max() <= 1
 
+    depths = np.repeat(np.arange(256, dtype=np.uint16) * 257, 2).reshape(32, 16)
+    for name, values in (("deep", depths), ("floats", depths.astype(np.float32) / 100)):
+        Image.fromarray(values).save(tmp_path / f"{name}.tiff")
+        read = read_image(tmp_path / f"{name}.tiff")[..., 0]
+        assert np.abs(read.astype(int) - depths // 257).max() <= (name == "floats")
+
     picture.convert("L").save(tmp_path / "grey.jpg")
     assert read_image(tmp_path / "grey.jpg").shape == (20, 30, 3)
 

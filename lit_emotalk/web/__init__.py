@@ -47,8 +47,8 @@ def main(argv: list[str]) -> None:
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     args = parser.parse_args(argv)
-    for name in ("seconds", "keep_minutes"):
-        if not 0 < getattr(args, name) <= 24 * 3600:
+    for name, day in (("seconds", 24 * 3600), ("keep_minutes", 24 * 60)):
+        if not 0 < getattr(args, name) <= day:
             raise UserError(f"--{name.replace('_', '-')} must be above 0 and at most a day")
     if args.streams < 0:
         raise UserError("--streams must be 0 or more")

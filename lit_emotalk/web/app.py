@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException as AnyHTTPException
+from starlette.requests import ClientDisconnect
 
 from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
@@ -31,11 +32,15 @@ PAGE_FILES = {
     "page.css": "text/css",
     "page.js": "text/javascript",
     "devices.js": "text/javascript",
+    "elements.js": "text/javascript",
     "hear.js": "text/javascript",
     "live.js": "text/javascript",
     "server.js": "text/javascript",
+    "taker.js": "text/javascript",
 }
 MOST_REQUEST_BYTES = 8192
+REQUEST_SECONDS = 30.0
+"""A request for videos that takes longer to arrive is given up."""
 SWEEP_SECONDS = 20.0
 VOICE = "the voice's own"
 Text = Annotated[str, Field(max_length=1000)]
@@ -109,8 +114,7 @@ def make_app(
     def session_of(name: str) -> Session:
         session = sessions.get(name)
         if session is None:
-            minutes = f"{limits.keep_minutes:g} minutes"
-            raise HTTPException(404, f"after {minutes} your files were removed; please load the page again")
+            raise HTTPException(404, desk.ended)
         return session
 
     def job_of(session: str, job: str) -> Job:
@@ -172,10 +176,11 @@ def make_app(
         found = session_of(session)
         if example is None:
             raise HTTPException(404, "there is no example here")
-        return {
-            "portrait": desk.take_portrait(found, example.portrait),
-            "speech": desk.take_speech(found, example.speech),
-        }
+        with desk.while_open(found):
+            return {
+                "portrait": desk.take_portrait(found, example.portrait),
+                "speech": desk.take_speech(found, example.speech),
+            }
 
     @app.post("/api/sessions/{session}/videos")
     async def videos(session: str, request: Request) -> dict[str, Any]:
@@ -219,8 +224,7 @@ def make_app(
     @app.api_route("/api/sessions/{session}/videos/{file}", methods=["GET", "HEAD"])
     def video(session: str, file: str, download: Text | None = None) -> Response:
         path = desk.given(session_of(session), "video", file)
-        name = None if download is None else f"{re.sub(r'[^a-z0-9]+', '-', download.lower())[:60]}.mp4"
-        return FileResponse(path, filename=name)
+        return FileResponse(path, filename=None if download is None else _file_name(download))
 
     @app.websocket("/stream")
     async def stream(socket: WebSocket) -> None:
@@ -233,14 +237,24 @@ async def _wanted(request: Request) -> Wanted:
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "send JSON")
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_REQUEST_BYTES:
-            raise HTTPException(413, "too long a request")
+    try:
+        async with asyncio.timeout(REQUEST_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MOST_REQUEST_BYTES:
+                    raise HTTPException(413, "too long a request")
+    except (TimeoutError, ClientDisconnect):
+        raise HTTPException(408, "the request broke off; please try again") from None
     try:
         return Wanted.model_validate_json(body)
     except ValidationError:
         raise HTTPException(422, "not a request of this page; load it again") from None
+
+
+def _file_name(label: str) -> str:
+    """A video's name on the visitor's disk: the label's letters, of any script, and digits."""
+    name = re.sub(r"\W+", "-", label.lower())[:60].strip("-")
+    return f"{name or 'video'}.mp4"
 
 
 async def _sweep(sessions: Sessions) -> None:

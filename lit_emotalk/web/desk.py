@@ -33,6 +33,10 @@ class Desk:
     def __init__(self, sessions: Sessions, workshop: Workshop, limits: Limits) -> None:
         self._sessions, self._workshop, self._limits = sessions, workshop, limits
         self._receiving = asyncio.Semaphore(limits.receiving)
+        self.ended = (
+            f"after {limits.keep_minutes:g} minutes your files were removed; please load the page again"
+        )
+        """What visitors are told whose session has ended."""
 
     async def receive_portrait(self, session: Session, request: Request) -> dict[str, Any]:
         """Take the request's body as a portrait; see `take_portrait`."""
@@ -50,7 +54,7 @@ class Desk:
         with _removed_on_failure(path):
             keep_picture(read_picture(source, self._limits), path)
             found = self._workshop.portrait(path)
-        session.add("portrait", file, self._limits.uploads)
+        session.add("portrait", file, self._limits.uploads, self._workshop.needed(session))
         return {"id": file, "face": preview(found.image)}
 
     def take_speech(self, session: Session, source: Path) -> dict[str, Any]:
@@ -58,7 +62,7 @@ class Desk:
         file, path = session.place("speech")
         with _removed_on_failure(path):
             seconds = keep_sound(source, path, self._limits)
-        session.add("speech", file, self._limits.uploads)
+        session.add("speech", file, self._limits.uploads, self._workshop.needed(session))
         session.seconds[file] = seconds
         return {"id": file, "seconds": round(seconds, 2)}
 
@@ -70,6 +74,18 @@ class Desk:
             raise HTTPException(404, f"that {kind} is not here any more; please choose it again")
         return path
 
+    @contextmanager
+    def while_open(self, session: Session) -> Iterator[None]:
+        """While files of a session are written: where it ends meanwhile they are removed, and it is a 404."""
+        try:
+            yield
+        except (OSError, UserError):
+            if session.closed.is_set():
+                raise HTTPException(404, self.ended) from None
+            raise
+        finally:
+            session.clear_if_closed()
+
     async def _received(
         self, session: Session, request: Request, most: int, use: Callable[[Path], Made]
     ) -> Made:
@@ -78,11 +94,12 @@ class Desk:
         await run_in_threadpool(self._sessions.check_room)
         part = session.folder / f"{new_id()}.part"
         async with self._receiving:
-            try:
-                await _save(request, part, most)
-                return await run_in_threadpool(use, part)
-            finally:
-                part.unlink(missing_ok=True)
+            with self.while_open(session):
+                try:
+                    await _save(request, part, most)
+                    return await run_in_threadpool(use, part)
+                finally:
+                    part.unlink(missing_ok=True)
 
 
 @contextmanager

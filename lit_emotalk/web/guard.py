@@ -33,7 +33,7 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, names: frozenset[str]) -> None:
-        self.app, self._names = app, {"localhost", *(name.lower() for name in names)}
+        self.app, self._names = app, {"localhost", *(name.lower().rstrip(".") for name in names)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request or WebSocket; other kinds of scope pass."""
@@ -61,7 +61,7 @@ class Guard:
         if not self._ours(headers.get("host", "")):
             return message(421, "this server is not known by that name; see --name of lit-emotalk serve")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        if origin is not None and _host(origin) != headers.get("host", "").lower():
             return message(403, "requests from other pages are refused")
         site = headers.get("sec-fetch-site", "same-origin")
         changes = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
@@ -79,6 +79,13 @@ class Guard:
         except ValueError:
             return name in self._names
         return True
+
+
+def _host(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def message(status: int, text: str) -> JSONResponse:

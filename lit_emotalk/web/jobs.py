@@ -19,9 +19,10 @@ from lit_emotalk.schema import FPS
 from lit_emotalk.video import read_image
 from lit_emotalk.web.limits import Limits
 from lit_emotalk.web.sessions import Busy, Session, new_id
-from lit_emotalk.web.uploads import PICTURE, SOUND, without_path
+from lit_emotalk.web.uploads import PICTURE, SOUND, VIDEO, without_path
 
 FAULT = "something went wrong on the server; please try again"
+UNFINISHED = ("waiting", "working")
 
 
 class Cancelled(Exception):
@@ -37,7 +38,7 @@ class Video:
     file: str | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     """A request for videos of one portrait and one speech, and how far it is."""
 
@@ -103,7 +104,7 @@ class Workshop:
         with self._changed:
             self._forget()
             mine = [each for each in self._jobs.values() if each.session is job.session]
-            if any(each.state in ("waiting", "working") for each in mine):
+            if any(each.state in UNFINISHED for each in mine):
                 raise Busy("your last request is still being made; wait for it, or stop it first")
             if len(self._waiting) >= self._limits.waiting:
                 raise Busy("too many people are waiting just now; please try again in a minute")
@@ -117,6 +118,12 @@ class Workshop:
         """A session's job; None where it has none such."""
         job = self._jobs.get(name)
         return job if job is not None and job.session is session else None
+
+    def needed(self, session: Session) -> set[str]:
+        """Ids of the files that a session's waiting or working jobs use."""
+        with self._changed:
+            jobs = [job for job in self._jobs.values() if job.session is session and job.state in UNFINISHED]
+        return {path.stem for job in jobs for path in (job.portrait, job.speech)}
 
     def cancel(self, job: Job) -> None:
         """End a job: the videos that are done stay."""
@@ -149,7 +156,7 @@ class Workshop:
 
     def _forget(self) -> None:
         for name in [name for name, job in self._jobs.items() if job.session.closed.is_set()]:
-            if self._jobs[name].state not in ("waiting", "working"):
+            if self._jobs[name].state not in UNFINISHED:
                 del self._jobs[name]
 
     def _work(self) -> None:
@@ -165,8 +172,7 @@ class Workshop:
                 traceback.print_exc(file=sys.stderr)
                 job.state, job.error = "failed", FAULT
             finally:
-                if job.session.closed.is_set():
-                    job.session.clear()
+                job.session.clear_if_closed()
 
     def _due(self) -> Iterator[Job]:
         while True:
@@ -201,7 +207,10 @@ class Workshop:
         job.doing = f"listening to the speech for {video.label}"
         self._check(job)
         file, path = job.session.place("video")
-        self.face.talk(portrait, job.speech, path, video.emotion, replace(job.options, watch=watch))
+        try:
+            self.face.talk(portrait, job.speech, path, video.emotion, replace(job.options, watch=watch))
+        except UserError as error:
+            raise without_path(error, path, VIDEO) from None
         job.session.add("video", file, self._limits.videos)
         video.file = file
 

@@ -15,8 +15,8 @@ class Limits:
     A request makes up to `emotions` videos, an emotion has up to `letters`; `waiting` requests queue up,
     `receiving` uploads come in at once, `sessions` are open at once, all of them keep up to `total_bytes`.
     Streams: `streams` at once, a first message of up to `start_bytes`, sound in messages of up to
-    `chunk_bytes`, `stream_minutes` in all; `patience` seconds without a message or without taking ours end
-    one.
+    `chunk_bytes`, `stream_minutes` in all, of sound and by the clock; `patience` seconds without a message
+    that says something, or without taking ours, end one.
     """
 
     picture_bytes: int = 20 * MEGABYTE

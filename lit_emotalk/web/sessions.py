@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,14 +51,21 @@ class Session:
         file = new_id()
         return file, self.folder / f"{file}{SUFFIX[kind]}"
 
-    def add(self, kind: Kind, file: str, most: int) -> None:
-        """Keep a file that was written; the oldest of its kind beyond `most` are removed."""
+    def add(self, kind: Kind, file: str, most: int, needed: Container[str] = ()) -> None:
+        """Keep a file that was written; the oldest of its kind beyond `most` are removed, but for `needed`
+        ids."""
         names = self.files[kind]
+        spare = [name for name in names if name not in needed]
         names.append(file)
-        while len(names) > most:
-            oldest = names.pop(0)
+        for oldest in spare[: max(0, len(names) - most)]:
+            names.remove(oldest)
             self.seconds.pop(oldest, None)
             (self.folder / f"{oldest}{SUFFIX[kind]}").unlink(missing_ok=True)
+
+    def clear_if_closed(self) -> None:
+        """Remove what was written after the session's end."""
+        if self.closed.is_set():
+            self.clear()
 
     def clear(self) -> None:
         """Remove all files."""

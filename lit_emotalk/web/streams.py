@@ -70,7 +70,7 @@ class Streams:
             return
         self._open += 1
         try:
-            await self._serve(socket)
+            await self._serve_in_time(socket)
         except (WebSocketDisconnect, asyncio.CancelledError):  # the client has left, or the server stops
             return
         except Refusal as refusal:
@@ -82,6 +82,13 @@ class Streams:
             await _end(socket, Refusal(FAILED, FAULT))
         finally:
             self._open -= 1
+
+    async def _serve_in_time(self, socket: WebSocket) -> None:
+        try:
+            async with asyncio.timeout(60 * self._limits.stream_minutes):
+                await self._serve(socket)
+        except TimeoutError:
+            raise self._over() from None
 
     async def _serve(self, socket: WebSocket) -> None:
         first = await self._next(socket, 2 * self._limits.start_bytes)
@@ -125,7 +132,7 @@ class Streams:
                 continue
             heard += len(message) // 2
             if heard > 60 * SAMPLE_RATE * self._limits.stream_minutes:
-                raise Refusal(REFUSED, f"a stream ends after {self._limits.stream_minutes:g} minutes")
+                raise self._over()
             for samples in _hops(message, live):
                 draw = start.late == "wait" or time.monotonic() - came < LATE_SECONDS
                 sent += await self._show(socket, partial(live.push, samples, draw), start.output)
@@ -178,10 +185,16 @@ class Streams:
             emotion = read_emotion(asked.emotion, asked.intensity, self._limits)
         return live.change(*live_emotion(self._workshop.face, emotion, asked.intensity))
 
+    def _over(self) -> Refusal:
+        return Refusal(REFUSED, f"a stream ends after {self._limits.stream_minutes:g} minutes")
+
     async def _next(self, socket: WebSocket, most_letters: int) -> str | bytes:
         """The client's next message. Refusal: it is too large, odd or late."""
         try:
-            got = await asyncio.wait_for(socket.receive(), self._limits.patience)
+            async with asyncio.timeout(self._limits.patience):
+                got = await socket.receive()
+                while got.get("bytes") == b"":  # says nothing, and gains no time
+                    got = await socket.receive()
         except TimeoutError:
             raise Refusal(REFUSED, f"no message for {self._limits.patience:g} s") from None
         if got["type"] == "websocket.disconnect":

@@ -1,6 +1,7 @@
 """What visitors send: checked, decoded within bounds and kept in a form of ours."""
 
 import io
+import threading
 import warnings
 from pathlib import Path
 
@@ -19,7 +20,10 @@ from lit_emotalk.web.limits import Limits
 PICTURE_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
 SOUND_FORMATS = "wav,w64,aiff,au,caf,flac,ogg,mp3,aac,mov,matroska,webm,avi,amr"
 """Demuxers that read one file alone: playlists, which name others, are not among them."""
-PICTURE, SOUND = "the picture", "the sound"
+PICTURE, SOUND, VIDEO = "the picture", "the sound", "the video"
+
+_DECODING = threading.Lock()
+"""A large picture takes hundreds of MB while it is decoded: one at a time."""
 
 
 def read_picture(path: Path, limits: Limits) -> np.ndarray:
@@ -40,7 +44,8 @@ def read_picture(path: Path, limits: Limits) -> np.ndarray:
     if width * height > limits.picture_pixels:
         raise _too_many_pixels(limits)
     try:
-        return fitted(read_image(path), limits.picture_side)[0]
+        with _DECODING:
+            return fitted(read_image(path), limits.picture_side)[0]
     except UserError as error:
         raise without_path(error, path, PICTURE) from None
 

@@ -4,6 +4,8 @@ import re
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -11,9 +13,11 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from lit_emotalk import TalkingFace
+from lit_emotalk.errors import UserError
 from lit_emotalk.inference.provenance import STATEMENT
 from lit_emotalk.video import probe, read_frames
 from lit_emotalk.web import app as web_app
+from lit_emotalk.web import sessions
 from lit_emotalk.web.app import PAGES, Example, make_app
 from lit_emotalk.web.jobs import FAULT
 from lit_emotalk.web.limits import Limits
@@ -38,6 +42,9 @@ def test_from_uploads_to_videos(visitor: Visitor, tmp_path: Path) -> None:
     some = visitor.client.get(address, headers={"Range": "bytes=0-9"})
     assert some.status_code == 206 and some.content == got.content[:10]
     assert some.headers["content-disposition"] == 'attachment; filename="over-the-moon.mp4"'
+    for label, name in (("Слишком, рад!", "слишком-рад.mp4"), ("?!", "video.mp4")):
+        got = visitor.client.head(f"{visitor.place}/videos/{video['file']}", params={"download": label})
+        assert unquote(got.headers["content-disposition"]).split("=")[1].strip('"').endswith(name)
 
 
 def test_two_visitors_at_once_do_not_mix(client: TestClient, face: TalkingFace, tmp_path: Path) -> None:
@@ -53,6 +60,7 @@ def test_two_visitors_at_once_do_not_mix(client: TestClient, face: TalkingFace, 
         thread.start()
     for thread in threads:
         thread.join()
+    assert sorted(made) == [0, 1] and all(len(files) == 2 and all(files) for files in made.values())
     portraits = [face.read_portrait(np.asarray(head(number, 200))).image for number in (0, 1)]
     for number, files in made.items():
         for file in files:
@@ -76,6 +84,14 @@ def test_what_another_visitor_sent_cannot_be_used(client: TestClient) -> None:
     assert client.get(f"{one.place}/speeches/{theirs['speech']}").status_code == 404
 
 
+def until_empty(folder: Path) -> None:
+    """Wait until nothing is in a folder any more."""
+    until = time.monotonic() + 20
+    while list(folder.iterdir()):
+        assert time.monotonic() < until, list(folder.iterdir())
+        time.sleep(0.05)
+
+
 def test_a_visitor_who_leaves_takes_their_files_along(visitor: Visitor, tmp_path: Path) -> None:
     visitor.made(visitor.wanted())
     [folder] = tmp_path.iterdir()
@@ -83,10 +99,7 @@ def test_a_visitor_who_leaves_takes_their_files_along(visitor: Visitor, tmp_path
     job = visitor.ask(visitor.wanted(emotions=["sad"] * 4)).json()["id"]
     assert visitor.client.post(f"{visitor.place}/end").status_code == 204
     assert visitor.client.get(f"{visitor.place}/jobs/{job}").status_code == 404
-    until = time.monotonic() + 20
-    while list(tmp_path.iterdir()) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert list(tmp_path.iterdir()) == []
+    until_empty(tmp_path)
     another = Visitor(visitor.client)
     assert another.made(another.wanted())["state"] == "done"
 
@@ -95,13 +108,17 @@ def test_files_are_removed_when_nothing_is_heard(
     face: TalkingFace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(web_app, "SWEEP_SECONDS", 0.1)
-    app = make_app(face, tmp_path, Limits(keep_minutes=1 / 60))
+    now = time.monotonic()
+    monkeypatch.setattr(sessions, "time", SimpleNamespace(monotonic=lambda: now))
+    app = make_app(face, tmp_path, Limits(keep_minutes=30))
     with TestClient(app, base_url="http://localhost") as client:
         visitor = Visitor(client)
         visitor.send("speech", wav())
+        now += 60 * 29
+        time.sleep(0.5)
         assert len(list(tmp_path.iterdir())) == 1
-        time.sleep(2)
-        assert list(tmp_path.iterdir()) == []
+        now += 60 * 2
+        until_empty(tmp_path)
         late = visitor.send("speech", wav())
         assert late.status_code == 404 and "your files were removed" in late.json()["error"]
 
@@ -141,6 +158,9 @@ def test_a_full_queue_and_stopping(
         assert visitors[1].state(second)["doing"] == "waiting, first in the queue"
         third = visitors[2].ask(wishes[2])
         assert third.status_code == 503 and "too many people" in third.json()["error"]
+        for _ in range(4):
+            visitors[1].send("speech", wav())
+        assert client.get(f"{visitors[1].place}/speeches/{wishes[1]['speech']}").status_code == 200
         stopped = client.post(f"{visitors[1].place}/jobs/{second}/cancel").json()
         assert stopped["state"] == "cancelled"
         client.post(f"{visitors[0].place}/jobs/{first}/cancel")
@@ -165,13 +185,22 @@ def test_a_fault_of_ours_is_one_line_and_the_next_visitor_is_served(
     assert visitor.made(wanted)["state"] == "done"
 
 
-def test_what_cannot_be_made_is_one_line(visitor: Visitor, tmp_path: Path) -> None:
+def test_what_cannot_be_made_is_one_line(
+    visitor: Visitor, face: TalkingFace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     state = visitor.made(visitor.wanted(emotions=["0s sad; 9s happy"]))
     assert state["state"] == "failed" and "entry at 9 s" in state["error"]
     short = visitor.send("speech", wav(0.3)).json()["id"]
     state = visitor.made(visitor.wanted(speech=short, emotions=[None]))
     assert state["state"] == "failed" and state["error"].startswith("the sound ")
     assert str(tmp_path) not in state["error"]
+
+    def full(_: object, __: Path, output: Path, *___: object) -> None:
+        raise UserError(f"cannot write {output}: No space left on device")
+
+    monkeypatch.setattr(face, "talk", full)
+    state = visitor.made(visitor.wanted())
+    assert state["error"] == "cannot write the video: No space left on device"
 
 
 def test_the_example_is_there_where_it_is_offered(

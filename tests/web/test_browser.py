@@ -124,7 +124,10 @@ def test_upload_make_watch_and_leave(models: Path, tmp_path: Path) -> None:
         assert download.value.suggested_filename == "over-the-moon.mp4"
         assert served_files(tmp_path) == [".mp4", ".mp4", ".mp4", ".png", ".wav"]
         page.goto("about:blank")
-        page.wait_for_timeout(1000)
+        for _ in range(200):
+            if not served_files(tmp_path):
+                break
+            page.wait_for_timeout(100)
         assert served_files(tmp_path) == []
 
 
@@ -194,3 +197,54 @@ def test_live_speech_moves_the_face(models: Path, tmp_path: Path) -> None:
         assert page.locator("#results > .message").inner_text() == ""
         page.locator("#live").click()
         until(page, "!document.querySelector('#watching').hidden")
+
+
+def test_a_server_that_does_not_answer(models: Path, tmp_path: Path) -> None:
+    with people(models, tmp_path) as visitors:
+        page = visitors.page(permissions=["microphone"])
+        give(page, "portrait", head_png(0), "me.png")
+        give(page, "speech", wav(), "hello.wav")
+        page.locator("#portrait.ready").wait_for()
+        page.locator("#speech.ready").wait_for()
+        page.route("**/jobs/*", lambda route: route.fulfill(status=503, body="busy"), times=2)
+        page.locator("#generate").click()
+        page.get_by_text("The server does not answer, trying again").wait_for()
+        assert page.get_by_role("button", name="Stop").first.is_visible()
+        page.locator("figure video").wait_for()
+        page.route("**/api/sessions", lambda route: route.fulfill(status=503, json={"error": "full"}))
+        page.reload()
+        page.locator("#results > .message", has_text="full").wait_for()
+        page.get_by_placeholder("or in your own words").fill("glad")
+        page.locator(".own button").click()
+        page.locator("#speech .record").click()
+        page.locator("#speech .message", has_text="no connection to the server").wait_for()
+        give(page, "portrait", head_png(0), "me.png")
+        page.locator("#portrait .message", has_text="no connection to the server").wait_for()
+
+
+def test_impatient_clicks(models: Path, tmp_path: Path) -> None:
+    with people(models, tmp_path) as visitors:
+        page = visitors.page(permissions=["camera", "microphone"])
+        page.evaluate(
+            "() => { const devices = navigator.mediaDevices, ask = devices.getUserMedia.bind(devices);"
+            "window.streams = [];"
+            "devices.getUserMedia = async (wanted) => {"
+            "const got = await ask(wanted); streams.push(got); return got; }; }"
+        )
+        for card, taken in (("portrait", "Take the picture"), ("speech", "Stop recording")):
+            page.evaluate(f"for (let k = 0; k < 3; k++) document.querySelector('#{card} .record').click()")
+            page.get_by_role("button", name=taken).wait_for()
+            page.wait_for_timeout(500)
+            assert page.evaluate("streams.length") == 1
+            page.evaluate(f"for (let k = 0; k < 3; k++) document.querySelector('#{card} .take').click()")
+            until(page, "streams[0].getTracks().every((track) => track.readyState === 'ended')")
+            page.evaluate("streams.pop()")
+        page.locator("#speech.ready").wait_for()
+        give(page, "portrait", head_png(0), "me.png")
+        page.locator("#portrait.ready").wait_for()
+        for name in ("angry", "sad", "surprised"):
+            page.locator(".chip", has_text=name).first.click()
+        page.get_by_placeholder("or in your own words").fill("over the moon")
+        page.get_by_role("button", name="Make 4 videos").click()
+        page.locator("#emotion .message", has_text="At most 4 at a time").wait_for()
+        assert page.locator("figure video, #sets figure").count() == 0

@@ -11,13 +11,14 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
+from fastapi import Request
 from fastapi.testclient import TestClient
 from PIL import Image
 
 from lit_emotalk import TalkingFace
 from lit_emotalk.emotion_request import Emotion
 from lit_emotalk.errors import UserError
-from lit_emotalk.web import desk
+from lit_emotalk.web import app, desk
 from lit_emotalk.web.app import make_app
 from lit_emotalk.web.limits import Limits
 from lit_emotalk.web.wishes import read_emotion, read_wish
@@ -192,6 +193,8 @@ def test_paths_within_a_session_lead_nowhere(visitor: Visitor) -> None:
         ({"Host": "rebound.example"}, 421),
         ({"Host": "rebound.example:7860", "Origin": "http://rebound.example:7860"}, 421),
         ({"Host": "[::1"}, 421),
+        ({"Origin": "http://["}, 403),
+        ({"Host": "LocalHost.:7860", "Origin": "http://localhost.:7860"}, 200),
         ({"Origin": "http://localhost:7860", "Sec-Fetch-Site": "same-origin"}, 200),
         ({"Host": "192.168.0.7:7860", "Origin": "http://192.168.0.7:7860"}, 200),
         ({}, 200),
@@ -214,8 +217,8 @@ def test_sessions_are_bounded_and_cannot_be_guessed(client: TestClient, monkeypa
 
 
 def test_what_all_may_keep_is_bounded(face: TalkingFace, tmp_path: Path) -> None:
-    app = make_app(face, tmp_path, Limits(total_bytes=20_000))
-    with TestClient(app, base_url="http://localhost") as client:
+    served = make_app(face, tmp_path, Limits(total_bytes=20_000))
+    with TestClient(served, base_url="http://localhost") as client:
         visitor = Visitor(client)
         assert visitor.send("speech", wav()).status_code == 200
         assert visitor.send("speech", wav()).status_code == 200
@@ -243,6 +246,32 @@ def test_an_upload_that_takes_too_long_is_given_up(
 
     answer = asyncio.run(asyncio.wait_for(upload(), 20))
     assert answer.status_code == 408 and "broke off" in answer.json()["error"]
+
+
+def test_a_request_that_takes_too_long_is_given_up(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(_: object):
+        await asyncio.sleep(60)
+        yield b""
+
+    monkeypatch.setattr(app, "REQUEST_SECONDS", 0.1)
+    monkeypatch.setattr(Request, "stream", never)
+    answer = visitor.ask({})
+    assert answer.status_code == 408 and "broke off" in answer.json()["error"]
+
+
+def test_an_upload_to_a_session_that_ended_leaves_nothing(
+    visitor: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(_: Path, path: Path, __: Limits) -> None:
+        visitor.client.post(f"{visitor.place}/end")
+        path.parent.mkdir()
+        (path.parent / "late.wav").touch()
+        path.with_name("no").joinpath("such").touch()
+
+    monkeypatch.setattr(desk, "keep_sound", late)
+    answer = visitor.send("speech", wav())
+    assert answer.status_code == 404 and "your files were removed" in answer.json()["error"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_is_said(visitor: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

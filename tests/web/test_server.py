@@ -85,6 +85,11 @@ def test_wrong_use_is_one_line(models: Path, tmp_path: Path) -> None:
         use("--port", "70000")
     with pytest.raises(UserError, match="cannot listen on nowhere"):
         use("--host", "nowhere.invalid")
+    for host in ("a..b", "a" * 70):
+        with pytest.raises(UserError, match=f"cannot listen on {host}"):
+            use("--host", host)
+    with pytest.raises(UserError, match="--keep-minutes must be above 0 and at most a day"):
+        use("--keep-minutes", "1441")
     with pytest.raises(UserError, match="--seconds must be above 0"):
         use("--seconds", "0")
     with pytest.raises(UserError, match="--keep-minutes must be above 0"):

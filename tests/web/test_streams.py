@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.web.conftest import LIMITS, NAMES, Visitor, head_png
 
 FRAMES = 20
 CHUNK = 1000
+PORTRAIT = base64.b64encode(head_png(0)).decode()
 
 
 def sound(frames: int = FRAMES) -> bytes:
@@ -36,8 +38,7 @@ def sound(frames: int = FRAMES) -> bytes:
 
 def start(**changes: Any) -> str:
     """A first message."""
-    portrait = base64.b64encode(head_png(0)).decode()
-    return json.dumps({"type": "start", "portrait": portrait, "emotion": "happy", "seed": 5, **changes})
+    return json.dumps({"type": "start", "portrait": PORTRAIT, "emotion": "happy", "seed": 5, **changes})
 
 
 def rest_of(socket: Any) -> list[Any]:
@@ -187,7 +188,8 @@ def test_a_wrong_later_message_ends_the_stream(client: TestClient, name: str) ->
 
 
 def test_streams_are_bounded_in_number_and_in_time(face: TalkingFace, tmp_path: Path) -> None:
-    limits = Limits(streams=1, patience=0.5, stream_minutes=0.01)
+    limits = Limits(streams=1, patience=0.5, stream_minutes=0.2)
+    first = start(output="coefficients")
     with TestClient(make_app(face, tmp_path, limits, NAMES), base_url="http://localhost") as client:
         with client.websocket_connect("/stream") as socket:
             with client.websocket_connect("/stream") as second:
@@ -195,17 +197,45 @@ def test_streams_are_bounded_in_number_and_in_time(face: TalkingFace, tmp_path: 
                 assert "too many streams" in told["message"] and code == 1013
             told, code = rest_of(socket)
             assert "no message for 0.5 s" in told["message"] and code == 1008
-        first = start(output="coefficients")
         with client.websocket_connect("/stream") as socket:
             socket.send_text(first)
-            socket.send_bytes(sound(25))
+            for _ in range(13):
+                socket.send_bytes(sound(25))
             told, code = rest_of(socket)[-2:]
-            assert "a stream ends after 0.01 minutes" in told["message"] and code == 1008
+            assert "a stream ends after 0.2 minutes" in told["message"] and code == 1008
         with client.websocket_connect("/stream") as socket:
             socket.send_text(first)
             socket.receive_json()
         assert streamed(client, first, sound(4))[-2:] == [{"type": "finished", "frames": 4}, 1000]
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"", "no message for 1 s"), (bytes(2), "a stream ends after 0.1 minutes")]
+)
+def test_messages_that_say_little_gain_no_time(
+    face: TalkingFace, tmp_path: Path, content: bytes, words: str
+) -> None:
+    app = make_app(face, tmp_path, Limits(patience=1.0, stream_minutes=0.1), NAMES)
+    over = threading.Event()
+    with (
+        TestClient(app, base_url="http://localhost") as client,
+        client.websocket_connect("/stream") as socket,
+    ):
+        socket.send_text(start(output="coefficients"))
+        assert socket.receive_json()["type"] == "ready"
+        sender = threading.Thread(target=trickle, args=(socket, content, over))
+        sender.start()
+        told, code = rest_of(socket)[-2:]
+        over.set()
+        sender.join()
+    assert words in told["message"] and code == 1008
+
+
+def trickle(socket: Any, content: bytes, over: threading.Event) -> None:
+    """Send the same sound five times a second."""
+    while not over.wait(0.2):
+        socket.send_bytes(content)
 
 
 def test_a_fault_of_ours_is_one_line(

@@ -15,8 +15,23 @@ function stop(stream) {
   for (const track of stream.getTracks()) track.stop();
 }
 
-export async function openCamera(video) {
-  const stream = await open({ video: { facingMode: "user", width: { ideal: 1280 }, height: { ideal: 960 } } });
+// What `use` makes of a device's stream; the device is let go where that fails.
+async function withStream(wanted, use) {
+  const stream = await open(wanted);
+  try {
+    return await use(stream);
+  } catch {
+    stop(stream);
+    throw new Error(REFUSED);
+  }
+}
+
+export function openCamera(video) {
+  const wanted = { video: { facingMode: "user", width: { ideal: 1280 }, height: { ideal: 960 } } };
+  return withStream(wanted, (stream) => watch(video, stream));
+}
+
+async function watch(video, stream) {
   video.srcObject = stream;
   await video.play();
   return {
@@ -34,8 +49,11 @@ export async function openCamera(video) {
   };
 }
 
-export async function openMicrophone(heard) {
-  const stream = await open({ audio: { channelCount: 1 } });
+export function openMicrophone(heard) {
+  return withStream({ audio: { channelCount: 1 } }, (stream) => record(stream, heard));
+}
+
+function record(stream, heard) {
   const recorder = new MediaRecorder(stream);
   const pieces = [];
   recorder.addEventListener("dataavailable", (event) => pieces.push(event.data));
@@ -64,8 +82,11 @@ export async function openMicrophone(heard) {
   };
 }
 
-export async function openSound(take) {
-  const stream = await open({ audio: { channelCount: 1 } });
+export function openSound(take) {
+  return withStream({ audio: { channelCount: 1 } }, (stream) => listen(stream, take));
+}
+
+async function listen(stream, take) {
   const context = new AudioContext();
   await context.audioWorklet.addModule("/pages/hear.js");
   const ears = new AudioWorkletNode(context, "hear", { numberOfOutputs: 0 });

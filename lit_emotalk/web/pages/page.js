@@ -1,136 +1,52 @@
 // The page: a portrait, a speech and emotions go to the server, videos come back.
 
 import { allowed, openCamera, openMicrophone } from "/pages/devices.js";
+import { at, element, say } from "/pages/elements.js";
 import { Live } from "/pages/live.js";
 import { Session } from "/pages/server.js";
+import { Taker } from "/pages/taker.js";
 
 const POLL_MILLISECONDS = 400;
 const MOST_SHOWN = 12;
 const MOST_TRIES = 20;
-const at = (selector, within = document) => within.querySelector(selector);
+const GONE = 404;
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 let session = null;
 let job = null;
 let live = null;
-const given = { portrait: null, speech: null };
 
-function say(card, text, bad = false) {
-  const message = at(".message", card);
-  message.textContent = text;
-  message.classList.toggle("bad", bad);
+function opened() {
+  if (!session) throw new Error("there is no connection to the server; please load the page again");
+  return session;
 }
 
-function element(tag, properties, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
-// One of the two cards that take something: by file, by dropping, or from a device.
-class Taker {
-  constructor(kind, open, show) {
-    Object.assign(this, { kind, open, show, card: at(`#${kind}`), device: null });
-    const [file, fallback] = this.card.querySelectorAll("input[type=file]");
-    for (const input of [file, fallback]) {
-      input.addEventListener("change", () => {
-        if (input.files.length) this.send(input.files[0]);
-        input.value = "";
-      });
-    }
-    this.button("choose").addEventListener("click", () => file.click());
-    this.button("record").addEventListener("click", () => (allowed ? this.begin() : fallback.click()));
-    this.button("take").addEventListener("click", () => this.take());
-    this.button("leave").addEventListener("click", () => this.close());
-    const drop = at(".drop", this.card);
-    for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
-      drop.addEventListener(name, (event) => {
-        event.preventDefault();
-        drop.classList.toggle("over", name === "dragenter" || name === "dragover");
-        if (name === "drop" && event.dataTransfer.files.length) this.send(event.dataTransfer.files[0]);
-      });
-    }
-  }
-
-  button(name) {
-    return at(`button.${name}`, this.card);
-  }
-
-  live(on) {
-    for (const name of ["take", "leave"]) this.button(name).hidden = !on;
-    for (const name of ["choose", "record"]) this.button(name).hidden = on;
-    at(".live", this.card).hidden = !on;
-    this.card.classList.toggle("busy", on);
-    if (on) at(".shown", this.card).hidden = true;
-    else at(".shown", this.card).hidden = !given[this.kind];
-  }
-
-  async begin() {
-    say(this.card, "");
-    try {
-      this.device = await this.open(this);
-      this.live(true);
-    } catch (error) {
-      say(this.card, error.message, true);
-    }
-  }
-
-  async take() {
-    if (!this.device) return;
-    const file = await this.device.take();
-    this.close();
-    await this.send(file);
-  }
-
-  close() {
-    this.device?.close();
-    this.device = null;
-    this.live(false);
-  }
-
-  async send(file) {
-    this.card.classList.add("working");
-    say(this.card, this.kind === "portrait" ? "Looking for the face …" : "Listening …");
-    try {
-      this.keep(await session.upload(this.kind, file));
-    } catch (error) {
-      say(this.card, error.message, true);
-    } finally {
-      this.card.classList.remove("working");
-    }
-  }
-
-  keep(taken) {
-    given[this.kind] = taken;
-    this.card.classList.add("ready");
-    at(".shown", this.card).hidden = false;
-    this.show(this, taken);
-    refresh();
-  }
-}
-
-const portrait = new Taker(
-  "portrait",
-  (taker) => openCamera(at("video", taker.card)),
-  (taker, taken) => {
-    at("img", taker.card).src = taken.face;
-    say(taker.card, "");
+const portrait = new Taker("portrait", {
+  working: "Looking for the face …",
+  open: (taker) => openCamera(at("video", taker.card)),
+  upload: (file) => opened().upload("portrait", file),
+  show: ({ card, given }) => {
+    at("img", card).src = given.face;
+    say(card, "");
   },
-);
+});
 
-const speech = new Taker(
-  "speech",
-  (taker) =>
-    openMicrophone((level, seconds) => {
+const speech = new Taker("speech", {
+  working: "Listening …",
+  open: (taker) => {
+    const most = opened().told.most_seconds - 0.5;
+    return openMicrophone((level, seconds) => {
       at("meter", taker.card).value = Math.min(1, 1.5 * level);
       at("output", taker.card).textContent = `${Math.floor(seconds)} s`;
-      if (seconds > session.told.most_seconds - 0.5) taker.take();
-    }),
-  (taker, taken) => {
-    at("audio", taker.card).src = session.speech(taken.id);
-    say(taker.card, `${taken.seconds.toFixed(1)} seconds`);
+      if (seconds > most) taker.take();
+    });
   },
-);
+  upload: (file) => opened().upload("speech", file),
+  show: ({ card, given }) => {
+    at("audio", card).src = session.speech(given.id);
+    say(card, `${given.seconds.toFixed(1)} seconds`);
+  },
+});
 
 function chosen() {
   return [...document.querySelectorAll(".chip input:checked")];
@@ -156,12 +72,12 @@ function changeLive() {
 }
 
 function goLive() {
-  complain(given.portrait ? "" : "Still needed: a portrait.");
-  if (!given.portrait) return;
+  complain(portrait.given ? "" : "Still needed: a portrait.");
+  if (!portrait.given) return;
   const form = new FormData(at("#make"));
   const motion = form.get("motion") === "none" ? "none" : "natural";
   const how = { motion, frame: form.get("frame"), mark: form.has("mark"), late: "skip" };
-  const start = { session: session.told.id, upload: given.portrait.id, ...wish(), ...how };
+  const start = { session: session.told.id, upload: portrait.given.id, ...wish(), ...how };
   at("#watching").hidden = false;
   at("#watching").scrollIntoView({ block: "nearest", behavior: "smooth" });
   live = new Live(at("#watching canvas"), start, (message) => {
@@ -182,19 +98,23 @@ function addChip(label, value, checked) {
   at(".chips").append(element("label", { className: "chip" }, box, element("span", {}, label)));
 }
 
+// Whether the words in the field, if there are any, could be added.
 function addOwn() {
   const field = at(".own input");
   const words = field.value.trim();
-  if (!words) return;
+  if (!words) return true;
+  if (!session) return false;
   if (chosen().length >= session.told.most_emotions) {
     say(at("#emotion"), `At most ${session.told.most_emotions} at a time: take one away first.`, true);
-    return;
+    field.focus();
+    return false;
   }
   say(at("#emotion"), "");
   addChip(words, words, true);
   field.value = "";
   refresh();
   changeLive();
+  return true;
 }
 
 function complain(text) {
@@ -243,7 +163,7 @@ async function follow(figures) {
   for (;;) {
     const state = await session.job(job).catch((error) => {
       failed += 1;
-      if (!error.away || failed > MOST_TRIES) throw error;
+      if (error.status === GONE || failed > MOST_TRIES) throw error;
     });
     if (!state) {
       at("#progress p").textContent = "The server does not answer, trying again …";
@@ -265,16 +185,16 @@ async function follow(figures) {
 }
 
 async function generate() {
-  addOwn();
+  if (!addOwn()) return;
   const boxes = chosen();
-  const missing = [!given.portrait && "a portrait", !given.speech && "speech", !boxes.length && "an emotion"];
+  const missing = [!portrait.given && "a portrait", !speech.given && "speech", !boxes.length && "an emotion"];
   const lacking = missing.filter(Boolean);
   complain(lacking.length ? `Still needed: ${lacking.join(" and ")}.` : "");
   if (lacking.length) return;
   const form = new FormData(at("#make"));
   const wanted = {
-    portrait: given.portrait.id,
-    speech: given.speech.id,
+    portrait: portrait.given.id,
+    speech: speech.given.id,
     emotions: boxes.map((box) => box.value || null),
     intensity: Number(form.get("intensity")) / 100,
     frame: form.get("frame"),
@@ -293,6 +213,7 @@ async function generate() {
     if (state.error) complain(state.error);
   } catch (error) {
     complain(error.message);
+    if (job) session.cancel(job).catch(() => {});
   }
   job = null;
   at("#progress").hidden = true;

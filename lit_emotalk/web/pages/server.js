@@ -2,12 +2,14 @@
 
 const AWAY = "the server does not answer; is it still running?";
 
+// Errors have the answer's status, if there was one.
 async function call(path, options = {}) {
   const response = await fetch(path, { cache: "no-store", ...options }).catch(() => {
-    throw Object.assign(new Error(AWAY), { away: true });
+    throw new Error(AWAY);
   });
   const content = response.status === 204 ? {} : await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(content.error || `the server answered ${response.status}`);
+  const { status } = response;
+  if (!response.ok) throw Object.assign(new Error(content.error || `the server answered ${status}`), { status });
   return content;
 }
 
