@@ -9,28 +9,22 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as AnyHTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
+from lit_emotalk.serving import HEADERS, Guard, add_pages, message, refused
 from lit_emotalk.study.store import Conflict, Store
 from lit_emotalk.study.study import Study
 
 PAGES = Path(__file__).parent / "pages"
 PAGE_FILES = {"study.js": "text/javascript", "study.css": "text/css"}
 MOST_BODY_BYTES = 4096
-MOST_URL_BYTES = 512
-MOST_RANGE_BYTES = 64
-HEADERS = {
+PAGE_HEADERS = {
+    **HEADERS,
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-    "X-Robots-Tag": "noindex",
 }
 
 
@@ -52,10 +46,11 @@ def make_app(study: Study, store: Store) -> FastAPI:
     or 414.
     """
     app = FastAPI(title="study", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.add_middleware(Guard)
+    app.add_middleware(StudyGuard, headers=PAGE_HEADERS)
     app.add_exception_handler(AnyHTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(sqlite3.Error, _not_saved)
+    add_pages(app, PAGES, PAGE_FILES)
     questions = {question.name for question in study.questions}
 
     def rater_of(token: str) -> str:
@@ -74,16 +69,6 @@ def make_app(study: Study, store: Store) -> FastAPI:
     @app.get("/")
     def entrance() -> Response:
         return FileResponse(PAGES / "entrance.html")
-
-    @app.get("/favicon.ico")
-    def favicon() -> Response:
-        return Response(status_code=204)
-
-    @app.get("/pages/{name}")
-    def page_file(name: str) -> Response:
-        if name not in PAGE_FILES:
-            raise HTTPException(404, "not found")
-        return FileResponse(PAGES / name, media_type=PAGE_FILES[name])
 
     @app.api_route("/media/{name}", methods=["GET", "HEAD"])
     def media(name: str) -> Response:
@@ -156,54 +141,27 @@ async def _answer(request: Request) -> Answer:
         raise HTTPException(422, "not an answer: item and scores from 1 to 5 are needed") from error
 
 
-class Guard:
-    """Refuses what no page of ours sends, and adds the security headers to every response."""
+class StudyGuard(Guard):
+    """Also refuses bodies longer than any answer."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request; other kinds of scope pass."""
-
-        async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
-                headers.setdefault("Cache-Control", "no-store")
-            await send(message)
-
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-        else:
-            await (_refusal(scope) or self.app)(scope, receive, send_guarded)
-
-
-def _refusal(scope: Scope) -> Response | None:
-    headers = Headers(scope=scope)
-    length = headers.get("content-length", "0")
-    if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MOST_URL_BYTES:
-        return _message(414, "too long an address")
-    if not (length.isascii() and length.isdecimal()) or len(length) > 9 or int(length) > MOST_BODY_BYTES:
-        return _message(413, "too long an answer")
-    if len(headers.get("range", "")) > MOST_RANGE_BYTES:
-        return _message(416, "too long a range")
-    return None
-
-
-def _message(status: int, text: str) -> JSONResponse:
-    return JSONResponse({"error": text}, status)
+    def refusal(self, scope: Scope) -> Response | None:
+        """As the base's."""
+        if (wrong := super().refusal(scope)) is not None:
+            return wrong
+        length = Headers(scope=scope).get("content-length", "0")
+        if not (length.isascii() and length.isdecimal()) or len(length) > 9 or int(length) > MOST_BODY_BYTES:
+            return message(413, "too long an answer")
+        return None
 
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, AnyHTTPException)
-    response = _message(error.status_code, str(error.detail))
-    response.headers.update(error.headers or {})
-    return response
+    return refused(error)
 
 
 def _malformed(request: Request, error: Exception) -> Response:
-    return _message(422, "not a request of the study's page")
+    return message(422, "not a request of the study's page")
 
 
 def _not_saved(request: Request, error: Exception) -> Response:
-    return _message(503, "the answer could not be saved; try again")
+    return message(503, "the answer could not be saved; try again")

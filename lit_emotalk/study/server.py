@@ -2,17 +2,13 @@
 
 from pathlib import Path
 
-import uvicorn
-
-from lit_emotalk.listening import address, listen
+from lit_emotalk.serving import address, listen, run
 from lit_emotalk.study.app import make_app
 from lit_emotalk.study.build import LINKS_FILE
 from lit_emotalk.study.store import Store
 from lit_emotalk.study.study import read_study
 
-IDLE_SECONDS = 15
 MOST_CONNECTIONS = 1000
-MOST_HEADER_BYTES = 16_384
 
 
 def serve_study(folder: Path, host: str, port: int) -> None:
@@ -28,15 +24,4 @@ def serve_study(folder: Path, host: str, port: int) -> None:
             "again to go on",
             flush=True,
         )
-        config = uvicorn.Config(
-            make_app(study, store),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=IDLE_SECONDS,
-            limit_concurrency=MOST_CONNECTIONS,
-            h11_max_incomplete_event_size=MOST_HEADER_BYTES,
-            http="h11",
-            ws="none",
-        )
-        uvicorn.Server(config).run(sockets=[listener])
+        run(make_app(study, store), listener, MOST_CONNECTIONS, ws="none")

@@ -19,8 +19,9 @@ from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.options import Options
 from lit_emotalk.pipeline import TalkingFace
+from lit_emotalk.serving import add_pages, message, refused
 from lit_emotalk.web.desk import Desk
-from lit_emotalk.web.guard import Guard, message
+from lit_emotalk.web.guard import PageGuard
 from lit_emotalk.web.jobs import FAULT, Job, Video, Workshop
 from lit_emotalk.web.limits import Limits
 from lit_emotalk.web.sessions import Busy, Session, Sessions
@@ -107,9 +108,11 @@ def make_app(
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.add_middleware(Guard, names=names)
+    app.add_middleware(PageGuard, names=names)
     for kind in (AnyHTTPException, RequestValidationError, UserError, Busy, OSError):
         app.add_exception_handler(kind, _refused)
+
+    add_pages(app, PAGES, PAGE_FILES)
 
     def session_of(name: str) -> Session:
         session = sessions.get(name)
@@ -126,16 +129,6 @@ def make_app(
     @app.get("/")
     def page() -> Response:
         return FileResponse(PAGES / "page.html")
-
-    @app.get("/favicon.ico")
-    def favicon() -> Response:
-        return Response(status_code=204)
-
-    @app.get("/pages/{name}")
-    def page_file(name: str) -> Response:
-        if name not in PAGE_FILES:
-            raise HTTPException(404, "not found")
-        return FileResponse(PAGES / name, media_type=PAGE_FILES[name])
 
     @app.post("/api/sessions")
     def open_session() -> dict[str, Any]:
@@ -265,9 +258,7 @@ async def _sweep(sessions: Sessions) -> None:
 
 def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, AnyHTTPException):
-        answer = message(error.status_code, str(error.detail))
-        answer.headers.update(error.headers or {})
-        return answer
+        return refused(error)
     if isinstance(error, RequestValidationError):
         return message(422, "not a request of this page; load it again")
     if isinstance(error, Busy):

@@ -7,24 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import uvicorn
 import websockets  # noqa: F401  (uvicorn's WebSockets need it)
 
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.inference.portrait import Portrait
-from lit_emotalk.listening import address, listen
 from lit_emotalk.pipeline import TalkingFace
 from lit_emotalk.schema import LANDMARKS, SAMPLE_RATE
+from lit_emotalk.serving import address, listen, run
 from lit_emotalk.web.app import Example, make_app
 from lit_emotalk.web.limits import Limits
 from lit_emotalk.web.sessions import served_folder
 
-IDLE_SECONDS = 15
 STOP_SECONDS = 3
 MOST_CONNECTIONS = 300
-MOST_HEADER_BYTES = 16_384
 DEMO_FILES = ("portrait.png", "speech.wav", "demo.mp4")
 """What `make demo` leaves beside its models; all of it is synthetic."""
 
@@ -47,16 +44,12 @@ def serve(
         app = make_app(face, folder, limits, frozenset({host, socket.gethostname(), *names}), example(models))
         where = address(host, listener, "http" if tls is None else "https")
         print(f"talking faces at {where}; visitors' files lie in {folder}; stop with Ctrl-C", flush=True)
-        config = uvicorn.Config(
+        signal.signal(signal.SIGTERM, _leave)
+        run(
             app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=IDLE_SECONDS,
+            listener,
+            MOST_CONNECTIONS,
             timeout_graceful_shutdown=STOP_SECONDS,
-            limit_concurrency=MOST_CONNECTIONS,
-            h11_max_incomplete_event_size=MOST_HEADER_BYTES,
-            http="h11",
             ws="websockets-sansio",
             ws_max_size=2 * limits.start_bytes,
             ws_ping_interval=None,
@@ -64,8 +57,6 @@ def serve(
             ssl_certfile=None if tls is None else str(tls[0]),
             ssl_keyfile=None if tls is None else str(tls[1]),
         )
-        signal.signal(signal.SIGTERM, _leave)
-        uvicorn.Server(config).run(sockets=[listener])
 
 
 def example(models: Path) -> Example | None:
