@@ -9,6 +9,7 @@ from lit_emotalk.metrics.fid import PROTOCOL as FID
 from lit_emotalk.metrics.lmd import FaceLMD, MouthLMD
 from lit_emotalk.metrics.lpips import LPIPS
 from lit_emotalk.metrics.psnr import PSNR
+from lit_emotalk.metrics.sharpness import Sharpness
 from lit_emotalk.metrics.ssim import SSIM
 from lit_emotalk.metrics.sync import PROTOCOL as SYNC
 from lit_emotalk.metrics.temporal import TLPIPS, TOF, WarpingError
@@ -40,6 +41,7 @@ COLUMNS: dict[str, Column] = {
     "psnr_face": Column("PSNR face", PSNR.PROTOCOL, 2, "inside the reference's face box"),
     "ssim": Column("SSIM", SSIM.PROTOCOL, 3),
     "ssim_face": Column("SSIM face", SSIM.PROTOCOL, 3, "inside the reference's face box"),
+    "sharp": Column("Sharp %", Sharpness.PROTOCOL, 0, "inside the reference's face box"),
     "lpips": Column("LPIPS", LPIPS.PROTOCOL, 3),
     "warp": Column("E-warp", WarpingError.PROTOCOL, 3),
     "tof": Column("tOF", TOF.PROTOCOL, 3),

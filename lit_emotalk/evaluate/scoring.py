@@ -15,6 +15,7 @@ from lit_emotalk.metrics.efd import efd
 from lit_emotalk.metrics.lmd import STANDARD_SIZE, lmd
 from lit_emotalk.metrics.lpips import lpips_distance
 from lit_emotalk.metrics.psnr import decibels, squared_errors
+from lit_emotalk.metrics.sharpness import relative_sharpness
 from lit_emotalk.metrics.ssim import mean_ssim, ssim_maps
 from lit_emotalk.metrics.temporal import flow_difference, warping_error
 
@@ -115,7 +116,8 @@ def score(
 
 
 def score_pictures(scores: Scores, made: np.ndarray, real: np.ndarray, true: Reads, reader: Reader) -> None:
-    """PSNR and SSIM of picture and face box on every frame, LPIPS on every stride-th."""
+    """PSNR and SSIM of picture and face box and the face's sharpness on every frame, LPIPS on every
+    stride-th."""
     seen = torch.from_numpy(true.found)
     boxes = torch.from_numpy(region_boxes(np.nan_to_num(true.landmarks))["face"])
     values: dict[str, list[Tensor]] = {}
@@ -125,6 +127,8 @@ def score_pictures(scores: Scores, made: np.ndarray, real: np.ndarray, true: Rea
             found = maps(a, b)
             values.setdefault(name, []).append(mean(found).cpu())
             values.setdefault(f"{name}_face", []).append(mean(found, box).cpu().where(seen[span], torch.nan))
+        sharp = relative_sharpness(a, b, box).cpu().where(seen[span], torch.nan)
+        values.setdefault("sharp", []).append(sharp)
     for name, parts in values.items():
         scores.put(name, torch.cat(parts))
     if reader.lpips is not None:

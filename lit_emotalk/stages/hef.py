@@ -21,6 +21,7 @@ from lit_emotalk.losses.reconstruction import (
     pyramid_l1,
     weighted_l1,
 )
+from lit_emotalk.metrics.sharpness import relative_sharpness
 from lit_emotalk.models.discriminator import DiscriminatorConfig, MultiScaleDiscriminator
 from lit_emotalk.models.hef import HEF, Frame, HEFConfig, HEFOutput, Source
 from lit_emotalk.stages.base import Batch, Stage
@@ -254,7 +255,8 @@ class HEFStage(Stage):
         )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """PSNR in the face box, per image, beside that of copying the source; L1 at mouth and eyes."""
+        """PSNR in the face box, per image, beside that of copying the source; its sharpness in percent of the
+        truth's; L1 at mouth and eyes."""
         output = self.draw(self.inference_network, batch)
         target, region = batch["target"], batch["region"]
         psnr = box_psnr(output.image, target, batch["face_box"]).mean()
@@ -265,6 +267,9 @@ class HEFStage(Stage):
             "psnr": psnr,
             "psnr_copy": copied,
             "gain": psnr - copied,
+            "sharpness": relative_sharpness(
+                127.5 * (output.image + 1), 127.5 * (target + 1), batch["face_box"]
+            ).nanmean(),
             "parts_l1": weighted_l1(output.image, target, parts),
             "parts_l1_copy": weighted_l1(batch["source"], target, parts),
         }

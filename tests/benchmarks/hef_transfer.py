@@ -3,10 +3,10 @@
 
 The source is a frame of a neutral clip, the target a frame of another clip of the same speaker and scene,
 driven by the target's tracked coefficients. Prints PSNR in the boxes of face and mouth beside that of
-copying the source, the distance of the mouth's landmarks (mean-centred, in inter-ocular distances) beside
-the copy's, and how the tracked change of expression agrees with the true one over the 20 units that change
-most: its correlation, and its strength as the slope against the true change. All of it at three crops: as
-prepared, closer, and farther off to one side.
+copying the source, their sharpness, the distance of the mouth's landmarks (mean-centred, in inter-ocular
+distances) beside the copy's, and how the tracked change of expression agrees with the true one over the 20
+units that change most: its correlation, and its strength as the slope against the true change. All of it at
+three crops: as prepared, closer, and farther off to one side.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.face.regions import LIPS, OUTER_EYE_CORNERS, region_boxes
 from lit_emotalk.face.tracker import Tracker
 from lit_emotalk.losses.reconstruction import box_psnr
+from lit_emotalk.metrics.sharpness import relative_sharpness
 from lit_emotalk.models.hef import HEF
 
 SOURCE_FRAME, FIRST_TARGET, TARGETS_PER_CLIP = 2, 8, 3
@@ -136,6 +137,11 @@ def report(network: HEF, tracker: Tracker, pairs: Pairs) -> None:
         boxes = torch.from_numpy(region_boxes(pairs.landmarks)[name] * network.config.resolution).float()
         ours, copied = (box_psnr(image, pairs.target, boxes).mean() for image in (made, pairs.source))
         print(f"PSNR {name}: {ours:.2f} dB, copy {copied:.2f} dB: {ours - copied:+.2f} dB")
+        ours, copied = (
+            relative_sharpness(127.5 * (image + 1), 127.5 * (pairs.target + 1), boxes).nanmean()
+            for image in (made, pairs.source)
+        )
+        print(f"sharpness {name}: {ours:.0f} % of the truth's, copy {copied:.0f} %")
     marks = [read_faces(images) for images in (made, pairs.target, pairs.source)]
     seen = np.isfinite(np.stack(marks)).all((0, 2, 3))
     ours, true, source = (points[seen] for points in marks)

@@ -44,6 +44,7 @@ def test_truth_is_perfect_and_damage_moves_what_it_should(make_folder, moving_fa
     assert same["csim"] > 0.97
     for name in ("psnr", "psnr_face", "ssim", "ssim_face"):
         assert same[name] > soft[name] > softer[name] > frozen[name]
+    assert same["sharp"] == pytest.approx(100) and 60 > soft["sharp"] > softer["sharp"]
     assert soft["m_lmd"] < softer["m_lmd"] < 6
     assert frozen["tof"] > 3 * softer["tof"]
     assert frozen["warp"] < 0.01 < same["warp"]

@@ -1,5 +1,6 @@
 """PSNR and SSIM against scikit-image, FID against pytorch-fid's formula, LPIPS against the package."""
 
+import cv2
 import lpips
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from torchvision.models import alexnet
 from lit_emotalk.metrics.fid import FrechetDistance, frechet_of_features, inception_features, load_inception
 from lit_emotalk.metrics.lpips import LPIPS, load_lpips, lpips_distance
 from lit_emotalk.metrics.psnr import CAP_DB, PSNR, psnr
+from lit_emotalk.metrics.sharpness import Sharpness, relative_sharpness, sharpness
 from lit_emotalk.metrics.ssim import SSIM, ssim
 from lit_emotalk.metrics.temporal import TLPIPS, tlpips
 
@@ -54,6 +56,29 @@ def test_box_variants_equal_scikit_image_on_the_cut_pictures():
         expected = peak_signal_noise_ratio(b, a, data_range=255)
         assert psnr(generated, reference, boxes)[i] == pytest.approx(expected, abs=1e-4)
         assert ssim(generated, reference, boxes)[i] == pytest.approx(reference_ssim(a, b), abs=1e-4)
+
+
+def test_sharpness_equals_opencv_inside_the_edge_and_in_a_box():
+    images = pictures(3)[0]
+    boxes = torch.tensor([[4.0, 6.0, 30.0, 40.0], [0.0, 0.0, 16.0, 17.0], [9.6, 3.2, 28.3, 33.0]])
+    for image, box, whole, inside in zip(
+        images, boxes.round().int().tolist(), sharpness(images), sharpness(images, boxes), strict=True
+    ):
+        luma = (image.permute(1, 2, 0).numpy() @ np.array([0.299, 0.587, 0.114])).astype(np.float64)
+        x0, y0, x1, y1 = box
+        for cut, found in ((luma, whole), (luma[y0:y1, x0:x1], inside)):
+            edges = cv2.Laplacian(cut, cv2.CV_64F)[1:-1, 1:-1]
+            assert float(found) == pytest.approx(edges.var(), rel=1e-5)
+
+
+def test_relative_sharpness_falls_with_blur_and_has_no_value_without_edges():
+    images = pictures(2)[0]
+    assert relative_sharpness(images, images).tolist() == pytest.approx([100] * len(images))
+    soft = torch.nn.functional.avg_pool2d(images.float(), 3, 1, 1, count_include_pad=False)
+    metric = Sharpness()
+    metric.update(soft, images)
+    assert metric.compute() < 50
+    assert relative_sharpness(images, torch.full_like(images, 90.0)).isnan().all()
 
 
 def test_equal_pictures_are_perfect_and_finite():
