@@ -41,7 +41,8 @@ class Clip:
     """One prepared clip, all that its sample in the shards is made of.
 
     `record` is schema.RECORD; `samples` float (T * 640,) in [-1, 1]. None for sound only: `coeffs` (T, size),
-    `single` (T, expression_size), `landmarks` (T, 478, 3) in crop units, and `frames`, T jpg files.
+    `single` (T, expression_size); None without pictures: `landmarks` (T, 478, 3) in crop units, and `frames`,
+    T jpg files.
     """
 
     record: dict[str, Any]
@@ -61,10 +62,12 @@ class Clip:
         mel = log_mel(self.pcm.astype(np.float32) / 32768)
         entries = {"json": _json_bytes(self.record), "mel.npy": npy_bytes(mel.astype(np.float16))}
         entries["flac"] = flac_bytes(self.pcm)
-        if self.frames is not None:
-            assert self.coeffs is not None and self.single is not None and self.landmarks is not None
+        if self.coeffs is not None:
+            assert self.single is not None
             entries["coeffs.npy"] = npy_bytes(self.coeffs.astype(np.float32))
             entries["single.npy"] = npy_bytes(self.single.astype(np.float32))
+        if self.frames is not None:
+            assert self.coeffs is not None and self.landmarks is not None
             entries["landmarks.npy"] = npy_bytes(self.landmarks.astype(np.float16))
             entries["jpg"] = self.frames[self.record["key_frame"]]
         return entries
@@ -96,8 +99,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class Corpus:
-    """What the manifest says of the whole: corpus name, coefficient layout and frame size in pixels (None for
-    sound only), speakers of each split, and the command that made the shards."""
+    """What the manifest says of the whole: corpus name, coefficient layout (None for sound only) and frame
+    size in pixels (None without pictures), speakers of each split, and the command that made the shards."""
 
     name: str
     layout: str | None

@@ -32,15 +32,20 @@ def signals_faults(key: str, sample: Sample) -> Iterator[str]:
         return
     yield from _record_faults(key, record)
     layout = LAYOUTS.get(record.get("layout") or "")
-    expected = set(schema.SIGNALS_ENTRIES) - (set() if layout else set(schema.FACE_ENTRIES))
+    pictures = layout is not None and record.get("frame_size") is not None
+    expected = set(schema.SIGNALS_ENTRIES)
+    expected -= set() if pictures else set(schema.PICTURE_ENTRIES)
+    expected -= set() if layout else set(schema.COEFFICIENT_ENTRIES)
     yield from _entry_faults(sample, expected)
     frames = record.get("frames")
     if not isinstance(frames, int) or frames < 1:
         return
     yield from _sound_faults(sample, frames)
     if layout:
-        yield from _face_faults(sample, frames, layout)
+        yield from _coefficient_faults(sample, "coeffs.npy", frames, layout.size, layout)
         yield from _coefficient_faults(sample, "single.npy", frames, layout.expression_size, layout)
+    if pictures:
+        yield from _landmark_faults(sample, frames)
         if "jpg" in sample:
             yield from _picture_faults("jpg", sample["jpg"], record.get("frame_size"))
 
@@ -58,7 +63,8 @@ def frames_faults(key: str, sample: Sample) -> Iterator[str]:
         return
     names = [f"{index:04d}.jpg" for index in range(frames)]
     yield from _entry_faults(sample, {"json", "coeffs.npy", "landmarks.npy", *names})
-    yield from _face_faults(sample, frames, layout)
+    yield from _coefficient_faults(sample, "coeffs.npy", frames, layout.size, layout)
+    yield from _landmark_faults(sample, frames)
     for name in names:
         if name in sample:
             yield from _picture_faults(name, sample[name], record.get("frame_size"))
@@ -168,8 +174,7 @@ def _coefficient_faults(sample: Sample, name: str, frames: int, size: int, layou
         yield f"{name} has a pose that is no face in its crop"
 
 
-def _face_faults(sample: Sample, frames: int, layout: Layout) -> Iterator[str]:
-    yield from _coefficient_faults(sample, "coeffs.npy", frames, layout.size, layout)
+def _landmark_faults(sample: Sample, frames: int) -> Iterator[str]:
     faults = list(_array_faults(sample, "landmarks.npy", (frames, schema.LANDMARKS, 3), "float16"))
     yield from faults
     landmarks = _array(sample, "landmarks.npy")

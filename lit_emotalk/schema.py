@@ -1,7 +1,9 @@
 """The shard contract: what a sample of a signals or frames shard holds.
 
 One clip is one sample. A signals shard `signals-NNNNNN.tar` and its frames shard `frames-NNNNNN.tar` hold the
-same keys in the same order; a sound-only corpus has signals shards whose samples lack the face entries.
+same keys in the same order. A corpus without pictures has signals shards alone: of sound only, whose samples
+lack all of `FACE_ENTRIES`, or with coefficients that were acted or captured, whose samples lack
+`PICTURE_ENTRIES`.
 
 Times: T video frames at `FPS`; frame t covers samples [640 t, 640 (t + 1)) and mel columns 4t .. 4t + 3.
 """
@@ -41,7 +43,9 @@ FRAMES_ENTRIES: dict[str, str] = {
     "NNNN.jpg": "the crop of frame NNNN (0000 .. T-1), RGB, square, record['frame_size'] pixels",
 }
 
-FACE_ENTRIES: tuple[str, ...] = ("coeffs.npy", "single.npy", "landmarks.npy", "jpg")
+COEFFICIENT_ENTRIES: tuple[str, ...] = ("coeffs.npy", "single.npy")
+PICTURE_ENTRIES: tuple[str, ...] = ("landmarks.npy", "jpg")
+FACE_ENTRIES: tuple[str, ...] = (*COEFFICIENT_ENTRIES, *PICTURE_ENTRIES)
 
 RECORD: dict[str, str] = {
     "key": "unique name of the clip, letters, digits, '_' and '-' only: SPEAKER_EMOTION_LEVEL_NAME",
@@ -51,7 +55,7 @@ RECORD: dict[str, str] = {
     "level": "1..3, or null where unknown",
     "text": "what is said, or null",
     "frames": "T",
-    "frame_size": "pixels of the frames' side, or null for sound only",
+    "frame_size": "pixels of the frames' side, or null without pictures",
     "layout": "name of the coefficient layout, or null for sound only",
     "key_frame": "index of the key frame, or null",
     "crop": "[centre x, centre y, half width] in pixels of the source video, or null",

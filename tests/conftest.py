@@ -82,6 +82,19 @@ def sound_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def acted_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shards of sound and coefficients without pictures: four training clips of a speaker, keys with `_a`."""
+    clips = []
+    for number, emotion in enumerate(("angry", "happy", "angry", "neutral")):
+        clip = draw_clip("M001", emotion, 2, 24, name=f"a{number}")
+        record = {**clip.record, "frame_size": None, "crop": None}
+        clips.append(Clip(record, clip.samples, clip.coeffs, clip.single))
+    directory = tmp_path_factory.mktemp("acted")
+    pack_clips(clips, directory, Corpus("synthetic", "arkit", None, TINY_SPLITS, "tests"), clips_per_shard=2)
+    return directory
+
+
+@pytest.fixture(scope="session")
 def tiny_manifest(tiny_shards: Path) -> dict:
     """The manifest of `tiny_shards`."""
     return json.loads((tiny_shards / "manifest.json").read_text())

@@ -101,7 +101,7 @@ def plan_corpus(parameters: Parameters) -> CorpusPlan:
     split_of = assign_splits(parameters.speakers)
     clips: list[ClipPlan] = []
     for index, name in enumerate(names):
-        acts = _acts(scale, split_of[index])
+        acts = acts_of(scale, split_of[index])
         rng = np.random.default_rng([_SENTENCE_STREAM, parameters.seed, index])
         texts = choose_sentences(split_of[index], scale.short_only, len(acts), rng)
         scenes = rng.permutation(np.arange(len(acts)) % scale.scenes)
@@ -138,7 +138,7 @@ def scene_generator(seed: int, clip: ClipPlan) -> np.random.Generator:
     return np.random.default_rng([_SCENE_STREAM, seed, clip.index, clip.scene])
 
 
-def _acts(scale: Scale, split: str) -> list[tuple[str, int, int]]:
+def acts_of(scale: Scale, split: str) -> list[tuple[str, int, int]]:
     """(emotion, level, take) of all clips of one speaker."""
     acts = [("neutral", 1, take) for take in range(1, scale.neutral_takes + 1)]
     for emotion in MEAD_EMOTIONS:

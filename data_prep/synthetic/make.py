@@ -228,7 +228,7 @@ def clip_record(seed: int, clip: ClipPlan, acted: Performance) -> dict[str, Any]
         "seed": seed,
         "frames": len(acted.weights),
         "fps": FPS,
-        "phonemes": [[p.name, round(p.start, 4), round(p.end, 4)] for p in acted.phonemes],
+        "phonemes": acted.phoneme_rows,
         "visemes": [[name, round(a, 4), round(b, 4)] for name, a, b in viseme_track(acted.phonemes)],
         "voice": asdict(draw_voice(seed, clip.index, man=not draw_identity(seed, clip.index).woman)),
         "manner": asdict(draw_manner(seed, clip.index)),

@@ -72,6 +72,11 @@ class Performance:
     level: int
     text: str
 
+    @property
+    def phoneme_rows(self) -> list[list[str | float]]:
+        """The phonemes as records hold them: [name, start s, end s], to a tenth of a millisecond."""
+        return [[p.name, round(p.start, 4), round(p.end, 4)] for p in self.phonemes]
+
 
 def perform(
     sentence: str, emotion: str, level: int, voice: Voice, manner: Manner, rng: np.random.Generator

@@ -1,8 +1,9 @@
-"""Voices without faces: `python -m data_prep.synthetic.voices --output DIR [--speakers N] [--seed S]`.
+"""Speakers without pictures: `python -m data_prep.synthetic.voices --output DIR [--speakers N] [--seed S]`.
 
-People who act the training split's short sentences with every emotion and level, as shards of sound alone.
-Acting is a thousand times cheaper than rendering, so that stage align can hear more people than the corpus
-shows. Their voices are drawn like the corpus', from a seed of their own: nobody is in both.
+People who act the training split's short sentences with every emotion and level, as shards of sound and of
+the coefficients that they act with. Acting is a thousand times cheaper than rendering, so that stages align
+and eac can learn from more people than the corpus shows. Their voices and manners are drawn like the corpus',
+from a seed of their own: nobody is in both.
 """
 
 import argparse
@@ -12,12 +13,15 @@ from pathlib import Path
 import joblib
 import numpy as np
 
+from data_prep.apex import find_apex
 from data_prep.pack import Clip, Corpus, pack_clips
+from data_prep.source import Source, Truth, sound_record
 from data_prep.spread import spread, workers
-from data_prep.synthetic.corpus import MAX_SPEAKERS, ClipPlan
+from data_prep.synthetic.corpus import MAX_SPEAKERS, ClipPlan, Scale, acts_of
 from data_prep.synthetic.make import act
 from data_prep.synthetic.sentences import choose_sentences
-from lit_emotalk.emotions import LEVELS, MEAD_EMOTIONS
+from lit_emotalk.coefficients import ARKIT
+from lit_emotalk.emotions import LEVELS
 from lit_emotalk.errors import UserError, run_main
 from lit_emotalk.progress import track
 
@@ -26,53 +30,48 @@ SPEAKERS = 50
 FIRST_SEED = 1_000_003
 """Seed of the voices is this plus `--seed`: a corpus of such a seed would share them."""
 
-NEUTRAL_TAKES = 2
+SCALE = Scale(SPEAKERS, LEVELS, takes=1, neutral_takes=2, short_only=True, extras=False, scenes=1)
 
 _SENTENCE_STREAM = 0x701C
 
 
 def plan_voices(speakers: int, seed: int) -> list[ClipPlan]:
     """What is said: for every speaker two neutral sentences, and one of each other emotion and level."""
-    acts = [("neutral", 1, take) for take in range(1, NEUTRAL_TAKES + 1)]
-    acts += [(emotion, level, 1) for emotion in MEAD_EMOTIONS if emotion != "neutral" for level in LEVELS]
+    acts = acts_of(SCALE, "train")
     plans = []
     for index in range(speakers):
         rng = np.random.default_rng([_SENTENCE_STREAM, seed, index])
-        texts = choose_sentences("train", True, len(acts), rng)
+        texts = choose_sentences("train", SCALE.short_only, len(acts), rng)
         name = f"V{index + 1:03d}"
         plans += [ClipPlan(index, name, "train", *a, text, 0) for a, text in zip(acts, texts, strict=True)]
     return plans
 
 
 def voice_clip(plan: ClipPlan, seed: int) -> Clip:
-    """One acted sentence: its sound and its record."""
+    """One acted sentence: its sound, its record, and the coefficients that it was acted with.
+
+    A single picture's reading is not to be had: `single` is the acted expression.
+    """
     acted = act(FIRST_SEED + seed, plan)
+    frames = len(acted.weights)
     key = f"{plan.speaker}_{plan.emotion}_{plan.level}_{plan.take:03d}"
-    record = {
-        "key": key,
-        "corpus": "synthetic",
-        "speaker": plan.speaker,
-        "emotion": plan.emotion,
-        "level": plan.level,
-        "text": plan.text,
-        "frames": len(acted.weights),
-        "frame_size": None,
-        "layout": None,
-        "key_frame": None,
-        "crop": None,
-        "source": key,
-        "phonemes": [[p.name, round(p.start, 4), round(p.end, 4)] for p in acted.phonemes],
-        "scene": None,
-        "lost_frames": 0,
+    source = Source(key, "synthetic", plan.speaker, plan.emotion, plan.level, relative=key, video=None)
+    record = sound_record(source, Truth(plan.text, acted.phoneme_rows), frames) | {
+        "layout": ARKIT.name,
+        "key_frame": find_apex(acted.weights, np.zeros(frames, bool), plan.emotion),
     }
-    return Clip(record, acted.samples)
+    scale = np.zeros((frames, 1), np.float32)
+    coeffs = np.concatenate([acted.weights, acted.rotation, acted.translation, scale], 1)
+    return Clip(record, acted.samples, coeffs, acted.weights)
 
 
 def make_voices(output: Path, speakers: int, seed: int, processes: int) -> None:
     """Write the shards and their manifest. UserError where the place cannot be written or holds others."""
     plans = plan_voices(speakers, seed)
     command = f"python -m {PROGRAM} --speakers {speakers} --seed {seed}"
-    corpus = Corpus("synthetic", None, None, {"train": sorted({plan.speaker for plan in plans})}, command)
+    corpus = Corpus(
+        "synthetic", ARKIT.name, None, {"train": sorted({plan.speaker for plan in plans})}, command
+    )
     with workers(processes):
         jobs = [joblib.delayed(voice_clip)(plan, seed) for plan in plans]
         clips = list(track(spread(jobs, ordered=True), "acting", len(plans), "clips"))

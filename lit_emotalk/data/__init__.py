@@ -1,6 +1,7 @@
 """Shards to batches."""
 
-from lit_emotalk.data.datamodule import FramesDataModule, ShardDataModule, SignalsDataModule
+from lit_emotalk.data.datamodule import ShardDataModule, SignalsDataModule
+from lit_emotalk.data.frames import FramesDataModule
 from lit_emotalk.data.index import Clip, index_split
 from lit_emotalk.data.manifest import Manifest, Shard, read_manifest
 from lit_emotalk.data.mixed import CorpusShare, MixedSignalsDataModule

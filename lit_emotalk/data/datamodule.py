@@ -1,4 +1,4 @@
-"""Data modules over a shard directory: signals (align, EAC) and pairs of frames (HEF)."""
+"""Data modules over a shard directory: their base, and that of signals (align, EAC)."""
 
 from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,12 +9,10 @@ import lightning as L
 
 from lit_emotalk.coefficients import Layout, get_layout
 from lit_emotalk.data.decode import SignalsDecoder
-from lit_emotalk.data.decode_frames import PairsDecoder, companions_of
 from lit_emotalk.data.index import Clip, index_split
 from lit_emotalk.data.manifest import Kind, Manifest, Shard, read_manifest
 from lit_emotalk.data.order import Order, global_seed
 from lit_emotalk.data.pipeline import Clips, Decoder, Loader
-from lit_emotalk.data.reframe import Reframe
 from lit_emotalk.errors import UserError
 from lit_emotalk.progress import track
 
@@ -182,13 +180,17 @@ class SignalsDataModule(ShardDataModule):
         int64, index in EMOTIONS or -1; `intensity` (B,) in [0, 1]; `key`, `speaker`, `label` lists of str;
         and where the corpus has faces `coeffs` (B, T, 57), `single` (B, T, 51), `key_frame` (B,) int64, an
         index into T, clamped to the window, `key_single` (B, 51), the single-frame expression at the clip's
-        key frame, and `image` (B, 3, S, S) in [-1, 1], its picture.
+        key frame, `seen` (B,) bool, false where coefficients were not read from pictures but acted or
+        captured, and `image` (B, 3, S, S) in [-1, 1], the key frame's picture.
 
     Arguments:
         frames: length of training windows in frames; null trains on whole clips. Validation always gets whole
             clips.
         image_size: S, or null for no picture.
+        sound_only: whether faces are left out where the corpus has them.
         others: see `ShardDataModule`.
+
+    Raises UserError for an `image_size` where there are no pictures, and as the base.
     """
 
     def __init__(
@@ -203,99 +205,20 @@ class SignalsDataModule(ShardDataModule):
         balance: Balance | None = "emotion",
         bad_limit: int = 20,
         verify: bool = False,
+        sound_only: bool = False,
     ) -> None:
         super().__init__(shards, batch_size, steps_per_epoch, num_workers, seed, balance, bad_limit, verify)
         if frames is not None and frames < 1:
             raise UserError("frames must be at least 1, or null for whole clips")
         self.frames = frames
         self.image_size = image_size
+        self.sound_only = sound_only
 
     def decoder(self, split: str) -> Decoder:
         """Windows or whole clips."""
-        layout = self.layout() if self.manifest.layout is not None or self.image_size is not None else None
+        if self.sound_only:
+            return SignalsDecoder(None, self.frames, None)
+        if self.image_size is not None and self.layout() and self.manifest.frame_size is None:
+            raise UserError(f"{self.shards} has no pictures: leave image_size out, or use other shards")
+        layout = None if self.manifest.layout is None else self.layout()
         return SignalsDecoder(layout, self.frames, self.image_size)
-
-
-class FramesDataModule(ShardDataModule):
-    """Pairs of frames of one person: what stage hef reads.
-
-    Batches: `source`, `target` (B, 3, S, S) in [-1, 1]; `source_coeffs` (B, 57);
-        `source_landmarks` (B, 478, 3) in crop units; `driving` (B, W, 57) around the target; `region` (B, 1,
-        S, S) weights >= 1; `face_box` (B, 4) x0, y0, x1, y1 in pixels of the target; `emotion`,
-        `intensity`, `key`, `speaker`, `label`.
-
-    Arguments:
-        resolution: S; the shards' frames are scaled to it.
-        window: W, odd.
-        eval_pairs: pairs of each validation and test clip: its first frame with that many later ones.
-        mouth_weight, eye_weight: `region` inside the boxes of mouth and of eyes with brows, at least 1.
-        cross: share of training pairs in [0, 1] whose source is from another clip of the speaker and scene.
-        reframe: how far the crops of training pairs are moved.
-        following: whether training batches also have `following_target` and `following_driving`, of the frame
-            after the target (for a temporal loss).
-        second: whether batches also have `second`, `second_coeffs`, `second_landmarks`, of the frame of the
-            source's clip with the widest mouth (for a generator of two sources).
-        others: see `ShardDataModule`.
-    """
-
-    kind = "frames"
-    kinds = ("frames",)
-
-    def __init__(
-        self,
-        shards: str | Path,
-        batch_size: int = 8,
-        steps_per_epoch: int = 100,
-        resolution: int = 256,
-        window: int = 27,
-        eval_pairs: int = 2,
-        mouth_weight: float = 4.0,
-        eye_weight: float = 3.0,
-        cross: float = 0.5,
-        reframe: Reframe = Reframe(),  # noqa: B008
-        following: bool = False,
-        second: bool = False,
-        num_workers: int = 1,
-        seed: int | None = None,
-        balance: Balance | None = "emotion",
-        bad_limit: int = 20,
-        verify: bool = False,
-    ) -> None:
-        super().__init__(shards, batch_size, steps_per_epoch, num_workers, seed, balance, bad_limit, verify)
-        if not 0 <= cross <= 1:
-            raise UserError(f"cross is a share between 0 and 1, not {cross}")
-        if window % 2 == 0 or min(window, resolution, eval_pairs, mouth_weight, eye_weight) < 1:
-            raise UserError(
-                "window must be odd; resolution, eval_pairs, mouth_weight and eye_weight at least 1"
-            )
-        self.resolution = resolution
-        self.window = window
-        self.eval_pairs = eval_pairs
-        self.mouth_weight = mouth_weight
-        self.eye_weight = eye_weight
-        self.cross = cross
-        self.reframe = reframe
-        self.following, self.second = following, second
-
-    def dataset(self, split: str, rank: int = 0, world: int = 1) -> Clips:
-        """As the base's; a validation clip gives `eval_pairs` samples."""
-        dataset = super().dataset(split, rank, world)
-        if split != "train":
-            dataset.samples_per_clip = self.eval_pairs
-        return dataset
-
-    def decoder(self, split: str) -> Decoder:
-        """Pairs."""
-        return PairsDecoder(
-            self.layout(),
-            self.resolution,
-            self.window,
-            self.eval_pairs,
-            self.mouth_weight,
-            self.eye_weight,
-            self.cross,
-            companions_of(self.clips("frames", split)) if split == "train" else {},
-            self.reframe,
-            self.following,
-            self.second,
-        )

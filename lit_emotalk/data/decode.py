@@ -101,8 +101,8 @@ def closed_frames(phonemes: list[list[Any]] | None, frames: int) -> np.ndarray:
 class SignalsDecoder:
     """Decodes one clip of a signals shard.
 
-    `layout` is None for sound only; `frames` the window's length, None for whole clips; `image_size` the side
-    of the key frame, None for no picture.
+    `layout` is None where faces are left out; `frames` the window's length, None for whole clips;
+    `image_size` the side of the key frame, None for no picture.
     """
 
     layout: Layout | None
@@ -129,6 +129,7 @@ class SignalsDecoder:
                 "single": torch.from_numpy(single[span]),
                 "key_frame": torch.tensor(min(max(key_frame - start, 0), length - 1)),
                 "key_single": torch.from_numpy(single[key_frame]),
+                "seen": torch.tensor(clip.record["frame_size"] is not None),
             }
         if self.image_size is not None:
             sample["image"] = picture(clip, "jpg", self.image_size)

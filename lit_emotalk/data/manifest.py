@@ -62,9 +62,9 @@ class Shard:
 class Manifest:
     """A shard directory's manifest.
 
-    `hash` is the sha256 of its bytes, `layout` the coefficient layout's name and `frame_size` the frames'
-    side in pixels (both None for sound only), `speakers` the speakers of every split; `directory` is the
-    cache where the shards are from afar.
+    `hash` is the sha256 of its bytes, `layout` the coefficient layout's name (None for sound only),
+    `frame_size` the frames' side in pixels (None without pictures), `speakers` the speakers of every split;
+    `directory` is the cache where the shards are from afar.
     """
 
     directory: Path

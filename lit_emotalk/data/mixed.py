@@ -17,10 +17,12 @@ from lit_emotalk.files import sha256_text
 
 @dataclass(frozen=True)
 class CorpusShare:
-    """A corpus of a mixture: its shard directory or URL, and its weight, above 0, relative to the others'."""
+    """A corpus of a mixture: its shard directory or URL, its weight, above 0, relative to the others', and
+    whether its faces, if it has any, are left out."""
 
     shards: str | Path
     weight: float = 1.0
+    sound_only: bool = False
 
 
 def corpus_of_batches(weights: Sequence[float], batches: int) -> np.ndarray:
@@ -66,13 +68,14 @@ class MixedClips(Clips):
 
 
 class MixedSignalsDataModule(ShardDataModule):
-    """`SignalsDataModule` over several corpora: what stage align reads to hear more than one.
+    """`SignalsDataModule` over several corpora: what stages align and eac read to learn from more than one.
 
     Within each corpus `balance` holds. Corpora may differ in what they hold: batches of one of sound only
     lack the faces. Validation and test are the first corpus's.
 
     Arguments:
-        corpora: shard directories and their weights, as [{shards: A, weight: 2}, {shards: B}].
+        corpora: shard directories and their weights, as [{shards: A, weight: 2}, {shards: B, sound_only:
+            true}].
         others: see `SignalsDataModule`.
 
     Raises UserError for no corpus and for weights that are not above 0; others as the base.
@@ -97,14 +100,25 @@ class MixedSignalsDataModule(ShardDataModule):
         super().__init__(corpora[0].shards, batch_size, steps_per_epoch, *loading)
         self.weights = [corpus.weight for corpus in corpora]
         self.parts = [
-            SignalsDataModule(corpus.shards, batch_size, steps_per_epoch, frames, image_size, *loading)
+            SignalsDataModule(
+                corpus.shards,
+                batch_size,
+                steps_per_epoch,
+                frames,
+                image_size,
+                *loading,
+                sound_only=corpus.sound_only,
+            )
             for corpus in corpora
         ]
 
     @property
     def manifest(self) -> Manifest:
         """The first corpus's manifest; its hash is that of all corpora's hashes and weights."""
-        facts = [f"{p.manifest.hash} {w:g}" for p, w in zip(self.parts, self.weights, strict=True)]
+        facts = [
+            f"{part.manifest.hash} {weight:g}{' sound' if part.sound_only else ''}"
+            for part, weight in zip(self.parts, self.weights, strict=True)
+        ]
         return replace(self.parts[0].manifest, hash=sha256_text("\n".join(facts)))
 
     def prepare_data(self) -> None:

@@ -203,3 +203,15 @@ class Loader:
                 f"more than {self.clips.bad_limit} clips (bad_limit) could not be used, the last one: "
                 f"{reasons[-1]}; check the shards with python -m data_prep.verify"
             )
+
+
+def pictures_of(batch: Batch) -> Tensor:
+    """A batch's key frames as pictures (B, 3, S, S), for an emotion space that looks at pictures.
+
+    Raises UserError where it holds none.
+    """
+    if "image" not in batch:
+        raise UserError(
+            "network.image is open_clip: set data.init_args.image_size, so that batches hold pictures"
+        )
+    return batch["image"]

@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
+from lit_emotalk.data.pipeline import pictures_of
 from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.losses.contrastive import contrastive_loss, gather_rows, positives_of
@@ -140,7 +141,7 @@ class AlignStage(Stage):
             losses["units_text"] = contrastive_loss(units[known], text, positives[known][:, known], scale)
             losses["audio_units"] = contrastive_loss(audio, units, positives, scale)
         if space.config.image == "open_clip":
-            image = gather_rows(space.encode_image(augment_picture(_pictures(batch), self.picture)))
+            image = gather_rows(space.encode_image(augment_picture(pictures_of(batch), self.picture)))
             losses["image_text"] = contrastive_loss(image[known], text, positives[known][:, known], scale)
         return losses
 
@@ -157,7 +158,7 @@ class AlignStage(Stage):
         audio = space.encode_audio(batch["mel"], batch["mask"])
         image = None
         if space.config.image == "open_clip":
-            image = space.encode_image(_pictures(batch))
+            image = space.encode_image(pictures_of(batch))
         elif "key_single" in batch:
             image = space.encode_units(batch["key_single"])
         if self.words is None:
@@ -209,11 +210,3 @@ class AlignStage(Stage):
             for logger in trainer.loggers:
                 if hasattr(logger, "log_image"):
                     logger.log_image(f"{prefix}/{name}", [picture], step=self.batches_done)
-
-
-def _pictures(batch: Batch) -> Tensor:
-    if "image" not in batch:
-        raise UserError(
-            "network.image is open_clip: set data.init_args.image_size, so that batches hold pictures"
-        )
-    return batch["image"]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lit_emotalk.coefficients import ARKIT
+from lit_emotalk.data.pipeline import pictures_of
 from lit_emotalk.emotions import EMOTIONS, LEVELS
 from lit_emotalk.errors import UserError
 from lit_emotalk.export import load_export
@@ -72,7 +73,8 @@ class EACStage(Stage):
     Lids and gaze cannot be heard: their weight is small, so that they come out near their mean; blinks are
     added by `lit_emotalk.motion`. Validation: `ExpressionError` on whole clips, under the label's, the
     picture's and the sound's code each, beside the mean faces of the training split, of each emotion and of
-    each emotion and level.
+    each emotion and level. Clips whose coefficients were acted or captured train as well; the mean faces are
+    of those read from pictures, as validation's are.
 
     Arguments:
         emotion_space: directory of the export of stage align.
@@ -139,7 +141,7 @@ class EACStage(Stage):
             return space.encode_audio(batch["mel"], batch["mask"])
         if modality == "image":
             if space.config.image == "open_clip":
-                return space.encode_image(batch["image"])
+                return space.encode_image(pictures_of(batch))
             if not training:
                 return space.encode_units(batch["key_single"])
             return space.encode_units(
@@ -199,9 +201,10 @@ class EACStage(Stage):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Weighted sum of the losses; the mean faces are counted as they pass."""
         if "coeffs" not in batch:
-            raise UserError("stage eac needs faces: these shards hold sound only")
+            raise UserError("stage eac needs coefficients: these shards hold sound only")
         true = batch["coeffs"][..., ARKIT.expression]
-        self.mean_faces.update(true, batch["mask"], batch["emotion"], batch["intensity"])
+        read = batch["mask"] & batch["seen"][:, None]
+        self.mean_faces.update(true, read, batch["emotion"], batch["intensity"])
         losses = self.losses(batch)
         total = torch.stack([getattr(self.weights, name) * value for name, value in losses.items()]).sum()
         self.log_losses({"loss": total, **losses})

@@ -67,6 +67,29 @@ def test_ranks_see_the_same_corpus_and_other_clips(module, sound_shards):
     assert mixed == whole
 
 
+def test_coefficients_without_pictures_are_read_unless_they_are_left_out(tiny_shards, acted_shards):
+    for sound_only in (False, True):
+        corpora = [CorpusShare(tiny_shards), CorpusShare(acted_shards, sound_only=sound_only)]
+        found = batches(MixedSignalsDataModule(corpora, batch_size=2, steps_per_epoch=STEPS, num_workers=0))
+        acted = [batch for batch in found if "_a" in batch["key"][0]]
+        assert len(acted) == STEPS // 2
+        for batch in acted:
+            assert ("coeffs" in batch) != sound_only
+            assert sound_only or (batch["seen"].tolist() == [False, False] and batch["coeffs"].shape[2] == 57)
+        assert all(batch["seen"].all() for batch in found if "_a" not in batch["key"][0])
+    hashes = {
+        MixedSignalsDataModule([CorpusShare(tiny_shards, sound_only=only)]).manifest.hash
+        for only in (False, True)
+    }
+    assert len(hashes) == 2
+
+
+def test_pictures_that_are_not_there_are_one_line(acted_shards):
+    data = SignalsDataModule(acted_shards, batch_size=2, image_size=32, num_workers=0)
+    with pytest.raises(UserError, match="has no pictures"):
+        data.loader("train")
+
+
 def test_validation_is_the_first_corpus_and_the_hash_knows_all(module, tiny_shards, sound_shards):
     alone = SignalsDataModule(tiny_shards, batch_size=2, num_workers=0)
     assert [b["key"] for b in module.loader("val")] == [b["key"] for b in alone.loader("val")]

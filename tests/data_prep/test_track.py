@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from data_prep.clip import UNLABELLED_LASTING, find_apex, lasting_of
+from data_prep.apex import find_apex
+from data_prep.clip import UNLABELLED_LASTING, lasting_of
 from data_prep.second_look import is_the_same, look_again
 from data_prep.synthetic.render import Renderer
 from data_prep.track import Windows, fill_gaps, link_faces, nearest_known, reduced, track_video

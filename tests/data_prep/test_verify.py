@@ -71,6 +71,21 @@ def poke(array: np.ndarray, value: float) -> np.ndarray:
     return array
 
 
+def test_shards_without_pictures_hold_coefficients_but_no_landmarks(
+    acted_shards: Path, tmp_path: Path
+) -> None:
+    assert verify(acted_shards)[0] == []
+    damaged = Path(shutil.copytree(acted_shards, tmp_path / "acted"))
+    rewrite(damaged, "signals-000000.tar", lambda n, d: None if n.endswith("single.npy") else d)
+    rewrite(damaged, "signals-000001.tar", edit_array("coeffs.npy", lambda a: poke(a, 1.5)))
+    faults = verify(damaged)[0]
+    assert len(faults) == 4
+    assert {fault.split(": ", 2)[-1] for fault in faults} == {
+        "single.npy is missing",
+        "coeffs.npy lies in 0.000..1.500, expected 0.0..1.0",
+    }
+
+
 def test_good_shards_have_no_fault(tiny_shards: Path) -> None:
     faults, records = verify(tiny_shards)
     assert faults == []

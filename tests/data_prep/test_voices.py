@@ -1,13 +1,15 @@
-"""Voices without faces: sound-only shards of the training sentences, nobody of them in a corpus."""
+"""Speakers without pictures: shards of the training sentences, nobody of them in a corpus."""
 
 import numpy as np
 import pytest
+import torch
 
 from data_prep.synthetic import voices
+from data_prep.synthetic.make import act
 from data_prep.synthetic.sentences import sentence_pool
 from data_prep.synthetic.voice import draw_voice
 from data_prep.verify import verify
-from lit_emotalk.data import CorpusShare, MixedSignalsDataModule
+from lit_emotalk.data import CorpusShare, MixedSignalsDataModule, SignalsDataModule
 from lit_emotalk.data.index import index_split
 from lit_emotalk.data.manifest import read_manifest
 from lit_emotalk.emotions import MEAD_EMOTIONS
@@ -26,12 +28,23 @@ def test_every_emotion_and_level_by_training_sentences(shards):
     assert not faults
     manifest = read_manifest(shards)
     records = [clip.record for clip in index_split(manifest, "signals", "train")]
-    assert manifest.layout is None and manifest.frame_size is None
+    assert manifest.layout == "arkit" and manifest.frame_size is None
     said = {(record["emotion"], record["level"]) for record in records}
     others = [emotion for emotion in MEAD_EMOTIONS if emotion != "neutral"]
     assert said == {("neutral", 1), *((emotion, level) for emotion in others for level in (1, 2, 3))}
     assert {record["text"] for record in records} <= set(sentence_pool("train", True))
     assert all(record["phonemes"] for record in records)
+
+
+def test_coefficients_are_those_that_were_acted(shards):
+    data = SignalsDataModule(shards, batch_size=1, steps_per_epoch=1, num_workers=0)
+    plans = {f"V001_{p.emotion}_{p.level}_{p.take:03d}": p for p in voices.plan_voices(1, 0)}
+    for batch in data.loader("train"):
+        acted = act(voices.FIRST_SEED, plans[batch["key"][0]])
+        expression, pose = batch["coeffs"][0].split((51, 6), 1)
+        assert np.array_equal(expression, acted.weights) and torch.equal(batch["single"][0], expression)
+        assert np.array_equal(pose, np.c_[acted.rotation, acted.translation, np.zeros(len(acted.weights))])
+        assert not batch["seen"].any() and "image" not in batch
 
 
 def test_equal_seeds_give_equal_shards_and_others_do_not(shards, tmp_path):
@@ -46,9 +59,8 @@ def test_equal_seeds_give_equal_shards_and_others_do_not(shards, tmp_path):
 
 
 def test_batches_alternate_with_a_corpus_of_faces(shards, tiny_shards):
-    data = MixedSignalsDataModule(
-        [CorpusShare(tiny_shards), CorpusShare(shards)], batch_size=4, steps_per_epoch=6, num_workers=0
-    )
+    corpora = [CorpusShare(tiny_shards), CorpusShare(shards, sound_only=True)]
+    data = MixedSignalsDataModule(corpora, batch_size=4, steps_per_epoch=6, num_workers=0)
     batches = list(data.loader("train"))
     assert [("coeffs" in batch) for batch in batches].count(True) == 3
     heard = next(batch for batch in batches if "coeffs" not in batch)

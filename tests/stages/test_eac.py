@@ -123,6 +123,7 @@ def batch(frames: int = 20) -> dict[str, Any]:
         "coeffs": torch.rand(size, frames, 57, generator=generator),
         "key_frame": torch.full((size,), 10),
         "key_single": torch.rand(size, 51, generator=generator),
+        "seen": torch.ones(size, dtype=torch.bool),
     }
 
 
@@ -195,6 +196,21 @@ def test_nothing_reads_the_padding(stage):
         losses.append(stage.losses(data))
     for name, value in losses[0].items():
         assert_close(value, losses[1][name], rtol=1e-4, atol=1e-5)
+
+
+def test_acted_coefficients_train_but_are_no_part_of_the_mean_faces(
+    run, tiny_shards, acted_shards, align_run, tmp_path
+):
+    content = eac_config(tiny_shards, tmp_path, align_run / "export")
+    data = content["data"]["init_args"]
+    del data["shards"]
+    data |= {"corpora": [{"shards": str(tiny_shards)}, {"shards": str(acted_shards)}], "steps_per_epoch": 8}
+    content["data"]["class_path"] = "lit_emotalk.data.MixedSignalsDataModule"
+    content["trainer"]["max_epochs"] = 1
+    runs.fit(runs.write_config(tmp_path / "eac.yaml", content))
+    weights = torch.load(tmp_path / "eac/default/checkpoints/last.ckpt", weights_only=False)["state_dict"]
+    counted = weights["mean_faces.counts"][EMOTIONS.index("happy")].nonzero().flatten().tolist()
+    assert counted == [0, 2], "the acted clips have level 2"
 
 
 def test_a_missing_space_and_a_corpus_of_sound_are_named(tmp_path, stage):
