@@ -10,6 +10,8 @@ from lit_emotalk.schema import SPLITS
 
 SHORT_WORDS = 6
 """Sentences of at most this many words are short (about 1.4 s at a neutral rate); the others take 3-4 s."""
+LEAST_SHUFFLED = 4
+"""Shuffled sentences have from this many to `SHORT_WORDS` words."""
 
 _TURN: tuple[str, ...] = (
     "train",
@@ -45,6 +47,22 @@ def sentence_pool(split: str, short_only: bool) -> tuple[str, ...]:
         group = [s for s in load_sentences() if (len(s.split()) <= SHORT_WORDS) == short]
         pool += [s for i, s in enumerate(group) if _TURN[i % len(_TURN)] == split]
     return tuple(pool)
+
+
+@cache
+def words_of(split: str) -> tuple[str, ...]:
+    """The different words of a split's sentences, in alphabetical order."""
+    return tuple(
+        sorted({word.strip(".,").lower() for s in sentence_pool(split, False) for word in s.split()})
+    )
+
+
+def shuffled_sentences(split: str, count: int, rng: np.random.Generator) -> list[str]:
+    """`count` short strings of words of a split's sentences in random order: what a network should learn to
+    speak from, so that it hears every sound beside every other and cannot know sentences by heart."""
+    words, lengths = words_of(split), rng.integers(LEAST_SHUFFLED, SHORT_WORDS + 1, count)
+    drawn = (rng.choice(len(words), int(length), replace=False) for length in lengths)
+    return [" ".join(words[i] for i in places).capitalize() + "." for places in drawn]
 
 
 def choose_sentences(split: str, short_only: bool, count: int, rng: np.random.Generator) -> list[str]:

@@ -1,9 +1,9 @@
 """Speakers without pictures: `python -m data_prep.synthetic.voices --output DIR [--speakers N] [--seed S]`.
 
-People who act the training split's short sentences with every emotion and level, as shards of sound and of
-the coefficients that they act with. Acting is a thousand times cheaper than rendering, so that stages align
-and eac can learn from more people than the corpus shows. Their voices and manners are drawn like the corpus',
-from a seed of their own: nobody is in both.
+People who act shuffled words of the training sentences with every emotion and level, as shards of sound and
+of the coefficients that they act with. Acting is a thousand times cheaper than rendering, so that stages
+align and eac can learn from more people and more words than the corpus shows. Their voices and manners are
+drawn like the corpus', from a seed of their own: nobody is in both.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from data_prep.source import Source, Truth, sound_record
 from data_prep.spread import spread, workers
 from data_prep.synthetic.corpus import MAX_SPEAKERS, ClipPlan, Scale, acts_of
 from data_prep.synthetic.make import act
-from data_prep.synthetic.sentences import choose_sentences
+from data_prep.synthetic.sentences import shuffled_sentences
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.emotions import LEVELS
 from lit_emotalk.errors import UserError, run_main
@@ -36,12 +36,13 @@ _SENTENCE_STREAM = 0x701C
 
 
 def plan_voices(speakers: int, seed: int) -> list[ClipPlan]:
-    """What is said: for every speaker two neutral sentences, and one of each other emotion and level."""
+    """What is said, in words of the training sentences: for every speaker two neutral strings of words, and
+    one of each other emotion and level."""
     acts = acts_of(SCALE, "train")
     plans = []
     for index in range(speakers):
         rng = np.random.default_rng([_SENTENCE_STREAM, seed, index])
-        texts = choose_sentences("train", SCALE.short_only, len(acts), rng)
+        texts = shuffled_sentences("train", len(acts), rng)
         name = f"V{index + 1:03d}"
         plans += [ClipPlan(index, name, "train", *a, text, 0) for a, text in zip(acts, texts, strict=True)]
     return plans

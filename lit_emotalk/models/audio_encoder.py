@@ -17,7 +17,8 @@ MEL_SPREAD = 2.5
 class AudioEncoderConfig:
     """Sizes of the audio encoder; layers, heads and width are the supplement's.
 
-    `dropout` in [0, 1) acts on the residual branches; `kernel` is the width of the stem's convolutions.
+    `dropout` in [0, 1) acts on the residual branches; `kernel` is the width of the stem's convolutions;
+    `trim` leaves out the silence before and after speech (`spoken`).
     """
 
     layers: int = 4
@@ -25,6 +26,42 @@ class AudioEncoderConfig:
     width: int = 256
     kernel: int = 5
     dropout: float = 0.1
+    trim: bool = False
+
+
+SPEECH_SHARE = 0.35
+"""Speech is what is louder than this share of the way from a clip's quietest to its loudest frame."""
+SPEECH_MARGIN = 3
+"""Frames that are kept before and after speech."""
+
+
+def spoken(mel: Tensor, mask: Tensor) -> Tensor:
+    """mask (B, T) without the silence before the first speech and after the last: mel (B, 4T, 80) -> (B, T).
+
+    Loudness is the mean of a frame's natural-log mel, its range the clip's own, so that a quiet recording or
+    one with noise is cut alike (our choice; actors' recordings, as RAVDESS's, begin and end with up to a
+    second of silence). A clip whose loudness does not vary is kept whole.
+    """
+    loud = mel.unflatten(1, (mask.shape[1], -1)).mean((2, 3))
+    top = loud.masked_fill(~mask, -torch.inf).amax(1, keepdim=True)
+    low = loud.masked_fill(~mask, torch.inf).amin(1, keepdim=True)
+    speech = mask & (loud >= low + SPEECH_SHARE * (top - low))
+    frame = torch.arange(mask.shape[1], device=mel.device)
+    first = torch.where(speech, frame, mask.shape[1]).amin(1, keepdim=True)
+    last = torch.where(speech, frame, -1).amax(1, keepdim=True)
+    return mask & (frame >= first - SPEECH_MARGIN) & (frame <= last + SPEECH_MARGIN)
+
+
+def trim_silence(mel: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Clips cut to what is `spoken`, each moved to the front: mel (B, 4T, 80), mask (B, T) -> mel (B, 4T',
+    80), mask (B, T'), and the frame (B,) that each began at."""
+    keep = spoken(mel, mask)
+    start, length = keep.int().argmax(1), keep.sum(1)
+    frame = torch.arange(int(length.max()), device=mel.device)
+    place = (start[:, None] + frame).clamp(max=mask.shape[1] - 1)
+    columns = mel.unflatten(1, (mask.shape[1], -1))
+    moved = columns.gather(1, place[..., None, None].expand(-1, -1, *columns.shape[2:]))
+    return moved.flatten(1, 2), frame < length[:, None], start
 
 
 class AudioEncoder(nn.Module):
@@ -32,7 +69,8 @@ class AudioEncoder(nn.Module):
 
     Two convolutions of stride 2 bring four mel columns to one token of a video frame (our choice); a learned
     CLS token is prepended for pooling, and a linear layer projects it (supplement 1.1). Padded frames are
-    zeroed before every convolution and masked in every attention, so that they never change the code.
+    zeroed before every convolution and masked in every attention, so that they never change the code; nor,
+    where the configuration says `trim`, does silence before and after speech.
     """
 
     def __init__(self, dim: int, config: AudioEncoderConfig = AudioEncoderConfig()) -> None:
@@ -61,10 +99,23 @@ class AudioEncoder(nn.Module):
 
     def forward(self, mel: Tensor, mask: Tensor) -> Tensor:
         """mel (B, 4T, 80) natural-log mel, mask (B, T) bool, True where there is speech data -> (B, dim)."""
-        return self.project(self.transformer(*self.tokens(mel, mask))[:, 0])
+        return self.project(self.transformer(*self.tokens(*self.trimmed(mel, mask)))[:, 0])
+
+    def trimmed(self, mel: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Clips as they are heard: without the silence around speech where the configuration says `trim`."""
+        return trim_silence(mel, mask)[:2] if self.config.trim else (mel, mask)
 
     def attention(self, mel: Tensor, mask: Tensor) -> Tensor:
         """How much the code looks at each frame: (B, T), the CLS row averaged over heads and layers (Fig.
-        4a).
+        4a); 0 for what is trimmed.
         """
+        if not self.config.trim:
+            return self._looks(mel, mask)
+        looks, frames = mel.new_zeros(mask.shape), mask.shape[1]
+        heard, heard_mask, start = trim_silence(mel, mask)
+        for row, (begin, seen) in enumerate(zip(start, self._looks(heard, heard_mask), strict=True)):
+            looks[row, begin : begin + len(seen)] = seen[: frames - begin]
+        return looks
+
+    def _looks(self, mel: Tensor, mask: Tensor) -> Tensor:
         return self.transformer.attention_maps(*self.tokens(mel, mask))[:, :, 0, 1:].mean(0)

@@ -133,7 +133,8 @@ class AlignStage(Stage):
         emotion = gather_rows(batch["emotion"])
         positives, known = positives_of(emotion), emotion >= 0
         text = gather_rows(self.draw_texts(batch["emotion"]))[known]
-        audio = gather_rows(space.encode_audio(*augment_sound(batch["mel"], batch["mask"], self.sound)))
+        heard = space.audio.trimmed(batch["mel"], batch["mask"])
+        audio = gather_rows(space.encode_audio(*augment_sound(*heard, self.sound)))
         scale = space.scale
         losses = {"audio_text": contrastive_loss(audio[known], text, positives[known][:, known], scale)}
         if "single" in batch:

@@ -51,7 +51,8 @@ class ClassifyStage(Stage):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross-entropy over the clips of known emotion; zero where there is none."""
         known = batch["emotion"] >= 0
-        logits = self.network(*augment_sound(batch["mel"], batch["mask"], self.sound))
+        heard = self.network.audio.trimmed(batch["mel"], batch["mask"])
+        logits = self.network(*augment_sound(*heard, self.sound))
         total = F.cross_entropy(
             logits[known], batch["emotion"][known], reduction="sum", label_smoothing=self.label_smoothing
         )

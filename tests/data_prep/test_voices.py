@@ -6,7 +6,7 @@ import torch
 
 from data_prep.synthetic import voices
 from data_prep.synthetic.make import act
-from data_prep.synthetic.sentences import sentence_pool
+from data_prep.synthetic.sentences import words_of
 from data_prep.synthetic.voice import draw_voice
 from data_prep.verify import verify
 from lit_emotalk.data import CorpusShare, MixedSignalsDataModule, SignalsDataModule
@@ -32,7 +32,9 @@ def test_every_emotion_and_level_by_training_sentences(shards):
     said = {(record["emotion"], record["level"]) for record in records}
     others = [emotion for emotion in MEAD_EMOTIONS if emotion != "neutral"]
     assert said == {("neutral", 1), *((emotion, level) for emotion in others for level in (1, 2, 3))}
-    assert {record["text"] for record in records} <= set(sentence_pool("train", True))
+    words = set(words_of("train"))
+    assert all(set(r["text"].lower().strip(".").split()) <= words for r in records)
+    assert len({record["text"] for record in records}) == len(records)
     assert all(record["phonemes"] for record in records)
 
 

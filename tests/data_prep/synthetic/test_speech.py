@@ -6,7 +6,13 @@ import pytest
 
 from data_prep.synthetic.effects import colour, place, resample
 from data_prep.synthetic.prosody import Prosody, emotional_prosody, speak, vary_prosody
-from data_prep.synthetic.sentences import choose_sentences, load_sentences, sentence_pool
+from data_prep.synthetic.sentences import (
+    choose_sentences,
+    load_sentences,
+    sentence_pool,
+    shuffled_sentences,
+    words_of,
+)
 from data_prep.synthetic.speech import SILENCE, synthesise
 from data_prep.synthetic.visemes import VISEMES, visemes_of
 from data_prep.synthetic.voice import MEN, WOMEN, Voice, draw_voice
@@ -195,3 +201,13 @@ def test_sentences_repeat_only_after_the_pool_is_used_up() -> None:
     assert len(chosen) == len(pool) + 2
     with pytest.raises(ValueError, match="unknown split"):
         sentence_pool("dev", short_only=True)
+
+
+def test_shuffled_sentences_hold_words_of_their_split_alone():
+    texts = shuffled_sentences("train", 300, np.random.default_rng(0))
+    assert texts == shuffled_sentences("train", 300, np.random.default_rng(0))
+    said = [text.rstrip(".").lower().split() for text in texts]
+    assert {len(words) for words in said} == {4, 5, 6}
+    assert {word for words in said for word in words} <= set(words_of("train"))
+    assert len(set(texts)) == 300 and not set(texts) & set(load_sentences())
+    assert all(len(set(words)) == len(words) for words in said)
