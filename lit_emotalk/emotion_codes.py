@@ -17,6 +17,7 @@ from lit_emotalk.face.crop import clip_crop
 from lit_emotalk.face.landmarker import Face, Landmarker
 from lit_emotalk.face.tracker import Tracker
 from lit_emotalk.models.emotion_space import EmotionSpace
+from lit_emotalk.models.picture import to_tensor
 from lit_emotalk.schema import FPS, MEL_PER_FRAME
 from lit_emotalk.video import probe, read_frames, read_image
 
@@ -126,8 +127,7 @@ class EmotionReader:
     def _face(self, image: np.ndarray, face: Face) -> Tensor:
         if self.space.config.image == "open_clip":
             cut = clip_crop(face.landmarks[None], image.shape[:2]).cut(image, CLIP_CROP)
-            pixels = torch.tensor(cut, device=self.space.device).permute(2, 0, 1)[None].float() / 127.5 - 1
-            return self.space.encode_image(pixels)[0]
+            return self.space.encode_image(to_tensor(cut, self.space.device))[0]
         marks = face.landmarks[None]
         expression = self.tracker.expression(marks, None, self.tracker.faces([image], marks))
         return self.space.encode_units(torch.from_numpy(expression).to(self.space.device))[0]

@@ -1,16 +1,18 @@
-"""Files that are either whole or absent, small files of text and YAML, and checksums."""
+"""Files that are whole or absent, small files of text and YAML, checksums, and what was made of files."""
 
 import hashlib
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import yaml
 
 from lit_emotalk.errors import UserError
+
+Value = TypeVar("Value")
 
 
 @contextmanager
@@ -76,3 +78,28 @@ def sha256_file(path: Path | str) -> str:
 def sha256_text(text: str) -> str:
     """Hexadecimal sha256 of a text's UTF-8 bytes."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_state(path: Path | str) -> tuple[Path, int, int]:
+    """What changes with a file's content: its absolute path, time and size (0, 0 where it is no file)."""
+    path = Path(path).absolute()
+    facts = path.stat() if path.is_file() else None
+    return (path, 0, 0) if facts is None else (path, facts.st_mtime_ns, facts.st_size)
+
+
+class Recent(Generic[Value]):
+    """The last `most` values that were kept, by key."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: dict[Hashable, Value] = {}
+
+    def get(self, key: Hashable) -> Value | None:
+        """The value of a key, None where it was not kept."""
+        return self._kept.get(key)
+
+    def keep(self, key: Hashable, value: Value) -> Value:
+        """Keep a value as the latest; returns it."""
+        self._kept.pop(key, None)
+        self._kept = dict([*self._kept.items(), (key, value)][-self._most :])
+        return value

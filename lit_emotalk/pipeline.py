@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.export import load_export
 from lit_emotalk.face.tracker import Tracker
+from lit_emotalk.files import Recent, file_state
 from lit_emotalk.inference.drawing import Drawing
 from lit_emotalk.inference.driving import DrivingVideos, driven
 from lit_emotalk.inference.finish import Finish
@@ -80,7 +81,7 @@ class TalkingFace:
         self.tracker = Tracker.load()
         self.reader = EmotionReader(self.space, self.tracker)
         self.driving_videos = DrivingVideos(self.tracker)
-        self._portraits: dict[Any, Portrait] = {}
+        self._portraits = Recent[Portrait](PORTRAITS_KEPT)
 
     @classmethod
     def load(cls, models: Path | str, device: str = "cpu", speed: str = "auto") -> "TalkingFace":
@@ -101,13 +102,13 @@ class TalkingFace:
         """
         if isinstance(picture, np.ndarray):
             return find_portrait(picture, "the picture", self.tracker, self.resolution, face)
-        path = Path(picture)
-        facts = path.stat() if path.is_file() else None
-        key = path.absolute(), facts and (facts.st_mtime_ns, facts.st_size), face
-        if key not in self._portraits:
-            found = find_portrait(read_image(path), str(picture), self.tracker, self.resolution, face)
-            self._portraits = dict([*self._portraits.items(), (key, found)][-PORTRAITS_KEPT:])
-        return self._portraits[key]
+        key = file_state(picture), face
+        known = self._portraits.get(key)
+        if known is not None:
+            return known
+        image = read_image(Path(picture))
+        found = find_portrait(image, str(picture), self.tracker, self.resolution, face)
+        return self._portraits.keep(key, found)
 
     def with_second(self, portrait: Portrait, picture: Path | str | np.ndarray) -> Portrait:
         """The portrait with another picture of the same person, for what it does not show, as the teeth.
@@ -252,11 +253,6 @@ class TalkingFace:
     def render(self, portrait: Portrait, coefficients: np.ndarray) -> Iterator[np.ndarray]:
         """Frames (S, S, 3) uint8 of the portrait moved by coefficients (T, 57), drawn ahead of their use."""
         return self.drawing.frames(portrait, driving_windows(coefficients, self.hef.config.window))
-
-
-def to_tensor(image: np.ndarray, device: torch.device) -> torch.Tensor:
-    """One picture (H, W, 3) uint8 -> (1, 3, H, W) float32 in [-1, 1]."""
-    return torch.tensor(image, device=device).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
 def driving_windows(coefficients: np.ndarray, window: int) -> np.ndarray:

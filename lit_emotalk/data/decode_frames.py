@@ -113,12 +113,14 @@ class PairsDecoder:
     ) -> Sample:
         coeffs = self._coefficients(clip)
         source_coeffs = coeffs if source_clip is clip else self._coefficients(source_clip)
-        landmarks = move.landmarks(read_landmarks(clip)[targets[0]])
+        own_landmarks = read_landmarks(source_clip)
+        target_landmarks = own_landmarks if source_clip is clip else read_landmarks(clip)
+        landmarks = move.landmarks(target_landmarks[targets[0]])
         face = np.clip(box(landmarks) * self.resolution, 0, self.resolution)
         sample = facts(clip) | {
             "source": move.picture(picture(source_clip, f"{source:04d}.jpg", self.resolution)),
             "source_coeffs": torch.from_numpy(move.coefficients(source_coeffs[source : source + 1])[0]),
-            "source_landmarks": torch.from_numpy(move.landmarks(read_landmarks(source_clip)[source])).float(),
+            "source_landmarks": torch.from_numpy(move.landmarks(own_landmarks[source])).float(),
             "region": region_weights(landmarks, self.resolution, self.mouth_weight, self.eye_weight),
             "face_box": torch.from_numpy(face.astype(np.float32)),
         }
@@ -127,11 +129,10 @@ class PairsDecoder:
             sample[f"{name}target"] = move.picture(picture(clip, f"{target:04d}.jpg", self.resolution))
             sample[f"{name}driving"] = torch.from_numpy(driving)
         if self.second:
-            landmarks = read_landmarks(source_clip)
-            other = widest_mouth(landmarks, source, targets if source_clip is clip else [])
+            other = widest_mouth(own_landmarks, source, targets if source_clip is clip else [])
             sample["second"] = move.picture(picture(source_clip, f"{other:04d}.jpg", self.resolution))
             sample["second_coeffs"] = torch.from_numpy(move.coefficients(source_coeffs[[other]])[0])
-            sample["second_landmarks"] = torch.from_numpy(move.landmarks(landmarks[other])).float()
+            sample["second_landmarks"] = torch.from_numpy(move.landmarks(own_landmarks[other])).float()
         return sample
 
 

@@ -18,7 +18,7 @@ from lit_emotalk.evaluate.shards import other_clip
 from lit_emotalk.export import load_export
 from lit_emotalk.models.eac import EAC, label_codes
 from lit_emotalk.models.emotion_space import EmotionSpace
-from lit_emotalk.pipeline import to_tensor
+from lit_emotalk.models.picture import to_tensor
 from lit_emotalk.prompts import WORDS
 from lit_emotalk.schema import MEL_PER_FRAME
 

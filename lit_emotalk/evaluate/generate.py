@@ -15,7 +15,8 @@ from lit_emotalk.emotions import intensity_of
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.settings import Condition
 from lit_emotalk.evaluate.shards import LoadedClip, ShardClip
-from lit_emotalk.pipeline import Emotion, Portrait, TalkingFace, to_tensor
+from lit_emotalk.models.picture import to_tensor
+from lit_emotalk.pipeline import Emotion, Portrait, TalkingFace
 from lit_emotalk.prompts import WORDS
 from lit_emotalk.schema import MEL_PER_FRAME
 

@@ -15,6 +15,7 @@ from lit_emotalk.inference.portrait import Portrait
 from lit_emotalk.inference.speed import COMPILE, Timings, checked_speed
 from lit_emotalk.models.hef import HEF, Frame
 from lit_emotalk.models.hef_drawing import DrawnSource, QuickHEF
+from lit_emotalk.models.picture import to_tensor
 from lit_emotalk.weights import home
 
 CHUNK = {"cpu": 4, "cuda": 16}
@@ -96,7 +97,7 @@ class Drawing:
         return source
 
     def _frame(self, portrait: Portrait) -> Frame:
-        image = torch.tensor(portrait.image, device=self.device).permute(2, 0, 1)[None].float() / 127.5 - 1
+        image = to_tensor(portrait.image, self.device)
         landmarks, own = (
             torch.from_numpy(each).float().to(self.device)[None]
             for each in (portrait.landmarks, portrait.coefficients)

@@ -13,6 +13,7 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.face.crop import clip_crop, fitted
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.face.tracker import Tracker
+from lit_emotalk.files import Recent, file_state
 from lit_emotalk.schema import FPS, LANDMARKS
 from lit_emotalk.video import read_frames
 
@@ -55,7 +56,7 @@ class DrivingVideos:
 
     def __init__(self, tracker: Tracker) -> None:
         self._tracker = tracker
-        self._kept: dict[object, Followed] = {}
+        self._kept = Recent[Followed](VIDEOS_KEPT)
 
     def motion(self, path: Path | str, frames: int) -> DrivingClip:
         """The motion in a video's first `frames` frames.
@@ -63,12 +64,10 @@ class DrivingVideos:
         Raises UserError for an unreadable video, none or two faces, one that is lost too often, and less than
         `SHORTEST_SECONDS`.
         """
-        facts = Path(path).stat() if Path(path).is_file() else None
-        key = Path(path).absolute(), facts and (facts.st_mtime_ns, facts.st_size)
+        key = file_state(path)
         known = self._kept.get(key)
         if known is None or not (known.whole or len(known.landmarks) >= frames):
-            known = follow(path, frames, self._tracker)
-            self._kept = dict([*self._kept.items(), (key, known)][-VIDEOS_KEPT:])
+            known = self._kept.keep(key, follow(path, frames, self._tracker))
         return read_motion(str(path), known, frames, self._tracker)
 
 
