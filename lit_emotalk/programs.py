@@ -1,7 +1,7 @@
 """`lit-emotalk export`: HEF and EAC as programs that run without this package, by torch.export or as ONNX.
 
     eac         mel (1, 4T, 80), code (1, D), intensity (1,) -> expression (1, T, 51)
-    hef_source  image (1, 3, S, S) in [-1, 1] -> the pyramid, coarse to fine
+    hef_source  image (1, 3, S, S) in [-1, 1] -> the pyramid, coarse to fine, a picture and features a level
     hef_frame   the pyramid, landmarks (1, 478, 3), source coefficients (1, 57), driving (B, window, 57)
                 -> images (B, 3, S, S) in [-1, 1]
 
@@ -24,6 +24,7 @@ from lit_emotalk.face.basis import LinearFace
 from lit_emotalk.files import atomic_path, write_text
 from lit_emotalk.models.eac import EAC
 from lit_emotalk.models.hef import HEF, Source
+from lit_emotalk.models.hef_blocks import SourceLevel
 from lit_emotalk.schema import MEL_BANDS, MEL_PER_FRAME
 
 TOLERANCE = 1e-3
@@ -46,8 +47,8 @@ class SourceProgram(nn.Module):
         self.encoder = hef.encoder
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Image (1, 3, S, S) -> pyramid."""
-        return tuple(self.encoder(image))
+        """Image (1, 3, S, S) -> pyramid, a picture and features of each level."""
+        return tuple(part for level in self.encoder(image) for part in level)
 
 
 class FrameProgram(nn.Module):
@@ -62,7 +63,8 @@ class FrameProgram(nn.Module):
     ) -> Tensor:
         """The source's pyramid, landmarks (1, 478, 3) and coefficients (1, 57), driving windows
         (B, window, 57) -> images (B, 3, S, S)."""
-        return self.hef(Source(list(pyramid), landmarks), coefficients, driving).image
+        levels = [SourceLevel(*pair) for pair in zip(pyramid[::2], pyramid[1::2], strict=True)]
+        return self.hef(Source(levels, landmarks), coefficients, driving).image
 
 
 class SpeechProgram(nn.Module):
@@ -103,7 +105,7 @@ def build_programs(eac: EAC, hef: HEF) -> list[Program]:
     side = hef.config.resolution
     image = normal(1, 3, side, side).clamp(-1, 1)
     with torch.no_grad():
-        pyramid = tuple(hef.encode_source(image, image.new_zeros(1)).pyramid)
+        pyramid = SourceProgram(hef)(image)
     pose = torch.zeros(POSE_SIZE)
     pose[-1] = FRONT_SCALE
     mean = LinearFace.load().mean

@@ -19,10 +19,11 @@ residuals.
 
 The three are the paper's network and its two ablations (supplement 1.4, Fig. 2), read by us: the main
 paper's block diagram is not at hand. Composing the image from the warped source at every level is our
-choice: it keeps results as sharp as the source. So is the guide (`guide: none` leaves it out): without it an
-untrained generator copies its source, with it the source's face already moves as driven. And so is a second
-frame of the same person (`sources: 2`), for what the first does not show, as the teeth of a closed mouth: it
-is warped like the first, with a guide of its own, and a mask says how much of it goes into the warped source.
+choice: it keeps results sharp, the more so as the last level warps an enlarged source (`enlarge`). So is the
+guide (`guide: none` leaves it out): without it an untrained generator copies its source, with it the source's
+face already moves as driven. And so is a second frame of the same person (`sources: 2`), for what the first
+does not show, as the teeth of a closed mouth: it is warped like the first, with a guide of its own, and a
+mask says how much of it goes into the warped source.
 """
 
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_emotalk.coefficients import get_layout
-from lit_emotalk.models.hef_blocks import FlowRule, HEFBlock, Level, SourceEncoder, StyleEncoder
+from lit_emotalk.models.hef_blocks import FlowRule, HEFBlock, Level, SourceEncoder, SourceLevel, StyleEncoder
 from lit_emotalk.models.hef_guide import FaceGuide
 
 FIRST_RESOLUTION = 8
@@ -55,7 +56,8 @@ class HEFConfig:
 
     `resolution` is 128, 256 or 512 (any power of two from 16 to 512 works); `window` is the number of
     driving frames; `guide` is `basis` (the layout arkit alone) or `none`; `sources` is 2 for a
-    second frame of the person, which needs the guide.
+    second frame of the person, which needs the guide; `enlarge` is 3 or 5 for so many times larger a
+    source at the last level's warp, 1 for none (softer); odd, so that what does not move stays as it is.
     """
 
     size: Literal["tiny", "realtime", "base"] = "base"
@@ -65,6 +67,7 @@ class HEFConfig:
     window: int = 27
     guide: Literal["basis", "none"] = "basis"
     sources: Literal[1, 2] = 1
+    enlarge: Literal[1, 3, 5] = 5
 
     def __post_init__(self) -> None:
         known = [FIRST_RESOLUTION << level for level in range(1, len(CHANNELS["base"]))]
@@ -83,6 +86,8 @@ class HEFConfig:
             raise ValueError(
                 f"the linear face guides the layout arkit alone; give guide none for {self.layout}"
             )
+        if self.enlarge not in (1, 3, 5):
+            raise ValueError(f"enlarge must be 1, 3 or 5, not {self.enlarge}")
         if self.sources not in (1, 2) or (self.sources == 2 and self.guide == "none"):
             raise ValueError("sources must be 1, or 2 with the guide, which moves the second frame")
 
@@ -114,16 +119,16 @@ class Frame(NamedTuple):
 class Second(NamedTuple):
     """A second frame, encoded: as in `Source`, and its coefficients (B, K)."""
 
-    pyramid: list[Tensor]
+    pyramid: list[SourceLevel]
     landmarks: Tensor
     coeffs: Tensor
 
 
 class Source(NamedTuple):
-    """A source image, encoded: pyramid of (B, 3 + channels, r, r), coarse to fine, and its landmarks; and the
-    second frame where there is one."""
+    """A source image, encoded: its pyramid, coarse to fine, and its landmarks; and the second frame where
+    there is one."""
 
-    pyramid: list[Tensor]
+    pyramid: list[SourceLevel]
     landmarks: Tensor
     second: Second | None = None
 
@@ -154,7 +159,7 @@ class HEF(nn.Module):
         resolutions = config.resolutions
         channels = CHANNELS[config.size][: len(resolutions)]
         style_size = STYLE_SIZE[config.size]
-        self.encoder = SourceEncoder(channels)
+        self.encoder = SourceEncoder(channels, config.enlarge)
         self.guide = FaceGuide() if config.guide == "basis" else None
         self.style = StyleEncoder(get_layout(config.layout).size, config.window, style_size)
         self.place = nn.Linear(style_size, channels[0] * FIRST_RESOLUTION**2)
@@ -199,11 +204,11 @@ class HEF(nn.Module):
         serves every row.
         """
         rows = driving.shape[0]
-        pyramid = [level.expand(rows, -1, -1, -1) for level in source.pyramid]
+        pyramid = [level.repeated(rows) for level in source.pyramid]
         source_coeffs = source_coeffs.expand(rows, -1)
         style = self.style(source_coeffs, driving)
         guides: list[Tensor] | list[None] = [None] * len(pyramid)
-        others: list[tuple[Tensor, Tensor]] | list[None] = [None] * len(pyramid)
+        others: list[tuple[SourceLevel, Tensor]] | list[None] = [None] * len(pyramid)
         if self.guide is not None:
             landmarks = source.landmarks.expand(rows, -1, -1)
             centre = driving[:, self.config.window // 2]
@@ -214,9 +219,9 @@ class HEF(nn.Module):
                 )
         coarse = pyramid[0]
         place = self.place(style).unflatten(1, (-1, FIRST_RESOLUTION, FIRST_RESOLUTION))
-        image = coarse[:, :3]
+        image = coarse.picture
         level = Level(
-            x=torch.cat((coarse[:, 3:], place), 1),
+            x=torch.cat((coarse.features, place), 1),
             guide=guides[0],
             learned=torch.zeros_like(image[:, :2], dtype=torch.float32),
             flow=torch.zeros_like(image[:, :2], dtype=torch.float32),
@@ -236,11 +241,11 @@ class HEF(nn.Module):
             images=[each.image for each in levels],
         )
 
-    def _guided(self, second: Second, driving: Tensor) -> list[tuple[Tensor, Tensor]]:
+    def _guided(self, second: Second, driving: Tensor) -> list[tuple[SourceLevel, Tensor]]:
         """Each level of a second frame's pyramid, and its guide towards the driving frames (B, K)."""
         assert self.guide is not None
         rows = len(driving)
         landmarks, coeffs = second.landmarks.expand(rows, -1, -1), second.coeffs.expand(rows, -1)
         guides = self.guide(landmarks, coeffs, driving, self.config.resolutions)
-        pyramid = [level.expand(rows, -1, -1, -1) for level in second.pyramid]
+        pyramid = [level.repeated(rows) for level in second.pyramid]
         return list(zip(pyramid, guides, strict=True))

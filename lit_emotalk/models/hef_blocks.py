@@ -36,8 +36,9 @@ def upsample(x: Tensor) -> Tensor:
 def warp(x: Tensor, flow: Tensor) -> Tensor:
     """Sample `x` (B, C, H, W) at every pixel's own place plus `flow` (B, 2, H, W).
 
-    The flow is a backward displacement (right, down) in half image widths: 2 spans the image. Places
-    outside the image take the border's value. Coordinates are float32 whatever the precision of `x`.
+    The flow (B, 2, h, w) is a backward displacement (right, down) in half image widths: 2 spans the image. It
+    may be of another size than `x`, whose samples have its size. Places outside the image take the border's
+    value. Coordinates are float32 whatever the precision of `x`.
     """
     height, width = flow.shape[-2:]
     ys = (torch.arange(height, device=flow.device, dtype=torch.float32) * 2 + 1) / height - 1
@@ -54,15 +55,32 @@ def mix(made: Tensor, warped: Tensor, share: Tensor) -> Tensor:
     return made + share * (warped - made)
 
 
+class SourceLevel(NamedTuple):
+    """A level of a source's pyramid: the picture (B, 3, R, R) and the features (B, C, r, r) to warp."""
+
+    picture: Tensor
+    features: Tensor
+
+    def repeated(self, rows: int) -> "SourceLevel":
+        """For so many rows, where it is of one."""
+        return SourceLevel(*(each.expand(rows, -1, -1, -1) for each in self))
+
+    def warped(self, flow: Tensor) -> "SourceLevel":
+        """Both sampled at a flow (B, 2, r, r): (B, 3, r, r) and (B, C, r, r)."""
+        return SourceLevel(warp(self.picture, flow), warp(self.features, flow))
+
+
 class SourceEncoder(nn.Module):
     """The pyramid of a source image, made once per clip.
 
-    image (B, 3, S, S) in [-1, 1] -> list from 8x8 to SxS of (B, 3 + channels, r, r): the image at that
-    resolution (area-averaged) followed by features.
+    image (B, 3, S, S) in [-1, 1] -> list of levels from r = 8 to S. The picture of a level is area-averaged
+    to its resolution; the last one, which results are made of, is enlarged `enlarge` times (bicubic), so that
+    the bilinear warp blurs it little.
     """
 
-    def __init__(self, channels: tuple[int, ...]) -> None:
+    def __init__(self, channels: tuple[int, ...], enlarge: int = 1) -> None:
         super().__init__()
+        self.enlarge = enlarge
         fine_to_coarse = channels[::-1]
         self.stem = nn.Conv2d(3, fine_to_coarse[0], 3, padding=1)
         self.down = nn.ModuleList(
@@ -78,14 +96,17 @@ class SourceEncoder(nn.Module):
                 nn.init.kaiming_normal_(module.weight, a=0.2)
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
-    def forward(self, image: Tensor) -> list[Tensor]:
+    def forward(self, image: Tensor) -> list[SourceLevel]:
         """The pyramid, coarse to fine."""
         x = F.leaky_relu(self.stem(image), 0.2)
-        pyramid = [torch.cat((image, x), 1)]
+        large = image
+        if self.enlarge > 1:
+            large = F.interpolate(image, scale_factor=self.enlarge, mode="bicubic", align_corners=False)
+        pyramid = [SourceLevel(large, x)]
         for down in self.down:
             x = F.leaky_relu(down(x), 0.2)
             image = F.avg_pool2d(image, 2)
-            pyramid.append(torch.cat((image, x), 1))
+            pyramid.append(SourceLevel(image, x))
         return pyramid[::-1]
 
 
@@ -195,13 +216,13 @@ class HEFBlock(nn.Module):
     def forward(
         self,
         below: Level,
-        source: Tensor,
+        source: SourceLevel,
         style: Tensor,
         guide: Tensor | None,
-        second: tuple[Tensor, Tensor] | None = None,
+        second: tuple[SourceLevel, Tensor] | None = None,
     ) -> Level:
-        """`source` (B, 3 + channels, H, W) is this level of the pyramid, `guide` (B, 2, H, W) its flow;
-        `second` the same two of a second frame."""
+        """`source` is this level of the pyramid, `guide` (B, 2, H, W) its flow; `second` the same two of a
+        second frame."""
         x, learned, image = below.x, below.learned, below.image
         if below.guide is not None:
             x = torch.cat((x, GUIDE_GAIN * below.guide.to(x.dtype)), 1)
@@ -212,14 +233,14 @@ class HEFBlock(nn.Module):
         keep, mask = torch.sigmoid(heads[:, :2] + MASK_LOGIT).split(1, 1)
         learned = self.next_flow(learned, heads[:, 2:4].float())
         flow = learned if guide is None else guide + learned
-        warped = warp(source, flow)
+        picture, features = source.warped(flow)
         if second is not None:
             other, other_guide = second
-            warped = mix(
-                warped, warp(other, other_guide + learned), torch.sigmoid(heads[:, -1:] - MASK_LOGIT)
-            )
-        x = mix(x, warped[:, 3:].to(x.dtype), keep)
+            share = torch.sigmoid(heads[:, -1:] - MASK_LOGIT)
+            pairs = zip((picture, features), other.warped(other_guide + learned), strict=True)
+            picture, features = (mix(own, seen, share) for own, seen in pairs)
+        x = mix(x, features.to(x.dtype), keep)
         for convolution in self.refine:
             x = convolution(x, style)
-        image = self.next_image(image, warped[:, :3], mask, self.rgb(x))
-        return Level(x, guide, learned, flow, image, mask, warped[:, :3])
+        image = self.next_image(image, picture, mask, self.rgb(x))
+        return Level(x, guide, learned, flow, image, mask, picture)

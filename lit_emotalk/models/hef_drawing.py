@@ -22,7 +22,7 @@ from lit_emotalk.models.styconv import StyConv
 
 
 class DrawnSource(NamedTuple):
-    """One source, laid out for `QuickHEF`: of every level, coarse to fine, the image's pixels (r*r, 3) in
+    """One source, laid out for `QuickHEF`: of every level, coarse to fine, the picture's pixels (R*R, 3) in
     float32 and the features' (r*r, C), and below them, for a generator of two sources, the second frame's;
     landmarks (1, 478, 3). `second`: that frame's landmarks and coefficients, None where it is the source."""
 
@@ -80,13 +80,15 @@ class QuickHEF(nn.Module):
     def encode_source(self, image: Tensor, landmarks: Tensor, second: Frame | None = None) -> DrawnSource:
         """Of one image (1, 3, S, S) in [-1, 1] and its landmarks (1, 478, 3) in crop units; see
         `HEF.encode_source`."""
-        rows = [level[0].flatten(1).T for level in self.encoder(image)]
+        images = [image]
         if self.config.sources == 2:
-            other = rows if second is None else [v[0].flatten(1).T for v in self.encoder(second.image)]
-            rows = [torch.cat(pair) for pair in zip(rows, other, strict=True)]
+            images.append(image if second is None else second.image)
+        levels = list(zip(*(self.encoder(each) for each in images), strict=True))
+        pictures = [torch.cat([each.picture[0].flatten(1).T for each in level]) for level in levels]
+        features = [torch.cat([each.features[0].flatten(1).T for each in level]) for level in levels]
         return DrawnSource(
-            [each[:, :3].float().contiguous() for each in rows],
-            [each[:, 3:].to(self.dtype).contiguous() for each in rows],
+            [each.float().contiguous() for each in pictures],
+            [each.to(self.dtype).contiguous() for each in features],
             landmarks,
             None if second is None else (second.landmarks, second.coeffs),
         )
@@ -173,32 +175,46 @@ class DrawnBlock(nn.Module):
         heads = self.motion(x).to(torch.float32, memory_format=torch.contiguous_format)
         keep, mask = torch.sigmoid(heads[:, :2] + MASK_LOGIT).split(1, 1)
         learned = self.next_flow(learned, heads[:, 2:4])
-        corners, shares = neighbours(learned if guide is None else guide + learned)
+        flows = [learned if guide is None else guide + learned]
+        chosen = None
         if other is not None:
+            flows.append(other + learned)
             chosen = torch.sigmoid(heads[:, -1:] - MASK_LOGIT).reshape(-1, 1)
-            second, second_shares = neighbours(other + learned)
-            corners = torch.cat((corners, second + len(pixels) // 2), -1)
-            shares = torch.cat((shares * (1 - chosen), second_shares * chosen), -1)
+        corners, shares = reads(flows, chosen, features)
         kept = sample(features, corners, shares * keep.reshape(-1, 1), x.shape)
         x = torch.addcmul(kept, x, (1 - keep).to(x.dtype))
         for convolution in self.refine:
             x = convolution(x, style)
+        if len(pixels) != len(features):
+            corners, shares = reads(flows, chosen, pixels)
         warped = sample(pixels, corners, shares, x.shape)
         return x, learned, self.next_image(image, warped, mask, self.rgb(x).float())
 
 
-def neighbours(flow: Tensor) -> tuple[Tensor, Tensor]:
-    """The four pixels that each place reads under a backward flow (B, 2, H, W), as `warp` does: their numbers
-    (B*H*W, 4) in the flattened image and their shares, summing to one."""
-    height, width = flow.shape[-2:]
-    column = flow[:, 0] * (width / 2) + torch.arange(width, device=flow.device)
-    row = flow[:, 1] * (height / 2) + torch.arange(height, device=flow.device)[:, None]
-    column, row = column.clamp(0, width - 1), row.clamp(0, height - 1)
+def reads(flows: list[Tensor], chosen: Tensor | None, table: Tensor) -> tuple[Tensor, Tensor]:
+    """The pixels of a table that each place reads, and their shares (B*r*r, 4 or 8), under the flow of one
+    source or of two, of which the second has the share `chosen` (B*r*r, 1) and the table's lower half."""
+    half = len(table) // len(flows)
+    found = [neighbours(flow, math.isqrt(half)) for flow in flows]
+    if chosen is None:
+        return found[0]
+    (corners, shares), (others, other_shares) = found
+    both = torch.cat((shares * (1 - chosen), other_shares * chosen), -1)
+    return torch.cat((corners, others + half), -1), both
+
+
+def neighbours(flow: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """The four pixels that each place reads under a backward flow (B, 2, r, r), as `warp` does: their numbers
+    (B*r*r, 4) in the flattened image of `side` and their shares, summing to one."""
+    times = side / flow.shape[-1]
+    middles = torch.arange(flow.shape[-1], device=flow.device) * times + (times - 1) / 2
+    column = (flow[:, 0] * (side / 2) + middles).clamp(0, side - 1)
+    row = (flow[:, 1] * (side / 2) + middles[:, None]).clamp(0, side - 1)
     left, top = column.floor(), row.floor()
     right, down = column - left, row - top
-    at = (top * width + left).int()
-    aside = (left < width - 1).int()
-    under = (top < height - 1).int() * width
+    at = (top * side + left).int()
+    aside = (left < side - 1).int()
+    under = (top < side - 1).int() * side
     corners = torch.stack((at, at + aside, at + under, at + under + aside), -1)
     shares = torch.stack(((1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right), -1)
     return corners.flatten(0, 2), shares.flatten(0, 2)

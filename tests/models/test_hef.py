@@ -12,9 +12,10 @@ from torch.nn import functional as F
 from lit_emotalk.coefficients import ARKIT, BFM
 from lit_emotalk.face.regions import LANDMARKS
 from lit_emotalk.losses.reconstruction import area_pyramid, pyramid_l1
+from lit_emotalk.metrics.sharpness import sharpness
 from lit_emotalk.models.discriminator import DiscriminatorConfig, MultiScaleDiscriminator
 from lit_emotalk.models.hef import HEF, Frame, HEFConfig, HEFOutput
-from lit_emotalk.models.hef_blocks import StyleEncoder, warp
+from lit_emotalk.models.hef_blocks import SourceEncoder, StyleEncoder, warp
 from lit_emotalk.models.styconv import StyConv
 
 
@@ -63,6 +64,19 @@ def test_warp_by_whole_pixels_is_a_shift() -> None:
     flow[:, 0], flow[:, 1] = 2 * 2 / 8, 1 * 2 / 8
     torch.testing.assert_close(warp(image, flow)[..., :7, :6], image[..., 1:, 2:])
     torch.testing.assert_close(warp(image, flow)[..., :7, 7], image[..., 1:, 7])
+
+
+def test_an_enlarged_source_stays_exact_where_nothing_moves_and_sharper_where_it_does() -> None:
+    drawn = torch.Generator().manual_seed(0)
+    image = torch.rand(1, 3, 32, 32, generator=drawn) * 2 - 1
+    half = torch.full((1, 2, 32, 32), 0.5 * 2 / 32)
+    kept = []
+    for enlarge in (1, 3, 5):
+        picture = SourceEncoder((8, 8, 8), enlarge)(image)[-1].picture
+        assert picture.shape[-1] == 32 * enlarge
+        torch.testing.assert_close(warp(picture, 0 * half), image, atol=1e-5, rtol=0)
+        kept.append(float(sharpness(127.5 * (warp(picture, half) + 1)) / sharpness(127.5 * (image + 1))))
+    assert kept[0] < 0.5 * kept[1] and kept[1] < kept[2]
 
 
 @pytest.mark.parametrize("size", ["tiny", "realtime", "base"])

@@ -80,9 +80,10 @@ def test_two_sources(given: bool) -> None:
     assert given == (float((got - alone).abs().mean()) > 0.02)
 
 
-def test_four_neighbours_are_the_warp() -> None:
+@pytest.mark.parametrize("side", [12, 36, 60])
+def test_four_neighbours_are_the_warp(side: int) -> None:
     drawn = torch.Generator().manual_seed(2)
-    image = torch.rand(1, 5, 12, 12, generator=drawn)
+    image = torch.rand(1, 5, side, side, generator=drawn)
     flow = torch.randn(2, 2, 12, 12, generator=drawn)
-    got = sample(image[0].flatten(1).T.contiguous(), *neighbours(flow), flow.shape)
+    got = sample(image[0].flatten(1).T.contiguous(), *neighbours(flow, side), flow.shape)
     torch.testing.assert_close(got, warp(image.expand(2, -1, -1, -1), flow), atol=1e-5, rtol=0)
