@@ -1,13 +1,15 @@
-"""Speakers without pictures: `python -m data_prep.synthetic.voices --output DIR [--speakers N] [--seed S]`.
+"""Speakers without pictures: `python -m data_prep.synthetic.voices --output DIR [--speakers N]`.
 
 People who act shuffled words of the training sentences with every emotion and level, as shards of sound and
 of the coefficients that they act with. Acting is a thousand times cheaper than rendering, so that stages
 align and eac can learn from more people and more words than the corpus shows. Their voices and manners are
-drawn like the corpus', from a seed of their own: nobody is in both.
+drawn like the corpus', from a seed of their own: nobody is in both. Test speakers say the test split's
+sentences, with calm and the compounds too: what stage eac is scored on against what was acted, not tracked.
 """
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -19,11 +21,12 @@ from data_prep.source import Source, Truth, sound_record
 from data_prep.spread import spread, workers
 from data_prep.synthetic.corpus import MAX_SPEAKERS, ClipPlan, Scale, acts_of
 from data_prep.synthetic.make import act
-from data_prep.synthetic.sentences import shuffled_sentences
+from data_prep.synthetic.sentences import choose_sentences, shuffled_sentences
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.emotions import LEVELS
 from lit_emotalk.errors import UserError, run_main
 from lit_emotalk.progress import track
+from lit_emotalk.schema import SPLITS
 
 PROGRAM = "data_prep.synthetic.voices"
 SPEAKERS = 50
@@ -35,16 +38,21 @@ SCALE = Scale(SPEAKERS, LEVELS, takes=1, neutral_takes=2, short_only=True, extra
 _SENTENCE_STREAM = 0x701C
 
 
-def plan_voices(speakers: int, seed: int) -> list[ClipPlan]:
-    """What is said, in words of the training sentences: for every speaker two neutral strings of words, and
-    one of each other emotion and level."""
-    acts = acts_of(SCALE, "train")
+def plan_voices(speakers: int, test_speakers: int, seed: int) -> list[ClipPlan]:
+    """What is said. In words of the training sentences: for every speaker two neutral strings of words, and
+    one of each other emotion and level. In the test split's sentences: by the test speakers, who come after
+    the others, the same and calm and all compounds."""
     plans = []
-    for index in range(speakers):
+    for index in range(speakers + test_speakers):
+        split = "train" if index < speakers else "test"
+        acts = acts_of(replace(SCALE, extras=split == "test"), split)
         rng = np.random.default_rng([_SENTENCE_STREAM, seed, index])
-        texts = shuffled_sentences("train", len(acts), rng)
+        if split == "train":
+            texts = shuffled_sentences(split, len(acts), rng)
+        else:
+            texts = choose_sentences(split, SCALE.short_only, len(acts), rng)
         name = f"V{index + 1:03d}"
-        plans += [ClipPlan(index, name, "train", *a, text, 0) for a, text in zip(acts, texts, strict=True)]
+        plans += [ClipPlan(index, name, split, *a, text, 0) for a, text in zip(acts, texts, strict=True)]
     return plans
 
 
@@ -55,7 +63,7 @@ def voice_clip(plan: ClipPlan, seed: int) -> Clip:
     """
     acted = act(FIRST_SEED + seed, plan)
     frames = len(acted.weights)
-    key = f"{plan.speaker}_{plan.emotion}_{plan.level}_{plan.take:03d}"
+    key = f"{plan.speaker}_{plan.emotion.replace(' ', '-')}_{plan.level}_{plan.take:03d}"
     source = Source(key, "synthetic", plan.speaker, plan.emotion, plan.level, relative=key, video=None)
     record = sound_record(source, Truth(plan.text, acted.phoneme_rows), frames) | {
         "layout": ARKIT.name,
@@ -66,33 +74,34 @@ def voice_clip(plan: ClipPlan, seed: int) -> Clip:
     return Clip(record, acted.samples, coeffs, acted.weights)
 
 
-def make_voices(output: Path, speakers: int, seed: int, processes: int) -> None:
+def make_voices(output: Path, speakers: int, test_speakers: int, seed: int, processes: int) -> None:
     """Write the shards and their manifest. UserError where the place cannot be written or holds others."""
-    plans = plan_voices(speakers, seed)
-    command = f"python -m {PROGRAM} --speakers {speakers} --seed {seed}"
-    corpus = Corpus(
-        "synthetic", ARKIT.name, None, {"train": sorted({plan.speaker for plan in plans})}, command
-    )
+    plans = plan_voices(speakers, test_speakers, seed)
+    command = f"python -m {PROGRAM} --speakers {speakers} --test-speakers {test_speakers} --seed {seed}"
+    splits = {split: sorted({p.speaker for p in plans if p.split == split}) for split in SPLITS}
     with workers(processes):
         jobs = [joblib.delayed(voice_clip)(plan, seed) for plan in plans]
         clips = list(track(spread(jobs, ordered=True), "acting", len(plans), "clips"))
-        pack_clips(clips, output, corpus)
-    print(f"{len(clips)} clips of {speakers} voices in {output}")
+        pack_clips(clips, output, Corpus("synthetic", ARKIT.name, None, splits, command))
+    print(f"{len(clips)} clips of {speakers + test_speakers} voices in {output}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(f"python -m {PROGRAM}", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--output", type=Path, required=True, help="folder for the shards")
-    parser.add_argument("--speakers", type=int, default=SPEAKERS, help=f"default: {SPEAKERS}")
+    parser.add_argument("--speakers", type=int, default=SPEAKERS, help=f"who train (default: {SPEAKERS})")
+    parser.add_argument("--test-speakers", type=int, default=0, help="more of them who test (default: none)")
     parser.add_argument("--seed", type=int, default=0, help="equal seeds give equal shards (default: 0)")
     parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
     options = parser.parse_args(arguments)
-    if not 1 <= options.speakers <= MAX_SPEAKERS:
-        raise UserError(f"--speakers must be between 1 and {MAX_SPEAKERS}, not {options.speakers}")
+    if options.speakers < 1 or options.test_speakers < 0:
+        raise UserError("--speakers must be 1 or more, --test-speakers 0 or more")
+    if options.speakers + options.test_speakers > MAX_SPEAKERS:
+        raise UserError(f"there are at most {MAX_SPEAKERS} speakers, --speakers and --test-speakers together")
     if options.seed < 0 or not 1 <= options.workers <= 256:
         raise UserError("--seed must be 0 or more, --workers between 1 and 256")
-    make_voices(options.output, options.speakers, options.seed, options.workers)
+    make_voices(options.output, options.speakers, options.test_speakers, options.seed, options.workers)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ import torch
 
 from data_prep.synthetic import voices
 from data_prep.synthetic.make import act
-from data_prep.synthetic.sentences import words_of
+from data_prep.synthetic.sentences import sentence_pool, words_of
 from data_prep.synthetic.voice import draw_voice
 from data_prep.verify import verify
 from lit_emotalk.data import CorpusShare, MixedSignalsDataModule, SignalsDataModule
 from lit_emotalk.data.index import index_split
 from lit_emotalk.data.manifest import read_manifest
-from lit_emotalk.emotions import MEAD_EMOTIONS
+from lit_emotalk.emotions import COMPOUNDS, EMOTIONS, MEAD_EMOTIONS
 from lit_emotalk.errors import UserError
 
 
@@ -40,13 +40,25 @@ def test_every_emotion_and_level_by_training_sentences(shards):
 
 def test_coefficients_are_those_that_were_acted(shards):
     data = SignalsDataModule(shards, batch_size=1, steps_per_epoch=1, num_workers=0)
-    plans = {f"V001_{p.emotion}_{p.level}_{p.take:03d}": p for p in voices.plan_voices(1, 0)}
+    plans = {f"V001_{p.emotion}_{p.level}_{p.take:03d}": p for p in voices.plan_voices(1, 0, 0)}
     for batch in data.loader("train"):
         acted = act(voices.FIRST_SEED, plans[batch["key"][0]])
         expression, pose = batch["coeffs"][0].split((51, 6), 1)
         assert np.array_equal(expression, acted.weights) and torch.equal(batch["single"][0], expression)
         assert np.array_equal(pose, np.c_[acted.rotation, acted.translation, np.zeros(len(acted.weights))])
         assert not batch["seen"].any() and "image" not in batch
+
+
+def test_test_speakers_say_test_sentences_with_every_compound(shards, tmp_path):
+    voices.main(["--output", str(tmp_path), "--speakers", "1", "--test-speakers", "1", "--workers", "1"])
+    assert not verify(tmp_path)[0]
+    manifest = read_manifest(tmp_path)
+    assert manifest.speakers == {"train": ["V001"], "val": [], "test": ["V002"]}
+    train, test = (index_split(manifest, "signals", split) for split in ("train", "test"))
+    alone = index_split(read_manifest(shards), "signals", "train")
+    assert [clip.record for clip in train] == [clip.record for clip in alone]
+    assert {clip.record["text"] for clip in test} <= set(sentence_pool("test", True))
+    assert {clip.record["emotion"] for clip in test} == {*EMOTIONS, *COMPOUNDS}
 
 
 def test_equal_seeds_give_equal_shards_and_others_do_not(shards, tmp_path):
@@ -70,7 +82,16 @@ def test_batches_alternate_with_a_corpus_of_faces(shards, tiny_shards):
     assert all("coeffs" in batch for batch in data.loader("val"))
 
 
-@pytest.mark.parametrize("wrong", [["--speakers", "0"], ["--seed", "-1"], ["--workers", "0"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--speakers", "0"],
+        ["--test-speakers", "-1"],
+        ["--speakers", "999", "--test-speakers", "1"],
+        ["--seed", "-1"],
+        ["--workers", "0"],
+    ],
+)
 def test_wrong_numbers_are_one_line(tmp_path, wrong):
     with pytest.raises(UserError):
         voices.main(["--output", str(tmp_path / "x"), *wrong])
