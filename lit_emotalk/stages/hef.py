@@ -17,6 +17,7 @@ from lit_emotalk.losses.reconstruction import (
     area_pyramid,
     box_psnr,
     change_l1,
+    detail_l1,
     flow_roughness,
     pyramid_l1,
     weighted_l1,
@@ -39,7 +40,8 @@ class HEFWeights:
     perceptual: VGG19 or edges; adversarial; roughness: second differences of the flows; drawn: the share
     of the result that is not the warped source, so that it is drawn only where that pays and else stays
     as sharp as the source; temporal: L1 of the change to the next frame (`change_l1`), which needs
-    `following: true` of the data and draws every sample twice.
+    `following: true` of the data and draws every sample twice; detail: difference of the local amounts of
+    fine detail (`detail_l1`), which keeps results from blurring.
     """
 
     image: float = 1.0
@@ -50,6 +52,7 @@ class HEFWeights:
     roughness: float = 0.01
     drawn: float = 0.02
     temporal: float = 0.0
+    detail: float = 0.0
 
 
 class HEFStage(Stage):
@@ -208,6 +211,8 @@ class HEFStage(Stage):
             losses["pyramid"] = pyramid_l1(output.images, targets, regions)
             losses["drawn"] = 1 - output.masks[-1].float().mean()
             losses["perceptual"] = self.perceptual(output.images[-1], target, region)
+            if weights.detail:
+                losses["detail"] = detail_l1(output.images[-1], target, region)
             if following is not None:
                 images, targets_now = (output.images[-1], following), (target, batch["following_target"])
                 losses["temporal"] = change_l1(images, targets_now, region)

@@ -13,6 +13,7 @@ from lit_emotalk.losses.perceptual import EdgeDistance, VGG19Distance
 from lit_emotalk.losses.reconstruction import (
     area_pyramid,
     box_psnr,
+    detail_l1,
     flow_roughness,
     pyramid_l1,
     weighted_l1,
@@ -149,3 +150,19 @@ def test_every_image_has_the_same_say_whatever_its_weights():
     torch.testing.assert_close(weighted_mean(values[1:2], weights[1:2]), alone)
     assert weighted_mean(values, torch.zeros_like(weights)) == 0
     torch.testing.assert_close(weighted_mean(values, torch.ones_like(weights)), values.mean())
+
+
+def test_detail_wants_as_much_as_there_is_wherever_it_lies() -> None:
+    drawn = torch.Generator().manual_seed(0)
+    true = torch.rand(2, 3, 64, 64, generator=drawn) * 2 - 1
+    region = torch.ones(2, 1, 64, 64)
+    soft = torch.nn.functional.avg_pool2d(true, 3, 1, 1)
+    moved = true.roll((1, 1), (2, 3))
+    assert detail_l1(true, true, region) == 0
+    assert detail_l1(moved, true, region) < 0.2 * detail_l1(soft, true, region)
+    assert (moved - true).abs().mean() > (soft - true).abs().mean(), "L1 alone likes the soft one better"
+    assert detail_l1(2 * true, true, region) > 0.5 * detail_l1(soft, true, region), "nor more than there is"
+    half = region.clone()
+    half[..., :32] = 0
+    soft[..., :32] = true[..., :32]
+    assert detail_l1(soft, true, half) > 1.5 * detail_l1(soft, true, region)
