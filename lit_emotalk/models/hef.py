@@ -67,7 +67,7 @@ class HEFConfig:
     window: int = 27
     guide: Literal["basis", "none"] = "basis"
     sources: Literal[1, 2] = 1
-    enlarge: Literal[1, 3, 5] = 5
+    enlarge: Literal[1, 3, 5] = 3
 
     def __post_init__(self) -> None:
         known = [FIRST_RESOLUTION << level for level in range(1, len(CHANNELS["base"]))]
