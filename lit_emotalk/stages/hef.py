@@ -260,8 +260,20 @@ class HEFStage(Stage):
         )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """PSNR in the face box, per image, beside that of copying the source; its sharpness in percent of the
-        truth's; L1 at mouth and eyes."""
+        """Log `measure`'s figures, and keep the first rows for the panel."""
+        output = self.measure(batch, "val")
+        if batch_idx == 0:
+            rows = slice(0, PANEL_ROWS)
+            shown = HEFOutput(output.image[rows], *([level[rows] for level in part] for part in output[1:]))
+            self.panel = draw_panel(shown, batch["source"][rows], batch["target"][rows])
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Log `measure`'s figures."""
+        self.measure(batch, "test")
+
+    def measure(self, batch: Batch, prefix: str) -> HEFOutput:
+        """Draw a batch and log PSNR in the face box, per image, beside that of copying the source; its
+        sharpness in percent of the truth's; L1 at mouth and eyes."""
         output = self.draw(self.inference_network, batch)
         target, region = batch["target"], batch["region"]
         psnr = box_psnr(output.image, target, batch["face_box"]).mean()
@@ -278,11 +290,8 @@ class HEFStage(Stage):
             "parts_l1": weighted_l1(output.image, target, parts),
             "parts_l1_copy": weighted_l1(batch["source"], target, parts),
         }
-        self.log_losses(measured, "val", len(target))
-        if batch_idx == 0:
-            rows = slice(0, PANEL_ROWS)
-            shown = HEFOutput(output.image[rows], *([level[rows] for level in part] for part in output[1:]))
-            self.panel = draw_panel(shown, batch["source"][rows], target[rows])
+        self.log_losses(measured, prefix, len(target))
+        return output
 
     def on_validation_epoch_end(self) -> None:
         """Write the fixed panel of pictures beside the run, and log it where the logger takes pictures."""

@@ -99,6 +99,10 @@ def test_beats_copying_writes_panels_and_exports_the_average(tmp_path: Path) -> 
     runner.fit(network, loader(120), loader(8, first=5000))
     assert runner.callback_metrics["val/gain"] > 1.0
     assert runner.callback_metrics["val/parts_l1"] < runner.callback_metrics["val/parts_l1_copy"]
+    measured = {name: float(value) for name, value in runner.callback_metrics.items() if name[:4] == "val/"}
+    (tested,) = trainer(tmp_path, 3).test(network, loader(8, first=5000), verbose=False)
+    assert tested == pytest.approx({name.replace("val/", "test/"): v for name, v in measured.items()})
+    assert 0 < tested["test/sharpness"] < 200
     from PIL import Image
 
     panel = Image.open(tmp_path / "panels" / "epoch-0002.png")
