@@ -12,6 +12,7 @@ import torch
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.data import Clip
 from lit_emotalk.data.decode import decode_jpg, frames_of, read_array
+from lit_emotalk.data.index import SampleError
 from lit_emotalk.eac_scores.clips import FaceClip
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.shards import other_clip
@@ -84,7 +85,12 @@ class Convertor:
 
     def _picture(self, other: Clip) -> torch.Tensor:
         if self.space.config.image == "open_clip":
-            picture = decode_jpg(other, "jpg", PICTURE_SIZE)
+            try:
+                picture = decode_jpg(other, "jpg", PICTURE_SIZE)
+            except SampleError as error:
+                raise UserError(
+                    f"{error}: this emotion space looks at pictures; give shards that have them"
+                ) from error
             return self.space.encode_image(to_tensor(picture, self.space.device))[0]
         single = read_array(other, "single.npy", (frames_of(other), ARKIT.expression_size))
         return self.space.encode_units(torch.from_numpy(single[int(other.record["key_frame"])])[None])[0]

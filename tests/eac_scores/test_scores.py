@@ -157,3 +157,13 @@ def test_an_older_card_without_the_new_keys_still_loads(tmp_path):
     )
     loaded = load_export(tmp_path, "eac")
     assert loaded.config == EACConfig(code_dim=8, **SMALL)
+
+
+def test_clips_without_pictures_give_their_faces_but_no_pictures(models, acted_shards):
+    acted = read_faces(acted_shards, "train")
+    convertor = Convertor(models)
+    code = convertor.code(acted[0], "image", acted)
+    assert code is not None and code.isfinite().all()
+    convertor.space.config = replace(convertor.space.config, image="open_clip")
+    with pytest.raises(UserError, match="looks at pictures"):
+        convertor.code(acted[0], "image", acted)
