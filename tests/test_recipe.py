@@ -156,9 +156,11 @@ def test_nothing_outlives_a_recipe(tmp_path, number):
     (tmp_path / "slow.yaml").write_text(SLOW.replace("{mark}", mark))
     command = [sys.executable, "-m", "lit_emotalk.cli", "recipe", "slow.yaml"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
+    signal.signal(signal.SIGINT, ignored)
     assert wait_until(lambda: len(marked(mark)) >= 3)
     process.send_signal(number)
     _, said = process.communicate(timeout=20)

@@ -18,6 +18,7 @@ from lit_emotalk.metrics.fid import FrechetDistance
 from lit_emotalk.metrics.lmd import FaceLMD, MouthLMD, lmd
 from lit_emotalk.metrics.lpips import LPIPS, lpips_distance
 from lit_emotalk.metrics.psnr import PSNR, psnr
+from lit_emotalk.metrics.sharpness import Sharpness
 from lit_emotalk.metrics.ssim import SSIM, ssim
 from lit_emotalk.metrics.sync import Sync
 from lit_emotalk.metrics.temporal import TLPIPS, TOF, WarpingError
@@ -42,6 +43,7 @@ def make_metrics() -> dict[str, Metric]:
         MouthLMD,
         PSNR,
         SSIM,
+        Sharpness,
         Sync,
         TOF,
         WarpingError,
@@ -74,7 +76,7 @@ def values(clips: range, batch: int = 1000) -> dict[str, float]:
         for name in ("FaceLMD", "MouthLMD"):
             metrics[name].update(*points)
         metrics["ExpressionError"].update(*torch.rand(2, frames, 51, generator=generator))
-        for name in ("PSNR", "SSIM", "LPIPS", "TLPIPS"):
+        for name in ("PSNR", "SSIM", "Sharpness", "LPIPS", "TLPIPS"):
             metrics[name].update(*pictures)
         for name in ("EFD", "Sync"):
             metrics[name].update(*features)
