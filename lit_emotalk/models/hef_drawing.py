@@ -80,10 +80,10 @@ class QuickHEF(nn.Module):
     def encode_source(self, image: Tensor, landmarks: Tensor, second: Frame | None = None) -> DrawnSource:
         """Of one image (1, 3, S, S) in [-1, 1] and its landmarks (1, 478, 3) in crop units; see
         `HEF.encode_source`."""
-        images = [image]
+        pyramids = [self.encoder(image)]
         if self.config.sources == 2:
-            images.append(image if second is None else second.image)
-        levels = list(zip(*(self.encoder(each) for each in images), strict=True))
+            pyramids.append(pyramids[0] if second is None else self.encoder(second.image))
+        levels = list(zip(*pyramids, strict=True))
         pictures = [torch.cat([each.picture[0].flatten(1).T for each in level]) for level in levels]
         features = [torch.cat([each.features[0].flatten(1).T for each in level]) for level in levels]
         return DrawnSource(
