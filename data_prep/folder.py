@@ -10,13 +10,13 @@ import re
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from data_prep.command import Command, Found, not_the_corpus
-from data_prep.source import Source
+from data_prep.clips.source import Source
+from data_prep.shards.command import Command, Found, not_the_corpus
 from data_prep.splits import Splits, check_disjoint
 from lit_emotalk import schema
 from lit_emotalk.emotions import LEVELS, canonical
 from lit_emotalk.errors import UserError, run_main
-from lit_emotalk.files import sha256_text
+from lit_emotalk.io.files import sha256_text
 
 LAYOUT = "videos (mp4, mov, mkv, webm, avi), in folders named after the speakers"
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")

@@ -9,8 +9,8 @@ import re
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from data_prep.command import Command, Found, not_the_corpus
-from data_prep.source import Source
+from data_prep.clips.source import Source
+from data_prep.shards.command import Command, Found, not_the_corpus
 from lit_emotalk.emotions import RAVDESS_CODES
 from lit_emotalk.errors import UserError, run_main
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from data_prep.look_fit import fit_look, load_faces, pictures_of, read_looks
-from data_prep.tracker_fit import (
+from data_prep.tracker.look_fit import fit_look, load_faces, pictures_of, read_looks
+from data_prep.tracker.tracker_fit import (
     Head,
     fit_basis,
     fit_network,
@@ -23,13 +23,13 @@ from data_prep.tracker_fit import (
     make_examples,
     mirror_pairs,
 )
-from data_prep.tracker_set import SetPlan, load_set, make_set
+from data_prep.tracker.tracker_set import SetPlan, load_set, make_set
 from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 from lit_emotalk.errors import UserError, run_main
 from lit_emotalk.face.basis import BASIS_FILE, LinearFace
 from lit_emotalk.face.tracker import Tracker
-from lit_emotalk.files import write_text
-from lit_emotalk.progress import track
+from lit_emotalk.io.files import write_text
+from lit_emotalk.io.progress import track
 
 FRAMES_PER_HEAD = 60
 HELD_OUT = 0.15

@@ -17,12 +17,12 @@ import joblib
 from rich.console import Console
 from rich.table import Table
 
-from data_prep.verify_sample import Sample, frames_faults, read_record, signals_faults
+from data_prep.shards.verify_sample import Sample, frames_faults, read_record, signals_faults
 from lit_emotalk import schema
 from lit_emotalk.data.manifest import Manifest, Shard, read_manifest
 from lit_emotalk.emotions import COMPOUNDS, EMOTIONS
 from lit_emotalk.errors import UserError, run_main
-from lit_emotalk.progress import track
+from lit_emotalk.io.progress import track
 
 SHARED_ENTRIES = ("json", "coeffs.npy", "landmarks.npy")
 """Entries that a clip's signals and frames samples must have in common, byte for byte."""
@@ -192,7 +192,7 @@ def main() -> None:
     for fault in faults:
         print(fault)
     if options.sheet:
-        from data_prep.sheet import draw_sheet
+        from data_prep.shards.sheet import draw_sheet
 
         draw_sheet(options.directory, options.sheet)
         print(f"contact sheet: {options.sheet}")

@@ -13,8 +13,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_prep.command import Command, Found, not_the_corpus
-from data_prep.source import Source
+from data_prep.clips.source import Source
+from data_prep.shards.command import Command, Found, not_the_corpus
 from data_prep.splits import Splits, check_disjoint
 from lit_emotalk.errors import UserError, run_main
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lit_emotalk.pipeline import TalkingFace as TalkingFace
+    from lit_emotalk.inference.talking_face import TalkingFace as TalkingFace
 
 __version__ = "0.1.0"
 
@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     """`TalkingFace`, imported when it is first asked for: the package itself stays light."""
     if name == "TalkingFace":
-        from lit_emotalk.pipeline import TalkingFace
+        from lit_emotalk.inference.talking_face import TalkingFace
 
         return TalkingFace
     raise AttributeError(f"module 'lit_emotalk' has no attribute '{name}'")

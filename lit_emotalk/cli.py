@@ -10,21 +10,27 @@ from lit_emotalk.errors import exit_with, run_main
 PROGRAM = "lit-emotalk"
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "fit": ("lit_emotalk.training", "train a stage; continues its run if there is one"),
-    "validate": ("lit_emotalk.training", "validate a stage's last checkpoint"),
-    "test": ("lit_emotalk.training", "test a stage's last checkpoint"),
-    "animate": ("lit_emotalk.animate", "a portrait and speech to a video, with the emotion asked for"),
+    "fit": ("lit_emotalk.training.command", "train a stage; continues its run if there is one"),
+    "validate": ("lit_emotalk.training.command", "validate a stage's last checkpoint"),
+    "test": ("lit_emotalk.training.command", "test a stage's last checkpoint"),
+    "animate": (
+        "lit_emotalk.inference.command",
+        "portrait, speech and an emotion to a video",
+    ),
     "serve": ("lit_emotalk.web", "a web page that makes videos, and a WebSocket for live speech"),
-    "export": ("lit_emotalk.programs", "the networks as programs by torch.export or ONNX"),
-    "emotion": ("lit_emotalk.emotion_command", "what the emotion space makes of words, a picture or sound"),
-    "coefficients": ("lit_emotalk.eac_scores", "score stage eac alone, beside baselines"),
+    "export": ("lit_emotalk.inference.programs", "the networks as programs by torch.export or ONNX"),
+    "emotion": (
+        "lit_emotalk.inference.emotion.command",
+        "what the emotion space makes of an input",
+    ),
+    "coefficients": ("lit_emotalk.evaluate.coefficients", "score stage eac alone, beside baselines"),
     "evaluate": ("lit_emotalk.evaluate", "score models on a corpus"),
-    "tables": ("lit_emotalk.tables", "tables of evaluations beside the paper's numbers"),
-    "figures": ("lit_emotalk.figures", "contact sheets and comparisons from videos"),
-    "study": ("lit_emotalk.study", "a user study: build it, serve it to raters, read the ratings"),
-    "weights": ("lit_emotalk.weights_command", "list and fetch third-party weights"),
-    "sweep": ("lit_emotalk.sweep", "a grid of trainings, by W&B or here"),
-    "recipe": ("lit_emotalk.recipe", "run a list of steps; what has not changed is skipped"),
+    "tables": ("lit_emotalk.evaluate.tables", "tables of evaluations beside the paper's numbers"),
+    "figures": ("lit_emotalk.evaluate.figures.command", "contact sheets and comparisons from videos"),
+    "study": ("lit_emotalk.web.study", "a user study: build it, serve it to raters, read the ratings"),
+    "weights": ("lit_emotalk.weights.command", "list and fetch third-party weights"),
+    "sweep": ("lit_emotalk.training.sweep", "a grid of trainings, by W&B or here"),
+    "recipe": ("lit_emotalk.training.recipe.runner", "run a list of steps; what has not changed is skipped"),
 }
 """Subcommand -> (module with `main(argv)`, what it does)."""
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from data_prep.pack import Clip, Corpus, jpg_bytes, pack_clips
+from data_prep.shards.pack import Clip, Corpus, jpg_bytes, pack_clips
 from lit_emotalk import schema
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.face import regions
@@ -47,7 +47,7 @@ def own_timings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """How fast this machine draws is measured for the tests alone, and not kept for its user."""
     folder = tmp_path_factory.mktemp("timings")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lit_emotalk.inference.drawing.home", lambda: folder)
+        patch.setattr("lit_emotalk.inference.drawing.drawing.home", lambda: folder)
         yield
 
 

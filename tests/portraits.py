@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from data_prep.synthetic.identity import draw_identity
-from data_prep.synthetic.render import Renderer
-from data_prep.synthetic.scene import draw_scene
+from data_prep.synthetic.heads.identity import draw_identity
+from data_prep.synthetic.scenes.render import Renderer
+from data_prep.synthetic.scenes.scene import draw_scene
 from lit_emotalk.coefficients import ARKIT
 
 SEED = 9_100_000

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from lit_emotalk.export import save_export
 from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.eac import EAC, EACConfig
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
-from lit_emotalk.models.hef import HEF, HEFConfig
+from lit_emotalk.models.handover import save_export
+from lit_emotalk.models.hef.generator import HEF, HEFConfig
 
 
 def save_small_models(folder: Path) -> Path:

@@ -55,7 +55,7 @@ ALLOWED: dict[str, set[str]] = {
 
 
 def layer(module: str) -> str:
-    """`lit_emotalk.models.hef` -> `models`."""
+    """`lit_emotalk.models.hef.generator` -> `models`."""
     return module.split(".")[1] if "." in module else ""
 
 

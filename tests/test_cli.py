@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lit_emotalk import cli, training
+from lit_emotalk import cli
 from lit_emotalk.errors import UserError
+from lit_emotalk.training import command as training
 from tests.stages.runs import ROOT, config, write_config
 
 EXPERIMENTS = sorted(

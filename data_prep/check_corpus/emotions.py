@@ -10,8 +10,8 @@ from data_prep.check_corpus.lines import Line, Share
 from data_prep.check_corpus.voice import voice_features
 from lit_emotalk.emotions import MEAD_EMOTIONS
 from lit_emotalk.errors import UserError
+from lit_emotalk.io.progress import track
 from lit_emotalk.metrics.face_emotion import emotion_classifier, face_features
-from lit_emotalk.progress import track
 
 FACE_ASKED, VOICE_ASKED = 0.90, 0.75
 STRONG, WEAK = 3, 1

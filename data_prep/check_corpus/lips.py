@@ -6,14 +6,14 @@ import numpy as np
 
 from data_prep.check_corpus.clips import CheckedClip
 from data_prep.check_corpus.lines import Line, Share
-from data_prep.synthetic.head import Head
-from data_prep.synthetic.identity import Identity
-from data_prep.synthetic.speech import BILABIALS
+from data_prep.synthetic.heads.head import Head
+from data_prep.synthetic.heads.identity import Identity
+from data_prep.synthetic.speech.espeak import BILABIALS
 from lit_emotalk.data.decode import read_landmarks
 from lit_emotalk.data.index import SampleError
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.regions import MOUTH_CORNERS, MOUTH_OPENING
-from lit_emotalk.progress import track
+from lit_emotalk.io.progress import track
 from lit_emotalk.schema import FPS, SAMPLES_PER_FRAME
 
 CLOSED_GAP, CLOSED_ASKED = 0.03, 0.90

@@ -12,7 +12,7 @@ from data_prep.check_corpus.lines import Line
 from data_prep.check_corpus.lips import LAGS, LipReport
 from data_prep.check_corpus.units import UnitScore
 from lit_emotalk.emotions import MEAD_EMOTIONS
-from lit_emotalk.files import atomic_path, write_text
+from lit_emotalk.io.files import atomic_path, write_text
 
 DOTS_PER_INCH = 110
 

@@ -9,9 +9,9 @@ from data_prep.check_corpus.lines import Line
 from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.landmarker import Landmarker
-from lit_emotalk.progress import track
+from lit_emotalk.io.progress import track
+from lit_emotalk.io.video import read_frames
 from lit_emotalk.schema import FPS
-from lit_emotalk.video import read_frames
 
 UNITS = 20
 CORRELATION_ASKED, BETTER_ASKED = 0.85, 18

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.synthetic.identity import draw_identity
-from data_prep.synthetic.sentences import choose_sentences
+from data_prep.synthetic.heads.identity import draw_identity
+from data_prep.synthetic.speech.sentences import choose_sentences
 from lit_emotalk.emotions import COMPOUNDS, EMOTIONS, LEVELS, MEAD_EMOTIONS
 from lit_emotalk.errors import UserError
 

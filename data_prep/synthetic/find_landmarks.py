@@ -6,14 +6,14 @@ vertex of the skin that lies nearest to it on all of them is taken. Prints `LAND
 
 import numpy as np
 
-from data_prep.synthetic.identity import draw_identity
-from data_prep.synthetic.render import Renderer
-from data_prep.synthetic.scene import draw_scene
-from data_prep.synthetic.template import SKIN
+from data_prep.synthetic.heads.identity import draw_identity
+from data_prep.synthetic.heads.template import SKIN
+from data_prep.synthetic.scenes.render import Renderer
+from data_prep.synthetic.scenes.scene import draw_scene
 from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.face.regions import POINTS_68
-from lit_emotalk.progress import track
+from lit_emotalk.io.progress import track
 
 HEADS, SEED, SIZE = 40, 9_000_000, 512
 OPEN_JAW = 0.6

@@ -12,22 +12,22 @@ import joblib
 import numpy as np
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from data_prep.synthetic.acting.manner import draw_manner
+from data_prep.synthetic.acting.performance import Performance, perform
 from data_prep.synthetic.corpus import ClipPlan, CorpusPlan, Parameters, clip_generator, scene_generator
-from data_prep.synthetic.fingerprint import content_fingerprint
-from data_prep.synthetic.identity import draw_identity
-from data_prep.synthetic.manner import draw_manner
-from data_prep.synthetic.performance import Performance, perform
-from data_prep.synthetic.scene import draw_scene
-from data_prep.synthetic.visemes import closure_track, viseme_track
-from data_prep.synthetic.voice import draw_voice
+from data_prep.synthetic.heads.identity import draw_identity
+from data_prep.synthetic.scenes.fingerprint import content_fingerprint
+from data_prep.synthetic.scenes.scene import draw_scene
+from data_prep.synthetic.speech.visemes import closure_track, viseme_track
+from data_prep.synthetic.speech.voice import draw_voice
 from lit_emotalk.errors import UserError
-from lit_emotalk.files import atomic_path, sha256_file, write_text
-from lit_emotalk.progress import track
+from lit_emotalk.io.files import atomic_path, sha256_file, write_text
+from lit_emotalk.io.progress import track
+from lit_emotalk.io.video import write_video
 from lit_emotalk.schema import FPS
-from lit_emotalk.video import write_video
 
 if TYPE_CHECKING:
-    from data_prep.synthetic.render import Renderer
+    from data_prep.synthetic.scenes.render import Renderer
 
 CORPUS_FILE, SPLITS_FILE = "corpus.json", "splits.json"
 SUFFIXES = (".mp4", ".npz", ".json")
@@ -164,7 +164,7 @@ def _length(seed: int, clip: ClipPlan) -> int:
 
 def make_clips(parameters: Parameters, clips: list[ClipPlan], root: Path, device: str) -> int:
     """Make clips of one speaker in one scene below `root`; returns how many frames."""
-    from data_prep.synthetic.render import Renderer
+    from data_prep.synthetic.scenes.render import Renderer
 
     first = clips[0]
     identity = draw_identity(parameters.seed, first.index)
@@ -188,7 +188,7 @@ def make_clips(parameters: Parameters, clips: list[ClipPlan], root: Path, device
 
 def film(renderer: "Renderer", acted: Performance, landmarks: list[np.ndarray]) -> Iterator[np.ndarray]:
     """The pictures of a performance; each one's true landmarks (68, 2) in pixels are added to `landmarks`."""
-    from data_prep.synthetic.landmarks import true_landmarks
+    from data_prep.synthetic.heads.landmarks import true_landmarks
 
     for pose in zip(acted.weights, acted.rotation, acted.translation, strict=True):
         yield renderer.frame(*pose)

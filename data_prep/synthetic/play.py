@@ -10,19 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.synthetic.identity import draw_identity
-from data_prep.synthetic.render import Renderer
-from data_prep.synthetic.scene import draw_scene
-from lit_emotalk.audio import load_audio
-from lit_emotalk.coefficient_table import read_coefficients
+from data_prep.synthetic.heads.identity import draw_identity
+from data_prep.synthetic.scenes.render import Renderer
+from data_prep.synthetic.scenes.scene import draw_scene
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.data import index_split, read_manifest
 from lit_emotalk.data.decode import frames_of, read_array
 from lit_emotalk.data.index import SampleError
 from lit_emotalk.errors import UserError, run_main
-from lit_emotalk.progress import track
+from lit_emotalk.io.audio import load_audio
+from lit_emotalk.io.coefficient_table import read_coefficients
+from lit_emotalk.io.progress import track
+from lit_emotalk.io.video import write_video
 from lit_emotalk.schema import FPS, SPLITS
-from lit_emotalk.video import write_video
 
 
 def play(faces: Sequence[np.ndarray], size: int, seed: int) -> Iterator[np.ndarray]:

@@ -14,8 +14,8 @@ from data_prep.synthetic.make import CORPUS_FILE
 from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.emotions import COMPOUNDS, EMOTIONS
 from lit_emotalk.errors import UserError, run_main
-from lit_emotalk.files import atomic_path
-from lit_emotalk.video import read_frames
+from lit_emotalk.io.files import atomic_path
+from lit_emotalk.io.video import read_frames
 
 EMOTION_UNITS = (
     "brow",

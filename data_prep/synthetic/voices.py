@@ -15,17 +15,17 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from data_prep.apex import find_apex
-from data_prep.pack import Clip, Corpus, pack_clips
-from data_prep.source import Source, Truth, sound_record
-from data_prep.spread import spread, workers
+from data_prep.clips.apex import find_apex
+from data_prep.clips.source import Source, Truth, sound_record
+from data_prep.shards.pack import Clip, Corpus, pack_clips
+from data_prep.shards.spread import spread, workers
 from data_prep.synthetic.corpus import MAX_SPEAKERS, ClipPlan, Scale, acts_of
 from data_prep.synthetic.make import act
-from data_prep.synthetic.sentences import choose_sentences, shuffled_sentences
+from data_prep.synthetic.speech.sentences import choose_sentences, shuffled_sentences
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.emotions import LEVELS
 from lit_emotalk.errors import UserError, run_main
-from lit_emotalk.progress import track
+from lit_emotalk.io.progress import track
 from lit_emotalk.schema import SPLITS
 
 PROGRAM = "data_prep.synthetic.voices"

@@ -14,7 +14,7 @@ from lit_emotalk.data.manifest import Kind, Manifest, Shard, read_manifest
 from lit_emotalk.data.order import Order, global_seed
 from lit_emotalk.data.pipeline import Clips, Decoder, Loader
 from lit_emotalk.errors import UserError
-from lit_emotalk.progress import track
+from lit_emotalk.io.progress import track
 
 Balance = Literal["emotion", "speaker"]
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from lit_emotalk.data.remote import cache_directory, fetch, fetch_text, is_remote
 from lit_emotalk.errors import UserError
-from lit_emotalk.files import sha256_file, sha256_text
+from lit_emotalk.io.files import sha256_file, sha256_text
 from lit_emotalk.schema import SPLITS, VERSION
 
 Kind = Literal["signals", "frames"]

@@ -12,7 +12,7 @@ from lit_emotalk.data.index import Clip
 from lit_emotalk.data.manifest import Kind, Manifest
 from lit_emotalk.data.pipeline import Batch, Clips, Share
 from lit_emotalk.errors import UserError
-from lit_emotalk.files import sha256_text
+from lit_emotalk.io.files import sha256_text
 
 
 @dataclass(frozen=True)

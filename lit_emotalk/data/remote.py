@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.files import atomic_path, sha256_file
+from lit_emotalk.io.files import atomic_path, sha256_file
 
 Result = TypeVar("Result")
 

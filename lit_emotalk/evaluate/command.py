@@ -112,8 +112,8 @@ def make_tasks(args: argparse.Namespace) -> "list[Task]":
 def fingerprint(models: Path) -> str:
     """What tells these models from others: eight digits of their exports' checksums. UserError where one is
     missing."""
-    from lit_emotalk.export import read_card
-    from lit_emotalk.files import sha256_text
+    from lit_emotalk.io.files import sha256_text
+    from lit_emotalk.models.handover import read_card
 
     return sha256_text(" ".join(read_card(models / stage, stage)["sha256"] for stage in STAGES))[:8]
 

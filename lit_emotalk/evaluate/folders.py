@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from lit_emotalk.audio import load_audio
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.lag import sound_lag
 from lit_emotalk.face.crop import clip_crop
 from lit_emotalk.face.landmarker import Landmarker
-from lit_emotalk.files import sha256_text
+from lit_emotalk.io.audio import load_audio
+from lit_emotalk.io.files import sha256_text
+from lit_emotalk.io.video import probe, read_frames, read_image
 from lit_emotalk.schema import FPS, SAMPLES_PER_FRAME
-from lit_emotalk.video import probe, read_frames, read_image
 
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 PICTURES = (".png", ".jpg", ".jpeg")

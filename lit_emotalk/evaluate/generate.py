@@ -15,9 +15,9 @@ from lit_emotalk.emotions import intensity_of
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.settings import Condition
 from lit_emotalk.evaluate.shards import LoadedClip, ShardClip
+from lit_emotalk.inference.talking_face import Emotion, Portrait, TalkingFace
 from lit_emotalk.models.picture import to_tensor
-from lit_emotalk.pipeline import Emotion, Portrait, TalkingFace
-from lit_emotalk.prompts import WORDS
+from lit_emotalk.models.prompts import WORDS
 from lit_emotalk.schema import MEL_PER_FRAME
 
 PICTURE_SIZE = 224

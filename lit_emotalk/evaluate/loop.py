@@ -14,9 +14,9 @@ from lit_emotalk.evaluate.scoring import FAILURES
 from lit_emotalk.evaluate.settings import Settings
 from lit_emotalk.evaluate.store import SET_KEY, ResultsFile, Row
 from lit_emotalk.evaluate.tasks import Outcome, Task, run
-from lit_emotalk.files import atomic_path
+from lit_emotalk.io.files import atomic_path
+from lit_emotalk.io.progress import track
 from lit_emotalk.metrics.fid import frechet_of_features
-from lit_emotalk.progress import track
 
 LINES_SHOWN = 20
 

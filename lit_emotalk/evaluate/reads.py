@@ -8,10 +8,8 @@ import torch
 from scipy.signal import medfilt
 from torch import Tensor
 
-from lit_emotalk import weights
 from lit_emotalk.data.decode_frames import sync_crop
 from lit_emotalk.evaluate.settings import NO_SYNC, OFFICIAL_SYNC, Settings
-from lit_emotalk.export import load_export
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.face.look import FACE_PIXELS
 from lit_emotalk.face.regions import LANDMARKS, box
@@ -19,9 +17,11 @@ from lit_emotalk.face.tracker import Rest, Tracker
 from lit_emotalk.metrics.fid import inception_features, load_inception
 from lit_emotalk.metrics.lpips import load_lpips
 from lit_emotalk.metrics.sync import SyncScore, centred, sync_score
+from lit_emotalk.models.handover import load_export
 from lit_emotalk.models.identity import load_identity
 from lit_emotalk.models.syncnet import WINDOW_FRAMES, SyncNet, SyncNetConfig, load_reference, windows_of
 from lit_emotalk.schema import FPS, SAMPLES_PER_FRAME
+from lit_emotalk.weights import fetch as weights
 
 REFERENCE_PAD = 110
 REFERENCE_SCALE = 0.4

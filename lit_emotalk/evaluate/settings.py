@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from lit_emotalk import weights
 from lit_emotalk.errors import UserError
+from lit_emotalk.weights import fetch as weights
 
 Condition = Literal["text", "image", "audio", "none"]
 Backbone = Literal["auto", "dlib", "arcface"]
@@ -77,7 +77,7 @@ def sync_name(sync: str) -> str:
         return "SyncNet, official syncnet_v2"
     if sync == NO_SYNC:
         return "none"
-    from lit_emotalk.export import read_card
+    from lit_emotalk.models.handover import read_card
     from lit_emotalk.models.syncnet import SyncNetConfig
 
     card = read_card(sync, "sync")

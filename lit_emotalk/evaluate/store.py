@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.files import write_text
+from lit_emotalk.io.files import write_text
 
 SCHEMA = 1
 SET_KEY = "*"

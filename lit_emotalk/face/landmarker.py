@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from lit_emotalk import weights
 from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.face.regions import box
+from lit_emotalk.weights import fetch as weights
 
 MAX_FACES = 4
 

@@ -19,7 +19,7 @@ from lit_emotalk.face.alignment import Alignment, align, rotation_vectors
 from lit_emotalk.face.basis import BASIS_FILE, LinearFace
 from lit_emotalk.face.look import LOOK_SIZE, LookNetwork, cut_faces
 from lit_emotalk.face.regions import LANDMARKS, MOUTH_OPENING
-from lit_emotalk.files import atomic_path
+from lit_emotalk.io.files import atomic_path
 
 TRACKER_FILE = Path(__file__).with_name("tracker.safetensors")
 REST_PASSES = 8

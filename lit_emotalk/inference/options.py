@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lit_emotalk.emotion_request import Emotion, Schedule, parse_emotion
 from lit_emotalk.errors import UserError
-from lit_emotalk.inference.provenance import Credentials
+from lit_emotalk.inference.emotion.request import Emotion, Schedule, parse_emotion
+from lit_emotalk.inference.output.provenance import Credentials
 
 FRAMES = ("crop", "picture")
 MOTIONS = ("natural", "speaking", "none")

@@ -20,7 +20,7 @@ from lit_emotalk.face.finder import (
 )
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.face.tracker import Tracker
-from lit_emotalk.inference.paste import Place
+from lit_emotalk.inference.output.paste import Place
 
 LONGEST_SIDE = 4096
 """Larger pictures are scaled down to this before a face is looked for."""

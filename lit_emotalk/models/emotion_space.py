@@ -14,8 +14,8 @@ from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.emotions import COMPOUNDS, EMOTIONS, canonical
 from lit_emotalk.errors import UserError
 from lit_emotalk.models.audio_encoder import AudioEncoder, AudioEncoderConfig
+from lit_emotalk.models.prompts import training_prompts, word_prompts
 from lit_emotalk.models.text import MINILM_SIZE, MiniLM, OpenClip, TextTower, open_clip_size
-from lit_emotalk.prompts import training_prompts, word_prompts
 
 MAX_LOGIT_SCALE = 50.0
 UNITS_GAIN = 4.0

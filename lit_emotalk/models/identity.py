@@ -10,10 +10,10 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import torch
 
-from lit_emotalk import weights
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.regions import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE, box
 from lit_emotalk.models.dlib_resnet import CHIP, load_face_resnet
+from lit_emotalk.weights import fetch as weights
 
 Backbone = Literal["auto", "dlib", "arcface"]
 

@@ -98,7 +98,7 @@ class OpenClip(_CachedTower):
 
     Arguments:
         model: an architecture that open_clip knows, such as "ViT-B-32-quickgelu".
-        weights: a name in `lit_emotalk.weights` ("clip_vit_b32") or the path of a checkpoint.
+        weights: a name in `lit_emotalk.weights.fetch` ("clip_vit_b32") or the path of a checkpoint.
     Raises UserError where the architecture is unknown or the weights are absent or do not fit it.
     """
 
@@ -146,6 +146,6 @@ def open_clip_size(model: str) -> int:
 def _weights_file(weights: str) -> Path:
     if Path(weights).is_file():
         return Path(weights)
-    from lit_emotalk import weights as registry
+    from lit_emotalk.weights import fetch as registry
 
     return registry.path(weights)

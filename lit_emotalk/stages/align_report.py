@@ -10,12 +10,12 @@ from PIL import Image
 from torch import Tensor
 
 from lit_emotalk.emotions import COMPOUNDS, EMOTIONS
-from lit_emotalk.files import atomic_path
+from lit_emotalk.io.files import atomic_path
 from lit_emotalk.metrics.zero_shot import Collected, zero_shot
 from lit_emotalk.models.emotion_space import EmotionSpace
-from lit_emotalk.prompts import held_out
+from lit_emotalk.models.prompts import held_out
 from lit_emotalk.schema import MEL_PER_FRAME
-from lit_emotalk.space_plots import Heard, confusion, draw_attention, draw_confusions, draw_map
+from lit_emotalk.stages.space_plots import Heard, confusion, draw_attention, draw_confusions, draw_map
 
 
 @dataclass(frozen=True, eq=False)

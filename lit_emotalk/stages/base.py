@@ -14,7 +14,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 
 from lit_emotalk.data.order import global_seed
-from lit_emotalk.export import load_weights
+from lit_emotalk.models.handover import load_weights
 from lit_emotalk.stages.preemption import Preemption, random_states, restore_random_states
 
 Batch = dict[str, Any]
@@ -57,9 +57,9 @@ class Averaged(nn.Module):
 class Stage(L.LightningModule):
     """Base class of the stages.
 
-    A subclass sets `stage` (a key of `lit_emotalk.export.NETWORKS`), passes its trained network to the
-    constructor, and writes `training_step`, `validation_step` and, where one AdamW over the network is not
-    enough, `configure_optimizers`.
+    A subclass sets `stage` (a key of `lit_emotalk.models.handover.NETWORKS`), passes its trained network to
+    the constructor, and writes `training_step`, `validation_step` and, where one AdamW over the network is
+    not enough, `configure_optimizers`.
 
     Learning rates follow a linear warm-up of `warmup` batches and a cosine to `final_rate` of the base rate
     at the end of training. They are a function of `batches_done`, the number of training batches of this

@@ -13,8 +13,8 @@ from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.files import atomic_path
-from lit_emotalk.progress import LOG_INTERVAL_SECONDS
+from lit_emotalk.io.files import atomic_path
+from lit_emotalk.io.progress import LOG_INTERVAL_SECONDS
 
 CUDA_CHECK_INTERVAL = 25
 GIB = 2**30

@@ -11,12 +11,12 @@ from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.data.pipeline import pictures_of
 from lit_emotalk.emotions import EMOTIONS, LEVELS
 from lit_emotalk.errors import UserError
-from lit_emotalk.export import load_export
 from lit_emotalk.losses.coefficients import coefficient_loss, unit_weights, velocity_loss
 from lit_emotalk.losses.lips import LipLoss
 from lit_emotalk.metrics.expression import ExpressionError, MeanFaces
 from lit_emotalk.models.eac import EAC, EACConfig, label_codes
 from lit_emotalk.models.emotion_space import EmotionSpace
+from lit_emotalk.models.handover import load_export
 from lit_emotalk.stages.augment import SoundAugment, augment_sound, draw_frames
 from lit_emotalk.stages.base import Batch, Stage
 
@@ -71,10 +71,10 @@ class EACStage(Stage):
     """Trains EAC on windows of clips under codes of a frozen emotion space.
 
     Lids and gaze cannot be heard: their weight is small, so that they come out near their mean; blinks are
-    added by `lit_emotalk.motion`. Validation: `ExpressionError` on whole clips, under the label's, the
-    picture's and the sound's code each, beside the mean faces of the training split, of each emotion and of
-    each emotion and level. Clips whose coefficients were acted or captured train as well; the mean faces are
-    of those read from pictures, as validation's are.
+    added by `lit_emotalk.inference.motion.natural`. Validation: `ExpressionError` on whole clips, under the
+    label's, the picture's and the sound's code each, beside the mean faces of the training split, of each
+    emotion and of each emotion and level. Clips whose coefficients were acted or captured train as well; the
+    mean faces are of those read from pictures, as validation's are.
 
     Arguments:
         emotion_space: directory of the export of stage align.

@@ -8,9 +8,8 @@ import torch
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
-from lit_emotalk import weights as third_party
 from lit_emotalk.errors import UserError
-from lit_emotalk.files import atomic_path
+from lit_emotalk.io.files import atomic_path
 from lit_emotalk.losses.adversarial import discriminator_loss, generator_loss, lazy_rescale, r1_penalty
 from lit_emotalk.losses.perceptual import EdgeDistance, VGG19Distance
 from lit_emotalk.losses.reconstruction import (
@@ -23,10 +22,11 @@ from lit_emotalk.losses.reconstruction import (
     weighted_l1,
 )
 from lit_emotalk.metrics.sharpness import relative_sharpness
-from lit_emotalk.models.discriminator import DiscriminatorConfig, MultiScaleDiscriminator
-from lit_emotalk.models.hef import HEF, Frame, HEFConfig, HEFOutput, Source
+from lit_emotalk.models.hef.discriminator import DiscriminatorConfig, MultiScaleDiscriminator
+from lit_emotalk.models.hef.generator import HEF, Frame, HEFConfig, HEFOutput, Source
 from lit_emotalk.stages.base import Batch, Stage
 from lit_emotalk.stages.hef_panel import draw_panel, save_panel
+from lit_emotalk.weights import fetch as third_party
 
 PANEL_ROWS = 6
 BETAS = (0.5, 0.99)

@@ -8,8 +8,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from lit_emotalk.files import atomic_path
-from lit_emotalk.models.hef import HEFOutput
+from lit_emotalk.io.files import atomic_path
+from lit_emotalk.models.hef.generator import HEFOutput
 
 COLUMNS = ("source", "target", "result", "warped source", "flow", "mask", "difference x 4")
 

@@ -14,7 +14,7 @@ from typing import Any
 from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from lit_emotalk.files import write_text
+from lit_emotalk.io.files import write_text
 
 WANDB_HOST = "api.wandb.ai"
 SAVE_INTERVAL_SECONDS = 5.0

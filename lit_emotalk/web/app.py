@@ -18,12 +18,12 @@ from starlette.requests import ClientDisconnect
 from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.options import Options
-from lit_emotalk.pipeline import TalkingFace
-from lit_emotalk.serving import add_pages, message, refused
+from lit_emotalk.inference.talking_face import TalkingFace
 from lit_emotalk.web.desk import Desk
 from lit_emotalk.web.guard import PageGuard
 from lit_emotalk.web.jobs import FAULT, Job, Video, Workshop
 from lit_emotalk.web.limits import Limits
+from lit_emotalk.web.serving import add_pages, message, refused
 from lit_emotalk.web.sessions import Busy, Session, Sessions
 from lit_emotalk.web.streams import Streams
 from lit_emotalk.web.wishes import read_wish

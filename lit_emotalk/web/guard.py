@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Scope
 
-from lit_emotalk.serving import HEADERS, Guard, message
+from lit_emotalk.web.serving import HEADERS, Guard, message
 
 SAFE_METHODS = ("GET", "HEAD")
 PAGE_HEADERS = {

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lit_emotalk.emotion_request import Emotion, Schedule
 from lit_emotalk.errors import UserError
+from lit_emotalk.inference.emotion.request import Emotion, Schedule
 from lit_emotalk.inference.options import Options
 from lit_emotalk.inference.portrait import Portrait
-from lit_emotalk.pipeline import TalkingFace
+from lit_emotalk.inference.talking_face import TalkingFace
+from lit_emotalk.io.video import read_image
 from lit_emotalk.schema import FPS
-from lit_emotalk.video import read_image
 from lit_emotalk.web.limits import Limits
 from lit_emotalk.web.sessions import Busy, Session, new_id
 from lit_emotalk.web.uploads import PICTURE, SOUND, VIDEO, without_path

@@ -10,9 +10,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from lit_emotalk.coefficient_table import HEADER as COLUMNS
-from lit_emotalk.inference.provenance import STATEMENT, TAGS
-from lit_emotalk.live import LiveFace, LiveFrame
+from lit_emotalk.inference.live.face import LiveFace, LiveFrame
+from lit_emotalk.inference.output.provenance import STATEMENT, TAGS
+from lit_emotalk.io.coefficient_table import HEADER as COLUMNS
 from lit_emotalk.schema import FPS, SAMPLE_RATE
 
 PICTURE_HEADER = struct.Struct("<II")

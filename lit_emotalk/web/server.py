@@ -13,11 +13,11 @@ from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.inference.portrait import Portrait
-from lit_emotalk.pipeline import TalkingFace
+from lit_emotalk.inference.talking_face import TalkingFace
 from lit_emotalk.schema import LANDMARKS, SAMPLE_RATE
-from lit_emotalk.serving import address, listen, run
 from lit_emotalk.web.app import Example, make_app
 from lit_emotalk.web.limits import Limits
+from lit_emotalk.web.serving import address, listen, run
 from lit_emotalk.web.sessions import served_folder
 
 STOP_SECONDS = 3

@@ -18,9 +18,9 @@ import numpy as np
 from fastapi import WebSocket, WebSocketDisconnect
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.inference.live.face import LiveFace, LiveFrame, live_emotion, live_face
 from lit_emotalk.inference.options import Options
 from lit_emotalk.inference.portrait import Portrait
-from lit_emotalk.live import LiveFace, LiveFrame, live_emotion, live_face
 from lit_emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME
 from lit_emotalk.web.jobs import FAULT, Workshop
 from lit_emotalk.web.limits import Limits

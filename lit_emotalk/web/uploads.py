@@ -10,11 +10,11 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from lit_emotalk.audio import is_silent, load_audio
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.crop import fitted
+from lit_emotalk.io.audio import is_silent, load_audio
+from lit_emotalk.io.video import read_image
 from lit_emotalk.schema import SAMPLE_RATE
-from lit_emotalk.video import read_image
 from lit_emotalk.web.limits import Limits
 
 PICTURE_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")

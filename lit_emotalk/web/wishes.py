@@ -1,7 +1,7 @@
 """The emotion that a visitor asks for: words, blends and schedules, never a file of the server."""
 
-from lit_emotalk.emotion_request import Emotion, Schedule, parse_emotion
 from lit_emotalk.errors import UserError
+from lit_emotalk.inference.emotion.request import Emotion, Schedule, parse_emotion
 from lit_emotalk.web.limits import Limits
 
 

@@ -23,20 +23,20 @@ import numpy as np  # noqa: E402
 import soundfile  # noqa: E402
 import torch  # noqa: E402
 
-from data_prep.synthetic.identity import draw_identity  # noqa: E402
-from data_prep.synthetic.render import Renderer  # noqa: E402
-from data_prep.synthetic.scene import draw_scene  # noqa: E402
-from lit_emotalk.audio import load_audio, log_mel  # noqa: E402
-from lit_emotalk.emotion_request import Emotion  # noqa: E402
-from lit_emotalk.export import load_export  # noqa: E402
-from lit_emotalk.files import write_text  # noqa: E402
-from lit_emotalk.inference.finish import Finish  # noqa: E402
+from data_prep.synthetic.heads.identity import draw_identity  # noqa: E402
+from data_prep.synthetic.scenes.render import Renderer  # noqa: E402
+from data_prep.synthetic.scenes.scene import draw_scene  # noqa: E402
+from lit_emotalk.inference.emotion.request import Emotion  # noqa: E402
 from lit_emotalk.inference.options import SPEEDS, Options  # noqa: E402
-from lit_emotalk.inference.output import write_output  # noqa: E402
+from lit_emotalk.inference.output.files import write_output  # noqa: E402
+from lit_emotalk.inference.output.finish import Finish  # noqa: E402
+from lit_emotalk.inference.talking_face import TalkingFace, coefficients_of  # noqa: E402
+from lit_emotalk.io.audio import load_audio, log_mel  # noqa: E402
+from lit_emotalk.io.files import write_text  # noqa: E402
 from lit_emotalk.models.eac import EAC  # noqa: E402
 from lit_emotalk.models.emotion_space import EmotionSpace  # noqa: E402
-from lit_emotalk.models.hef import HEF, HEFConfig  # noqa: E402
-from lit_emotalk.pipeline import TalkingFace, coefficients_of  # noqa: E402
+from lit_emotalk.models.handover import load_export  # noqa: E402
+from lit_emotalk.models.hef.generator import HEF, HEFConfig  # noqa: E402
 from lit_emotalk.schema import SAMPLE_RATE  # noqa: E402
 
 EMOTION = "happy"

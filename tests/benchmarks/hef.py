@@ -22,9 +22,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from lit_emotalk.face.basis import LinearFace
-from lit_emotalk.files import write_text
-from lit_emotalk.models.hef import HEF, HEFConfig
-from lit_emotalk.models.hef_drawing import QuickHEF
+from lit_emotalk.io.files import write_text
+from lit_emotalk.models.hef.drawing import QuickHEF
+from lit_emotalk.models.hef.generator import HEF, HEFConfig
 
 MODES = ("eager", "compiled", "quick", "quick compiled")
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}

@@ -23,13 +23,13 @@ from lit_emotalk.data.decode_frames import companions_of, driving_window
 from lit_emotalk.data.index import Clip, index_split
 from lit_emotalk.data.manifest import read_manifest
 from lit_emotalk.data.reframe import STILL, Similarity
-from lit_emotalk.export import load_export
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.face.regions import LIPS, OUTER_EYE_CORNERS, region_boxes
 from lit_emotalk.face.tracker import Tracker
 from lit_emotalk.losses.reconstruction import box_psnr
 from lit_emotalk.metrics.sharpness import relative_sharpness
-from lit_emotalk.models.hef import HEF
+from lit_emotalk.models.handover import load_export
+from lit_emotalk.models.hef.generator import HEF
 
 SOURCE_FRAME, FIRST_TARGET, TARGETS_PER_CLIP = 2, 8, 3
 MOST_MOVING = 20

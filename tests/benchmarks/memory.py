@@ -13,7 +13,7 @@ import psutil
 
 from lit_emotalk.inference.options import SPEEDS, Options
 from lit_emotalk.inference.steps import Steps
-from lit_emotalk.pipeline import TalkingFace
+from lit_emotalk.inference.talking_face import TalkingFace
 from lit_emotalk.schema import FPS
 from tests.benchmarks.animate import EMOTION, portrait, write_speech
 

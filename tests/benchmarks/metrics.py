@@ -23,7 +23,6 @@ import numpy as np
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from lit_emotalk.audio import load_audio
 from lit_emotalk.errors import run_main
 from lit_emotalk.evaluate.folders import VideoPair, folder_pairs, load_pair
 from lit_emotalk.evaluate.reads import Reader, Reads, filled, reference_crops
@@ -39,12 +38,13 @@ from lit_emotalk.evaluate.settings import Settings
 from lit_emotalk.evaluate.shards import load_clip, shard_clips
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.face.regions import box
+from lit_emotalk.io.audio import load_audio
+from lit_emotalk.io.video import read_frames, write_video
 from lit_emotalk.metrics.fid import frechet_of_features, inception_features
 from lit_emotalk.metrics.sync import sync_score
 from lit_emotalk.metrics.temporal import FARNEBACK, warping_error
 from lit_emotalk.models.syncnet import WINDOW_FRAMES, SyncNet
 from lit_emotalk.schema import FPS
-from lit_emotalk.video import read_frames, write_video
 
 SYNC_BATCH = 20
 BLUR = (5, 5)

@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from data_prep.clip import load_clip, prepare_clip, read_rest
-from data_prep.source import Source
+from data_prep.clips.clip import load_clip, prepare_clip, read_rest
+from data_prep.clips.source import Source
 
 STEPS: dict[str, tuple[str, ...]] = {
     "decoding": ("video.py:read_frames",),
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("videos", type=Path, nargs="+")
     parser.add_argument("--large", type=int, default=720, help="sides from which a video counts as 1080p")
     options = parser.parse_args()
-    from lit_emotalk.video import probe
+    from lit_emotalk.io.video import probe
 
     sizes: dict[str, list[Path]] = {}
     for video in options.videos:

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.synthetic.corpus import Parameters, plan_corpus
-from data_prep.synthetic.identity import draw_identity
+from data_prep.synthetic.heads.identity import draw_identity
 from data_prep.synthetic.make import act
-from data_prep.synthetic.render import Renderer
-from data_prep.synthetic.scene import draw_scene
-from lit_emotalk.progress import track
+from data_prep.synthetic.scenes.render import Renderer
+from data_prep.synthetic.scenes.scene import draw_scene
+from lit_emotalk.io.progress import track
+from lit_emotalk.io.video import write_video
 from lit_emotalk.schema import FPS
-from lit_emotalk.video import write_video
 
 SIZES = (128, 256, 512)
 PROCESSES = 2

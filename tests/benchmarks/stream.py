@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 from websockets.sync.client import connect
 
-from lit_emotalk.audio import load_audio
+from lit_emotalk.io.audio import load_audio
 from lit_emotalk.schema import FPS, SAMPLE_RATE
 from lit_emotalk.web.messages import PICTURE_HEADER
 from tests.serving import serving

@@ -16,8 +16,8 @@ from lit_emotalk.data.decode_frames import sync_crop
 from lit_emotalk.errors import UserError, run_main
 from lit_emotalk.evaluate.reads import load_sync, score_as_trained
 from lit_emotalk.evaluate.shards import load_clip, shard_clips
+from lit_emotalk.io.progress import track
 from lit_emotalk.models.syncnet import SyncNet, windows_of
-from lit_emotalk.progress import track
 from lit_emotalk.schema import SAMPLES_PER_FRAME
 
 REACH = 10

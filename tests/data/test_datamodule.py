@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep.pack import Corpus, pack_clips
+from data_prep.shards.pack import Corpus, pack_clips
 from lit_emotalk.data import FramesDataModule, SignalsDataModule, SyncDataModule, read_manifest
 from lit_emotalk.data.datamodule import ShardDataModule
 from lit_emotalk.data.pipeline import Share
 from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
-from lit_emotalk.files import sha256_file
+from lit_emotalk.io.files import sha256_file
 from tests.conftest import TINY_SIZE, draw_clip
 
 UNEVEN = [3, 1, 2, 3, 1, 2, 1]

@@ -12,7 +12,7 @@ import torch
 
 from lit_emotalk.data import SignalsDataModule, SyncDataModule, read_manifest, remote
 from lit_emotalk.errors import UserError
-from lit_emotalk.files import sha256_file
+from lit_emotalk.io.files import sha256_file
 
 
 class Server(ThreadingHTTPServer):

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep.synthetic.identity import draw_identity
-from data_prep.synthetic.render import Renderer
-from data_prep.synthetic.scene import draw_scene
-from lit_emotalk.video import write_video
+from data_prep.synthetic.heads.identity import draw_identity
+from data_prep.synthetic.scenes.render import Renderer
+from data_prep.synthetic.scenes.scene import draw_scene
+from lit_emotalk.io.video import write_video
 from tests.data_prep.heads import FRAMES, SIZE, hum, render_clip
 
 

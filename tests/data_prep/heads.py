@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data_prep.synthetic.render import Renderer
+from data_prep.synthetic.scenes.render import Renderer
 from lit_emotalk.coefficients import ARKIT
 
 FRAMES = 20

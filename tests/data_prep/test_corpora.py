@@ -14,11 +14,11 @@ import soundfile
 from scipy.io import savemat
 
 from data_prep import folder, ravdess, voxceleb2
-from data_prep.command import Command
+from data_prep.shards.command import Command
 from data_prep.verify import verify
 from lit_emotalk.data import SignalsDataModule
 from lit_emotalk.errors import UserError
-from lit_emotalk.files import sha256_file
+from lit_emotalk.io.files import sha256_file
 from tests.data_prep.heads import FRAMES, hum
 
 Place = Callable[[str, str], Path]
@@ -143,7 +143,7 @@ def test_the_sounds_of_ravdess_videos_can_be_taken_alone(tmp_path: Path) -> None
 def test_recordings_too_long_for_a_clip_are_listed(
     sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("data_prep.source.MAX_SECONDS", (FRAMES + 10) / 25)
+    monkeypatch.setattr("data_prep.clips.source.MAX_SECONDS", (FRAMES + 10) / 25)
     run(ravdess.COMMAND, sounds, tmp_path / "out", monkeypatch)
     assert {record["speaker"] for record in records(tmp_path / "out").values()} == {"Actor_01", "Actor_02"}
     rejected = rows(tmp_path / "out/rejected.csv")

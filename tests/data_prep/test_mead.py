@@ -14,11 +14,11 @@ import soundfile
 from PIL import Image
 
 from data_prep import mead
-from data_prep.synthetic.render import Renderer
+from data_prep.synthetic.scenes.render import Renderer
 from data_prep.verify import read_samples, verify
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
-from lit_emotalk.files import sha256_file
+from lit_emotalk.io.files import sha256_file
 from tests.data_prep.heads import FRAMES, hum, render_clip
 
 SIZE = 192

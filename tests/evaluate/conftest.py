@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from lit_emotalk import weights
+from lit_emotalk.io.video import write_video
 from lit_emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME
-from lit_emotalk.video import write_video
+from lit_emotalk.weights import fetch as weights
 
 FRAMES = 16
 SIZE = 128

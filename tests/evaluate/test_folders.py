@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lit_emotalk import weights
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate import main
 from lit_emotalk.evaluate.folders import folder_pairs, listed_pairs, speaker_of
@@ -14,7 +13,8 @@ from lit_emotalk.evaluate.lag import sound_lag
 from lit_emotalk.evaluate.reads import Reader
 from lit_emotalk.evaluate.settings import Settings, choose_sync
 from lit_emotalk.evaluate.store import read_results
-from lit_emotalk.video import write_video
+from lit_emotalk.io.video import write_video
+from lit_emotalk.weights import fetch as weights
 from tests.evaluate.conftest import blurred
 
 

@@ -10,19 +10,19 @@ import pytest
 import torch
 from PIL import Image
 
-from data_prep.synthetic.emotion_faces import emotional_face
-from data_prep.synthetic.identity import draw_identity
-from data_prep.synthetic.manner import draw_manner
-from data_prep.synthetic.performance import perform
-from data_prep.synthetic.render import Renderer
-from data_prep.synthetic.scene import draw_scene
-from data_prep.synthetic.voice import draw_voice
-from lit_emotalk import weights
+from data_prep.synthetic.acting.emotion_faces import emotional_face
+from data_prep.synthetic.acting.manner import draw_manner
+from data_prep.synthetic.acting.performance import perform
+from data_prep.synthetic.heads.identity import draw_identity
+from data_prep.synthetic.scenes.render import Renderer
+from data_prep.synthetic.scenes.scene import draw_scene
+from data_prep.synthetic.speech.voice import draw_voice
 from lit_emotalk.evaluate.reads import Reader
 from lit_emotalk.evaluate.scoring import Reference, reference_of, score
 from lit_emotalk.evaluate.settings import Settings
 from lit_emotalk.models.syncnet import SyncNetConfig
 from lit_emotalk.schema import SAMPLES_PER_FRAME
+from lit_emotalk.weights import fetch as weights
 from tests.evaluate.conftest import blurred
 
 FRAMES, SIZE = 30, 160

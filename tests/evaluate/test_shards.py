@@ -9,7 +9,6 @@ import pytest
 import torch
 import yaml
 
-from lit_emotalk import weights
 from lit_emotalk.data import Clip
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate import main
@@ -18,12 +17,13 @@ from lit_emotalk.evaluate.reads import filled, reference_crops
 from lit_emotalk.evaluate.settings import sync_name
 from lit_emotalk.evaluate.shards import load_clip, shard_clips, spread
 from lit_emotalk.evaluate.store import read_results
-from lit_emotalk.export import save_export
 from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.eac import EAC, EACConfig
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
-from lit_emotalk.models.hef import HEF, HEFConfig
+from lit_emotalk.models.handover import save_export
+from lit_emotalk.models.hef.generator import HEF, HEFConfig
 from lit_emotalk.models.syncnet import SyncNet, SyncNetConfig
+from lit_emotalk.weights import fetch as weights
 
 CONDITIONS = ["text", "image", "audio", "none"]
 

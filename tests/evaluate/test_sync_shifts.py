@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lit_emotalk import training
+from lit_emotalk.training import command as training
 from tests.benchmarks.sync_shifts import measure
 from tests.stages.runs import ROOT
 

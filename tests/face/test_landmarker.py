@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lit_emotalk import weights
 from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.landmarker import Landmarker
@@ -20,6 +19,7 @@ from lit_emotalk.face.regions import (
     RIGHT_EYE,
     region_boxes,
 )
+from lit_emotalk.weights import fetch as weights
 
 CLIPS = Path(__file__).parents[3] / "shared" / "data" / "real_clips"
 

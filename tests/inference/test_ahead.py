@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lit_emotalk.inference.ahead import ahead
+from lit_emotalk.inference.drawing.ahead import ahead
 
 
 def test_results_come_in_order_from_several_threads() -> None:

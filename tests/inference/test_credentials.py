@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.inference.output import write_output
-from lit_emotalk.inference.provenance import STATEMENT, Credentials, _c2pa
+from lit_emotalk.inference.output.files import write_output
+from lit_emotalk.inference.output.provenance import STATEMENT, Credentials, _c2pa
 
 c2pa = pytest.importorskip("c2pa")
 pytest.importorskip("cryptography")

@@ -5,21 +5,21 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep.synthetic.identity import draw_identity
-from data_prep.synthetic.render import Renderer
-from data_prep.synthetic.scene import draw_scene
+from data_prep.synthetic.heads.identity import draw_identity
+from data_prep.synthetic.scenes.render import Renderer
+from data_prep.synthetic.scenes.scene import draw_scene
 from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES, POSE_SIZE
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.crop import clip_crop
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.face.tracker import Tracker
-from lit_emotalk.inference import driving
-from lit_emotalk.inference.drawing import Drawing
-from lit_emotalk.inference.driving import EYES, DrivingClip, DrivingVideos, driven, there_and_back
+from lit_emotalk.inference.drawing.drawing import Drawing
+from lit_emotalk.inference.motion import driving
+from lit_emotalk.inference.motion.driving import EYES, DrivingClip, DrivingVideos, driven, there_and_back
 from lit_emotalk.inference.portrait import find_portrait
-from lit_emotalk.models.hef import HEF, HEFConfig
+from lit_emotalk.io.video import write_video
+from lit_emotalk.models.hef.generator import HEF, HEFConfig
 from lit_emotalk.schema import FPS
-from lit_emotalk.video import write_video
 
 FRAMES = 30
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.inference.output import checked_output, write_output
-from lit_emotalk.inference.provenance import MARK, STATEMENT, VisibleMark
-from lit_emotalk.video import probe, read_frames
+from lit_emotalk.inference.output.files import checked_output, write_output
+from lit_emotalk.inference.output.provenance import MARK, STATEMENT, VisibleMark
+from lit_emotalk.io.video import probe, read_frames
 
 COUNT = 6
 SOUND = (0.2 * np.sin(np.arange(COUNT * 640) / 9)).astype(np.float32)

@@ -5,7 +5,7 @@ import pytest
 
 from lit_emotalk.face.crop import Crop
 from lit_emotalk.face.finder import upright_cut
-from lit_emotalk.inference.paste import PasteBack, Place, border_mask
+from lit_emotalk.inference.output.paste import PasteBack, Place, border_mask
 
 CROP = Crop(170.0, 130.0, 70.0)
 

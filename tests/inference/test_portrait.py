@@ -6,11 +6,11 @@ from PIL import Image
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.tracker import Tracker
-from lit_emotalk.inference.finish import Finish
 from lit_emotalk.inference.options import Options
+from lit_emotalk.inference.output.finish import Finish
 from lit_emotalk.inference.portrait import find_portrait
-from lit_emotalk.pipeline import TalkingFace
-from lit_emotalk.video import read_image
+from lit_emotalk.inference.talking_face import TalkingFace
+from lit_emotalk.io.video import read_image
 from tests.portraits import beside, head, make_portraits, scenery
 from tests.small_models import save_small_models
 

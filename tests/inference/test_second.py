@@ -7,13 +7,13 @@ import pytest
 import torch
 from PIL import Image
 
-from data_prep.synthetic.identity import draw_identity
-from data_prep.synthetic.render import Renderer
-from data_prep.synthetic.scene import draw_scene
+from data_prep.synthetic.heads.identity import draw_identity
+from data_prep.synthetic.scenes.render import Renderer
+from data_prep.synthetic.scenes.scene import draw_scene
 from lit_emotalk import TalkingFace
 from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.errors import UserError
-from lit_emotalk.pipeline import coefficients_of
+from lit_emotalk.inference.talking_face import coefficients_of
 from tests.models.test_hef_drawing import lively
 from tests.small_models import save_small_models
 

@@ -8,10 +8,10 @@ import torch
 
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
-from lit_emotalk.inference import drawing
-from lit_emotalk.inference.drawing import Drawing
+from lit_emotalk.inference.drawing import drawing
+from lit_emotalk.inference.drawing.drawing import Drawing
+from lit_emotalk.inference.drawing.speed import COMPILE, MEMORY_NAME, Timings
 from lit_emotalk.inference.portrait import Portrait
-from lit_emotalk.inference.speed import COMPILE, MEMORY_NAME, Timings
 from tests.models.test_hef_drawing import inputs, lively
 
 FRAMES = 11

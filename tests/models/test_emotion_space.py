@@ -8,11 +8,11 @@ import torch
 
 from lit_emotalk.emotions import COMPOUNDS, EMOTIONS
 from lit_emotalk.errors import UserError
-from lit_emotalk.export import load_export, save_export
 from lit_emotalk.models import text
 from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig, fit_projection
-from lit_emotalk.prompts import held_out
+from lit_emotalk.models.handover import load_export, save_export
+from lit_emotalk.models.prompts import held_out
 from lit_emotalk.stages.align import AlignStage
 
 SMALL = EmotionSpaceConfig(

@@ -13,10 +13,10 @@ from lit_emotalk.coefficients import ARKIT, BFM
 from lit_emotalk.face.regions import LANDMARKS
 from lit_emotalk.losses.reconstruction import area_pyramid, pyramid_l1
 from lit_emotalk.metrics.sharpness import sharpness
-from lit_emotalk.models.discriminator import DiscriminatorConfig, MultiScaleDiscriminator
-from lit_emotalk.models.hef import HEF, Frame, HEFConfig, HEFOutput
-from lit_emotalk.models.hef_blocks import SourceEncoder, StyleEncoder, warp
-from lit_emotalk.models.styconv import StyConv
+from lit_emotalk.models.hef.blocks import SourceEncoder, StyleEncoder, warp
+from lit_emotalk.models.hef.discriminator import DiscriminatorConfig, MultiScaleDiscriminator
+from lit_emotalk.models.hef.generator import HEF, Frame, HEFConfig, HEFOutput
+from lit_emotalk.models.hef.styconv import StyConv
 
 
 def small(**changes: object) -> HEF:

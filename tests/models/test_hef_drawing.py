@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from lit_emotalk.face.basis import LinearFace
-from lit_emotalk.models.hef import HEF, Frame, HEFConfig
-from lit_emotalk.models.hef_blocks import warp
-from lit_emotalk.models.hef_drawing import QuickHEF, neighbours, sample
+from lit_emotalk.models.hef.blocks import warp
+from lit_emotalk.models.hef.drawing import QuickHEF, neighbours, sample
+from lit_emotalk.models.hef.generator import HEF, Frame, HEFConfig
 
 POSE = (0.05, -0.1, 0.02, 0.03, 0.0, -0.9)
 ROWS = 3

@@ -8,8 +8,8 @@ from torch.nn import functional as F
 from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 from lit_emotalk.face.alignment import rotation_matrices
 from lit_emotalk.face.basis import LinearFace
-from lit_emotalk.models.hef import HEF, HEFConfig
-from lit_emotalk.models.hef_guide import FaceGuide, rotation_matrix
+from lit_emotalk.models.hef.generator import HEF, HEFConfig
+from lit_emotalk.models.hef.guide import FaceGuide, rotation_matrix
 
 FRONT = (0.0, 0.0, 0.0, 0.0, 0.0, -0.9)
 TURNED = (0.1, -0.25, 0.15, 0.12, -0.08, -0.75)

@@ -5,7 +5,6 @@ import pytest
 import skimage.data
 import torch
 
-from lit_emotalk import weights
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.regions import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
 from lit_emotalk.models.dlib_resnet import load_face_resnet
@@ -18,6 +17,7 @@ from lit_emotalk.models.identity import (
     load_identity,
     similarity,
 )
+from lit_emotalk.weights import fetch as weights
 
 
 def test_similarity_recovers_a_known_transform():

@@ -11,7 +11,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from lit_emotalk import training
+from lit_emotalk.training import command as training
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -10,10 +10,10 @@ from torch.testing import assert_close
 
 from lit_emotalk.emotions import COMPOUNDS, EMOTIONS
 from lit_emotalk.errors import UserError
-from lit_emotalk.export import load_export
 from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
-from lit_emotalk.prompts import held_out
+from lit_emotalk.models.handover import load_export
+from lit_emotalk.models.prompts import held_out
 from lit_emotalk.stages.align import AlignStage
 from lit_emotalk.stages.augment import (
     FaceAugment,

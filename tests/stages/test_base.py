@@ -7,7 +7,7 @@ import yaml
 from torch import nn
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.export import load_export, save_export
+from lit_emotalk.models.handover import load_export, save_export
 from lit_emotalk.stages.base import Averaged, reseed
 from tests.stages.runs import config, exported, fit, same, write_config
 from tests.stages.toy import Toy, ToyConfig, ToyStage

@@ -5,8 +5,8 @@ import csv
 import torch
 from torch.nn.functional import cross_entropy
 
-from lit_emotalk.export import load_export
 from lit_emotalk.models.emotion_classifier import EmotionClassifier
+from lit_emotalk.models.handover import load_export
 from lit_emotalk.stages.augment import SoundAugment
 from lit_emotalk.stages.classify import ClassifyStage
 from tests.stages import runs

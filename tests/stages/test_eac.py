@@ -13,8 +13,8 @@ from torch.testing import assert_close
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
-from lit_emotalk.export import load_export
 from lit_emotalk.models.eac import EAC, EACConfig
+from lit_emotalk.models.handover import load_export
 from lit_emotalk.stages.eac import MODALITIES, CodeDraw, EACStage, another_of_its_kind
 from tests.stages import runs
 

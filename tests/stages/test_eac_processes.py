@@ -12,10 +12,10 @@ import torch.multiprocessing as mp
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from lit_emotalk.export import save_export
 from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.eac import EACConfig
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
+from lit_emotalk.models.handover import save_export
 from lit_emotalk.stages.augment import SoundAugment
 from lit_emotalk.stages.eac import CodeDraw, EACStage
 from tests.stages.one_step import one_step

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lit_emotalk import training
+from lit_emotalk.training import command as training
 from tests.stages.runs import ROOT
 
 EXPERIMENTS = sorted(

@@ -13,10 +13,10 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader, Dataset
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.export import load_export, save_export
 from lit_emotalk.losses.reconstruction import change_l1
-from lit_emotalk.models.discriminator import DiscriminatorConfig
-from lit_emotalk.models.hef import HEF, HEFConfig
+from lit_emotalk.models.handover import load_export, save_export
+from lit_emotalk.models.hef.discriminator import DiscriminatorConfig
+from lit_emotalk.models.hef.generator import HEF, HEFConfig
 from lit_emotalk.stages.hef import HEFStage, HEFWeights
 from lit_emotalk.stages.hef_panel import COLUMNS, colour_flow
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from lit_emotalk import export
+from lit_emotalk.models import handover as export
 from lit_emotalk.stages.base import Stage
 
 export.NETWORKS.setdefault("toy", "tests.stages.toy:Toy")

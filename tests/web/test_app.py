@@ -14,8 +14,8 @@ from PIL import Image
 
 from lit_emotalk import TalkingFace
 from lit_emotalk.errors import UserError
-from lit_emotalk.inference.provenance import STATEMENT
-from lit_emotalk.video import probe, read_frames
+from lit_emotalk.inference.output.provenance import STATEMENT
+from lit_emotalk.io.video import probe, read_frames
 from lit_emotalk.web import app as web_app
 from lit_emotalk.web import sessions
 from lit_emotalk.web.app import PAGES, Example, make_app

@@ -16,8 +16,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from lit_emotalk import TalkingFace
-from lit_emotalk.emotion_request import Emotion
 from lit_emotalk.errors import UserError
+from lit_emotalk.inference.emotion.request import Emotion
 from lit_emotalk.web import app, desk
 from lit_emotalk.web.app import make_app
 from lit_emotalk.web.limits import Limits

@@ -14,11 +14,11 @@ from PIL import Image
 from starlette.websockets import WebSocketDisconnect
 
 from lit_emotalk import TalkingFace
-from lit_emotalk.coefficient_table import HEADER
+from lit_emotalk.inference.live.face import live_face
+from lit_emotalk.inference.live.streaming import ExpressionStream
 from lit_emotalk.inference.options import Options
-from lit_emotalk.inference.provenance import STATEMENT
-from lit_emotalk.live import live_face
-from lit_emotalk.streaming import ExpressionStream
+from lit_emotalk.inference.output.provenance import STATEMENT
+from lit_emotalk.io.coefficient_table import HEADER
 from lit_emotalk.web import streams
 from lit_emotalk.web.app import make_app
 from lit_emotalk.web.limits import Limits

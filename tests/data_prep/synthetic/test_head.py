@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from data_prep.synthetic.head import UNIT, Head, rotation_matrix, to_template_axes
-from data_prep.synthetic.identity import HAIR_MEN, Identity, draw_identity
-from data_prep.synthetic.template import EYE_LEFT, SKIN, build_template, load_template
+from data_prep.synthetic.heads.head import UNIT, Head, rotation_matrix, to_template_axes
+from data_prep.synthetic.heads.identity import HAIR_MEN, Identity, draw_identity
+from data_prep.synthetic.heads.template import EYE_LEFT, SKIN, build_template, load_template
 from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.errors import UserError
 

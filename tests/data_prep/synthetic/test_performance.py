@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from data_prep.synthetic.emotion_faces import emotional_face
-from data_prep.synthetic.head import Head
-from data_prep.synthetic.identity import draw_identity
-from data_prep.synthetic.manner import Manner, draw_manner
-from data_prep.synthetic.motion import BEARINGS, bearing_of, blink_track
-from data_prep.synthetic.performance import Performance, perform
-from data_prep.synthetic.speech import BILABIALS, SILENCE, Phoneme
-from data_prep.synthetic.visemes import VISEMES, closure_track, lip_track, visemes_of
-from data_prep.synthetic.voice import draw_voice
+from data_prep.synthetic.acting.emotion_faces import emotional_face
+from data_prep.synthetic.acting.manner import Manner, draw_manner
+from data_prep.synthetic.acting.motion import BEARINGS, bearing_of, blink_track
+from data_prep.synthetic.acting.performance import Performance, perform
+from data_prep.synthetic.heads.head import Head
+from data_prep.synthetic.heads.identity import draw_identity
+from data_prep.synthetic.speech.espeak import BILABIALS, SILENCE, Phoneme
+from data_prep.synthetic.speech.visemes import VISEMES, closure_track, lip_track, visemes_of
+from data_prep.synthetic.speech.voice import draw_voice
 from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 from lit_emotalk.emotions import COMPOUNDS, LEVELS, MEAD_EMOTIONS
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from data_prep.synthetic.play import main
-from lit_emotalk.coefficient_table import write_coefficients
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
-from lit_emotalk.video import read_frames
+from lit_emotalk.io.coefficient_table import write_coefficients
+from lit_emotalk.io.video import read_frames
 
 
 def test_heads_stand_side_by_side_and_move_as_told(tmp_path):

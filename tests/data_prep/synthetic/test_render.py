@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from data_prep.synthetic.head import UNIT
-from data_prep.synthetic.identity import draw_identity
-from data_prep.synthetic.render import Renderer
-from data_prep.synthetic.scene import draw_scene
+from data_prep.synthetic.heads.head import UNIT
+from data_prep.synthetic.heads.identity import draw_identity
+from data_prep.synthetic.scenes.render import Renderer
+from data_prep.synthetic.scenes.scene import draw_scene
 from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.errors import UserError
 
@@ -143,8 +143,8 @@ def test_bad_parameters_are_one_clear_line(size: int, device: str, words: str) -
 @pytest.mark.slow
 def test_the_landmarker_finds_the_faces() -> None:
     """99.5 % of frames over heads, expressions and |yaw| up to 25 degrees."""
-    from lit_emotalk import weights
     from lit_emotalk.face.landmarker import Landmarker
+    from lit_emotalk.weights import fetch as weights
 
     try:
         weights.path("face_landmarker")

@@ -4,18 +4,18 @@ import librosa
 import numpy as np
 import pytest
 
-from data_prep.synthetic.effects import colour, place, resample
-from data_prep.synthetic.prosody import Prosody, emotional_prosody, speak, vary_prosody
-from data_prep.synthetic.sentences import (
+from data_prep.synthetic.speech.effects import colour, place, resample
+from data_prep.synthetic.speech.espeak import SILENCE, synthesise
+from data_prep.synthetic.speech.prosody import Prosody, emotional_prosody, speak, vary_prosody
+from data_prep.synthetic.speech.sentences import (
     choose_sentences,
     load_sentences,
     sentence_pool,
     shuffled_sentences,
     words_of,
 )
-from data_prep.synthetic.speech import SILENCE, synthesise
-from data_prep.synthetic.visemes import VISEMES, visemes_of
-from data_prep.synthetic.voice import MEN, WOMEN, Voice, draw_voice
+from data_prep.synthetic.speech.visemes import VISEMES, visemes_of
+from data_prep.synthetic.speech.voice import MEN, WOMEN, Voice, draw_voice
 from lit_emotalk.emotions import COMPOUNDS, MEAD_EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.schema import SPLITS

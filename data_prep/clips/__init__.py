@@ -1,0 +1,1 @@
+"""One clip: from its files to what is kept of it."""

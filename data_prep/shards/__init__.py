@@ -1,0 +1,1 @@
+"""Many clips: prepared, arranged, packed into shards, verified."""

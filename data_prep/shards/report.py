@@ -1,0 +1,66 @@
+"""What a preparation tells: rejected.csv, report.csv, faces.csv and the lines at its end."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from data_prep.clips.source import Source
+from lit_emotalk.io.files import write_text
+
+State = dict[str, Any]
+FACES_HEADER = ["key", "face", "followed", "frames", "median pixels", "centre x", "centre y"]
+
+
+def write_csv(path: Path, header: list[str], rows: list[Any]) -> None:
+    """Write a CSV file, unless it is there with the same content."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    if not path.is_file() or path.read_text(encoding="utf-8") != text.getvalue():
+        write_text(path, text.getvalue())
+
+
+def write_rejected(output: Path, rejected: list[tuple[str, str]]) -> None:
+    """`rejected.csv`: every file that is not in the shards, with the reason."""
+    write_csv(output / "rejected.csv", ["source", "reason"], sorted(rejected))
+
+
+def write_report(output: Path, fit: list[tuple[Source, str]], states: dict[str, State]) -> None:
+    """`report.csv`: the facts of every clip, given with its split; `faces.csv`: the faces of clips that have
+    several."""
+    facts = [name for name in states[fit[0][0].key]["facts"] if name != "people"]
+    rows, faces = [], []
+    for source, split in sorted(fit, key=lambda item: item[0].key):
+        known = states[source.key]["facts"]
+        rows.append([source.key, split, *(known[name] for name in facts)])
+        people = known.get("people", [])
+        if len(people) > 1:
+            faces += [[source.key, number, *person] for number, person in enumerate(people, 1)]
+    write_csv(output / "report.csv", ["key", "split", *facts], rows)
+    write_csv(output / "faces.csv", FACES_HEADER, faces)
+
+
+def summary(
+    output: Path,
+    fit: list[tuple[Source, str]],
+    states: dict[str, State],
+    rejected: list[tuple[str, str]],
+    written: int,
+) -> Iterator[str]:
+    """The lines at the end of a run: `written` shards, clips by split, several faces."""
+    if written == 0:
+        yield f"{output}: nothing to do, the shards are up to date"
+    else:
+        yield f"{output}: wrote {written} shards"
+    clips = Counter(split for _, split in fit)
+    frames = sum(states[source.key]["facts"]["frames"] for source, _ in fit)
+    split_text = ", ".join(f"{split} {count}" for split, count in sorted(clips.items()))
+    yield f"{len(fit)} clips ({split_text}), {frames} frames; {len(rejected)} rejected, see rejected.csv"
+    crowded = [s.key for s, _ in fit if states[s.key]["facts"].get("faces", 1) > 1]
+    if crowded:
+        more = f" and {len(crowded) - 3} more" if len(crowded) > 3 else ""
+        yield f"several faces (the main one was followed): {', '.join(crowded[:3])}{more}; see faces.csv"

@@ -1,0 +1,1 @@
+"""How a speaker acts an emotion: face, head and manner over time."""

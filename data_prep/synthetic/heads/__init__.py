@@ -1,0 +1,1 @@
+"""A parametric head: template, identity, hair, clothes, skin and its landmarks."""

@@ -1,0 +1,1 @@
+"""Casting rays at meshes and shading what they hit, in Warp kernels."""

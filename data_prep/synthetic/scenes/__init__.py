@@ -1,0 +1,1 @@
+"""A head before a camera: light, backdrop, rendering."""

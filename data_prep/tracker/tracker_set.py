@@ -1,0 +1,255 @@
+"""The tracker's training set: rendered heads with independently drawn units, seen through MediaPipe.
+
+Each head is one npz file of `landmarks` (F, 478, 3) px, `weights` (F, 51), `rotation` (F, 3), `scores` (F,
+51) (MediaPipe's raw ones), `neutral` (F,) bool, `independent` (F,) bool: units drawn one by one, unlike
+the acted frames, which teach what usually goes together; `jpg`, the pictures one after the other, and
+`jpg_sizes` (F,). Frames in which no face is found are left out.
+"""
+
+import importlib
+import io
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from joblib import Parallel, delayed
+from PIL import Image
+
+import data_prep.synthetic
+from data_prep.shards.code_digest import code_digest
+from data_prep.shards.pack import jpg_bytes
+from data_prep.synthetic.acting.emotion_faces import emotional_face
+from data_prep.synthetic.acting.manner import Manner, draw_manner
+from data_prep.synthetic.acting.performance import WHILE_SPEAKING
+from data_prep.synthetic.speech.visemes import VISEMES
+from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
+from lit_emotalk.emotions import MEAD_EMOTIONS
+from lit_emotalk.face.landmarker import Landmarker
+from lit_emotalk.io.files import atomic_path
+from lit_emotalk.io.progress import track
+
+IDENTITY_SEED_OFFSET = 7_000_000
+"""Added to the seed, so that no head of the tracker's set is a speaker of a corpus made with a usual seed."""
+ACTED_SHARE = 0.4
+"""How many frames show an emotion's face and a sound's mouth: what usually goes together, and how weak it
+usually is."""
+NEUTRAL_FRAMES = 5
+SIZE = 256
+MAX_ANGLES = np.radians([15.0, 25.0, 15.0])
+"""Largest pitch, yaw and roll."""
+GAZE = ("eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp")
+OPPOSITES = (
+    ("jawLeft", "jawRight"), ("mouthLeft", "mouthRight"), ("eyeBlinkLeft", "eyeWideLeft"),
+    ("eyeBlinkRight", "eyeWideRight"), ("mouthFunnel", "mouthStretchLeft"),
+    ("mouthFunnel", "mouthStretchRight"),
+    ("mouthPucker", "mouthStretchLeft"), ("mouthPucker", "mouthStretchRight"),
+)  # fmt: skip
+"""Pairs of which a frame keeps only the stronger: no face does both."""
+REGIONS: dict[str, tuple[tuple[str, ...], tuple[float, ...]]] = {
+    "brows": (("browDown", "browInnerUp", "browOuterUp"), (0.45, 0.4, 0.15)),
+    "cheeks": (("cheekPuff", "cheekSquint"), (0.75, 0.25)),
+    "lids": (("eyeBlink", "eyeSquint", "eyeWide"), (0.4, 0.5, 0.1)),
+    "nose": (("noseSneer",), (0.75, 0.25)),
+    "jaw": (("jawForward", "jawLeft", "jawRight"), (0.8, 0.2)),
+    "mouth": (
+        (
+            "mouthDimple", "mouthFrown", "mouthFunnel", "mouthLeft", "mouthLowerDown", "mouthPress",
+            "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower",
+            "mouthShrugUpper", "mouthSmile", "mouthStretch", "mouthUpperUp",
+        ),
+        (0.2, 0.4, 0.25, 0.15),
+    ),
+}  # fmt: skip
+"""Region -> names of its units without the side, and the chances that 0, 1, 2 ... of them move."""
+
+
+@dataclass(frozen=True)
+class SetPlan:
+    """What to render: `heads` heads of `frames_per_head` frames, a function of `seed`."""
+
+    heads: int
+    frames_per_head: int
+    seed: int
+
+    def folder(self, root: Path) -> Path:
+        """Where the set is kept: the name carries the seed and a digest of the code that draws the heads."""
+        digest = code_digest(*drawing_modules(), sys.modules[__name__])[:8]
+        return root / f"heads-{self.frames_per_head}x-seed{self.seed}-{digest}"
+
+
+def drawing_modules() -> list[ModuleType]:
+    """The modules that decide what a rendered head looks like and does: identity, scene, renderer and all
+    that these import; the acted face's own."""
+    folder = Path(next(iter(data_prep.synthetic.__path__)))
+    wanted = ["heads.identity", "scenes.scene", "scenes.render"]
+    seen = {"acting.emotion_faces", "acting.manner", "acting.performance", "speech.visemes"}
+    while wanted:
+        name = wanted.pop()
+        seen.add(name)
+        text = (folder / f"{name.replace('.', '/')}.py").read_text()
+        wanted += set(re.findall(r"from data_prep\.synthetic\.([\w.]+) import", text)) - seen
+    return [importlib.import_module(f"data_prep.synthetic.{name}") for name in sorted(seen)]
+
+
+def make_set(plan: SetPlan, root: Path, workers: int) -> list[Path]:
+    """Render what is missing of the set with `workers` processes; the heads' files in order."""
+    folder = plan.folder(root)
+    files = [folder / f"{index:04d}.npz" for index in range(plan.heads)]
+    missing = [index for index, file in enumerate(files) if not file.exists()]
+    if missing:
+        jobs = (delayed(_make_head)(plan, index, files[index]) for index in missing)
+        done = Parallel(n_jobs=workers, return_as="generator_unordered")(jobs)
+        for _ in track(done, "tracker heads", len(missing), "heads"):
+            pass
+    return files
+
+
+def _make_head(plan: SetPlan, index: int, file: Path) -> None:
+    import torch
+
+    from data_prep.synthetic.heads.identity import draw_identity
+    from data_prep.synthetic.scenes.render import Renderer
+    from data_prep.synthetic.scenes.scene import draw_scene
+
+    torch.set_num_threads(1)
+    rng = np.random.default_rng([plan.seed, index])
+    identity = draw_identity(plan.seed + IDENTITY_SEED_OFFSET, index)
+    renderer = Renderer(identity, draw_scene(rng), size=SIZE)
+    manner = draw_manner(plan.seed + IDENTITY_SEED_OFFSET, index)
+    names = ("landmarks", "weights", "rotation", "scores", "neutral", "independent")
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    pictures: list[bytes] = []
+    with Landmarker(max_faces=1) as landmarker:
+        for frame in range(plan.frames_per_head):
+            neutral = frame < NEUTRAL_FRAMES
+            acted = not neutral and rng.random() < ACTED_SHARE
+            weights = _draw_frame(neutral, acted, manner, rng)
+            rotation = (rng.triangular(-1, 0, 1, 3) * MAX_ANGLES).astype(np.float32)
+            translation = rng.normal(0, 0.04, 2).astype(np.float32)
+            picture = degrade(renderer.frame(weights, rotation, translation), rng)
+            faces = landmarker.detect(picture)
+            if faces:
+                independent = not neutral and not acted
+                face_columns = (faces[0].landmarks, weights, rotation, faces[0].scores)
+                row = (*face_columns, np.array(neutral), np.array(independent))
+                for column, value in zip(columns.values(), row, strict=True):
+                    column.append(value)
+                pictures.append(jpg_bytes(picture))
+    with atomic_path(file) as temporary:
+        np.savez(
+            temporary,
+            allow_pickle=False,
+            jpg=np.frombuffer(b"".join(pictures), np.uint8),
+            jpg_sizes=np.array([len(jpg) for jpg in pictures]),
+            **{name: np.array(column) for name, column in columns.items()},
+        )
+
+
+def _draw_frame(neutral: bool, acted: bool, manner: Manner, rng: np.random.Generator) -> np.ndarray:
+    if neutral:
+        return np.zeros(ARKIT.expression_size, np.float32)
+    return draw_acted(manner, rng) if acted else draw_units(rng)
+
+
+def draw_acted(manner: Manner, rng: np.random.Generator) -> np.ndarray:
+    """Random weights (51,) float32 in [0, 1] of somebody who speaks with emotion: an emotion's face at any
+    strength, giving way to the mouth between two sounds, now and then lips closed over the jaw, a gaze, a
+    blink."""
+    face = emotional_face(str(rng.choice(MEAD_EMOTIONS)), 3, manner) * rng.uniform(0.0, 1.0)
+    busy = rng.random()
+    for stem, share in WHILE_SPEAKING.items():
+        face[ARKIT.columns(stem)] *= 1 - busy * (1 - share)
+    speech = dict.fromkeys(ARKIT_NAMES, 0.0)
+    mix = rng.random()
+    for share in (mix, 1 - mix):
+        for stem, weight in VISEMES[str(rng.choice(list(VISEMES)))].target.items():
+            for i in ARKIT.columns(stem):
+                speech[ARKIT_NAMES[i]] += busy * share * weight
+    _draw_gaze(speech, rng)
+    if rng.random() < 0.15:
+        _draw_sides(speech, "eyeBlink", rng)
+    spoken = np.array([speech[name] for name in ARKIT_NAMES])
+    weights = np.clip(face + (1 - face) * spoken, 0, 1)
+    if rng.random() < 0.15:
+        weights[ARKIT_NAMES.index("mouthClose")] = weights[ARKIT_NAMES.index("jawOpen")]
+    return weights.astype(np.float32)
+
+
+def degrade(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A picture as a corpus or a generator at a lower resolution would give it: sometimes half its size,
+    sometimes JPEG."""
+    image = Image.fromarray(picture)
+    if rng.random() < 0.4:
+        low = int(rng.integers(112, SIZE))
+        image = image.resize((low, low), Image.Resampling.BICUBIC).resize(
+            (SIZE, SIZE), Image.Resampling.BICUBIC
+        )
+    if rng.random() < 0.4:
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=int(rng.integers(40, 90)))
+        image = Image.open(buffer)
+    return np.asarray(image)
+
+
+def draw_units(rng: np.random.Generator) -> np.ndarray:
+    """Random weights (51,) float32 in [0, 1]: few units of each region, independent of one another.
+
+    Our choice. Two sides of a unit mostly move together, the eyes mostly look the same way, and mouthClose
+    (lips kept shut while the jaw drops, as in m, b, p) never exceeds jawOpen.
+    """
+    weights = dict.fromkeys(ARKIT_NAMES, 0.0)
+    for names, chances in REGIONS.values():
+        for name in rng.choice(names, size=rng.choice(len(chances), p=chances), replace=False):
+            _draw_sides(weights, str(name), rng)
+    _draw_gaze(weights, rng)
+    if rng.random() < 0.5:
+        weights["jawOpen"] = _strength(rng)
+        if rng.random() < 0.4:
+            weights["mouthClose"] = weights["jawOpen"] * rng.uniform(0.2, 1.0)
+    for one, other in OPPOSITES:
+        weaker = one if weights[one] < weights[other] else other
+        weights[weaker] = 0.0
+    return np.array([weights[name] for name in ARKIT_NAMES], np.float32)
+
+
+def _strength(rng: np.random.Generator) -> float:
+    return float(rng.beta(1.5, 1.2))
+
+
+def _draw_sides(weights: dict[str, float], name: str, rng: np.random.Generator) -> None:
+    if name in weights:
+        weights[name] = _strength(rng)
+        return
+    both = _strength(rng)
+    chance = rng.random()
+    for side in ("Left", "Right"):
+        if chance < 0.7:
+            weights[name + side] = float(np.clip(both * rng.uniform(0.75, 1.1), 0, 1))
+        elif chance < 0.85 or (side == "Left") == (chance < 0.925):
+            weights[name + side] = _strength(rng)
+
+
+def _draw_gaze(weights: dict[str, float], rng: np.random.Generator) -> None:
+    if rng.random() < 0.4:
+        return
+    across, up = rng.uniform(-1, 1, 2) * rng.uniform(0.2, 1)
+    for side, sign in (("Left", 1), ("Right", -1)):
+        outward = across * sign + rng.normal(0, 0.05)
+        weights[f"eyeLookOut{side}"] = float(np.clip(outward, 0, 1))
+        weights[f"eyeLookIn{side}"] = float(np.clip(-outward, 0, 1))
+        weights[f"eyeLookUp{side}"] = float(np.clip(up, 0, 1))
+        weights[f"eyeLookDown{side}"] = float(np.clip(-up, 0, 1))
+
+
+def load_set(files: list[Path]) -> list[dict[str, np.ndarray]]:
+    """The heads' arrays, in order; heads with fewer than two neutral and ten other frames are left out."""
+    heads = []
+    for file in files:
+        with np.load(file) as stored:
+            head = {name: stored[name] for name in stored.files}
+        if head["neutral"].sum() >= 2 and (~head["neutral"]).sum() >= 10:
+            heads.append(head)
+    return heads

@@ -1,0 +1,1 @@
+"""`lit-emotalk figures`: contact sheets, comparisons, curves and attention."""

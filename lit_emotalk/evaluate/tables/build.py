@@ -1,0 +1,184 @@
+"""From results to a table's cells and notes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lit_emotalk.errors import UserError
+from lit_emotalk.evaluate.columns import COLUMNS, arrow
+from lit_emotalk.evaluate.store import SET_KEY, Row, read_results
+from lit_emotalk.evaluate.tables.spec import RowSpec, TableSpec
+from lit_emotalk.evaluate.tables.statistics import Estimate, Values, clear_winner, estimate
+
+FEW_SPEAKERS = 5
+RATING_DECIMALS = 2
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number with its interval (a set's number has none), or the `reason` why there is none."""
+
+    estimate: Estimate | None = None
+    value: float | None = None
+    reason: str = ""
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: `rows` of (name, column -> cell), `reported` of (name, column -> number), `notes` below it."""
+
+    spec: TableSpec
+    rows: tuple[tuple[str, dict[str, Cell]], ...]
+    notes: tuple[str, ...]
+
+    def heading(self, column: str) -> str:
+        """A column's title with its arrow."""
+        if self.spec.questions:
+            return f"{self.spec.questions[column]} ↑"
+        return f"{COLUMNS[column].title} {arrow(column)}"
+
+    def shown(self, column: str, value: float) -> str:
+        """A number with its column's decimals."""
+        decimals = RATING_DECIMALS if self.spec.questions else COLUMNS[column].decimals
+        return f"{value:.{decimals}f}"
+
+
+def build(spec: TableSpec, results: list[Path] | None = None) -> Table:
+    """The table of `spec` from its results (or from `results`). UserError where results are missing or
+    differ in protocol."""
+    paths = list(results or spec.results)
+    if not paths:
+        raise UserError(f"the table '{spec.title}' names no results; give --results")
+    headers, rows = [], []
+    for path in paths:
+        header, found, _ = read_results(path)
+        headers.append(header["protocol"])
+        rows += found
+    differing = sorted(k for k in headers[0] if any(h.get(k) != headers[0][k] for h in headers))
+    if differing:
+        raise UserError(
+            f"the results of '{spec.title}' differ in {', '.join(differing)}; evaluate them alike"
+        )
+    protocol = headers[0]
+    methods = {row.method for row in spec.rows}
+    rows = [row for row in rows if row["method"] in methods]
+    values, speakers = collect(rows)
+    cells: dict[str, dict[str, Cell]] = {row.method: {} for row in spec.rows}
+    for column in spec.columns:
+        for row in spec.rows:
+            cells[row.method][column] = _cell(spec, protocol, rows, values, speakers, row, column)
+        rivals = {
+            row.method: values[row.method, column]
+            for row in spec.rows
+            if row.competes and (row.method, column) in values
+        }
+        best = clear_winner(rivals, speakers, arrow(column) == "↓", spec.bootstrap)
+        if best is not None:
+            cell = cells[best][column]
+            cells[best][column] = Cell(cell.estimate, cell.value, cell.reason, bold=True)
+    named = tuple((row.name, cells[row.method]) for row in spec.rows)
+    return Table(spec, named, (*spec.notes, *protocol_notes(spec, protocol, rows)))
+
+
+def collect(rows: list[Row]) -> tuple[dict[tuple[str, str], Values], dict[str, str]]:
+    """Numbers per clip by (method, column), and each clip's speaker."""
+    values: dict[tuple[str, str], Values] = {}
+    speakers: dict[str, str] = {}
+    for row in rows:
+        if row["key"] == SET_KEY:
+            continue
+        speakers[row["key"]] = str(row.get("speaker") or "unknown")
+        for column, value in row["metrics"].items():
+            values.setdefault((row["method"], column), {})[row["key"]] = value
+    return values, speakers
+
+
+def _cell(
+    spec: TableSpec,
+    protocol: dict[str, Any],
+    rows: list[Row],
+    values: dict[tuple[str, str], Values],
+    speakers: dict[str, str],
+    shown: RowSpec,
+    column: str,
+) -> Cell:
+    method = shown.method
+    for row in rows:
+        if row["method"] == method and row["key"] == SET_KEY and column in row["metrics"]:
+            return Cell(value=row["metrics"][column])
+    if (method, column) in values:
+        return Cell(estimate(values[method, column], speakers, spec.bootstrap))
+    if not any(row["method"] == method for row in rows):
+        return Cell(reason=shown.absent)
+    return Cell(reason=absence(spec, protocol, column))
+
+
+def absence(spec: TableSpec, protocol: dict[str, Any], column: str) -> str:
+    """Why a column is empty."""
+    if column in spec.absent:
+        return spec.absent[column]
+    if column == "fid" and not protocol["fid"]:
+        return "needs the Inception weights: lit-emotalk weights fetch fid_inception"
+    if column in ("lpips", "tlpips") and not protocol["lpips"]:
+        return "needs AlexNet's weights: lit-emotalk weights fetch lpips_alexnet"
+    if column.startswith("sync") and protocol["sync"] == "none":
+        return "no SyncNet: neither the official weights nor an export of stage sync"
+    return "not measured on any clip"
+
+
+def protocol_notes(spec: TableSpec, protocol: dict[str, Any], rows: list[Row]) -> list[str]:
+    """Footnotes: samples, intervals, failures, and each column's protocol and backbone."""
+    clips = {row["key"]: row for row in rows if row["key"] != SET_KEY}
+    people = {str(row.get("speaker")) for row in clips.values()}
+    frames = [row["frames"]["used"] for row in clips.values() if "frames" in row]
+    sides = sorted({row["frames"]["side"] for row in clips.values() if "frames" in row})
+    notes = [
+        f"{len(clips)} clips of {len(people)} speakers, {sum(frames)} frames a method at "
+        f"{' and '.join(map(str, sides))} pixels, 25 fps; identity, flow, LPIPS and FID on every "
+        f"{_ordinal(protocol['stride'])} frame.",
+        f"Mean over clips with its {spec.bootstrap.level:.0%} bootstrap interval ({spec.bootstrap.samples} "
+        "resamples of speakers, then of clips within them). Bold: best of the generated rows, every paired "
+        "difference's interval leaving out zero.",
+    ]
+    if len(people) < FEW_SPEAKERS:
+        notes.append(f"With {len(people)} speakers the intervals say little about other speakers.")
+    failed = sorted({f"{row['key']} ({row['method']})" for row in rows if "error" in row})
+    if failed:
+        notes.append(f"{len(failed)} could not be scored and are left out: {', '.join(failed[:8])}.")
+    lost = sum(row.get("failures", {}).get("no_face_in_generated", 0) for row in rows)
+    if lost:
+        notes.append(f"{lost} generated frames have no detectable face; the face metrics leave them out.")
+    off = sum("frames_off_reference" in row.get("failures", {}) for row in rows)
+    if off:
+        done = "shifted to it" if protocol.get("align") else "compared frame by frame all the same"
+        notes.append(f"{off} videos are off their reference, as their sound tells; they were {done}.")
+    for column in spec.columns:
+        shown = COLUMNS[column]
+        backbone = {"sync": protocol["sync"], "csim": protocol["identity"]}.get(
+            column.split("_")[0], shown.protocol.backbone
+        )
+        parts = [f"{shown.title}: {shown.protocol.text}", shown.note]
+        parts.append(
+            f"unit {shown.protocol.unit}" if shown.protocol.unit and "percent" not in shown.note else ""
+        )
+        parts.append(f"backbone {backbone}" if backbone != "none" else "")
+        notes.append("; ".join(part for part in parts if part) + ".")
+    between = between_speakers(rows)
+    if "csim" in spec.columns and between is not None:
+        notes.append(f"CSIM between true clips of different speakers, for comparison: {between:.3f}.")
+    return notes
+
+
+def between_speakers(rows: list[Row]) -> float | None:
+    """Mean cosine of the identity embeddings of true clips of different speakers; None without two
+    speakers."""
+    known = [(str(row.get("speaker")), np.array(row["identity"])) for row in rows if row.get("identity")]
+    cosines = [float(a @ b) for i, (one, a) in enumerate(known) for other, b in known[:i] if one != other]
+    return float(np.mean(cosines)) if cosines else None
+
+
+def _ordinal(number: int) -> str:
+    return {1: "1st", 2: "2nd", 3: "3rd"}.get(number, f"{number}th")

@@ -1,0 +1,1 @@
+"""Coefficients to frames, as fast as the machine allows."""

@@ -1,0 +1,1 @@
+"""Speech in pieces to frames, with a bounded latency."""

@@ -1,0 +1,1 @@
+"""Files of all kinds: sound, video, tables, atomic writing, progress of long work."""

@@ -1,0 +1,1 @@
+"""The networks, and what a stage hands to the next."""

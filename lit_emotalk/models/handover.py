@@ -1,0 +1,187 @@
+"""What a stage hands to the next one: a network's weights and its configuration, apart from all training
+state.
+
+An export is a directory with `model.safetensors` and `model.yaml`:
+
+    format: 1
+    stage: hef
+    config: {...}          # the network's frozen dataclass, field by field
+    manifest: 9f2c...      # sha256 of the manifest.json of the shards it was trained on, or null
+    sha256: 77ab...        # of model.safetensors
+    versions: {lit_emotalk: ..., torch: ...}
+
+A network that can be exported is a class with `Config` (a frozen dataclass of plain values), a constructor
+that takes one, and `self.config`. Parameters that its constructor fetches by itself (a frozen text tower) are
+kept out of the export either by not registering the module, or by naming their prefixes in the class
+attribute `export_ignore`.
+"""
+
+import dataclasses
+import importlib
+import typing
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+import lit_emotalk
+from lit_emotalk.errors import UserError
+from lit_emotalk.io.files import atomic_path, sha256_file, write_text
+
+FORMAT = 1
+WEIGHTS_NAME = "model.safetensors"
+CARD_NAME = "model.yaml"
+CARD_KEYS = ("format", "stage", "config", "manifest", "sha256", "versions")
+KEYS_SHOWN = 4
+
+NETWORKS: dict[str, str] = {
+    "align": "lit_emotalk.models.emotion_space:EmotionSpace",
+    "classify": "lit_emotalk.models.emotion_classifier:EmotionClassifier",
+    "eac": "lit_emotalk.models.eac:EAC",
+    "hef": "lit_emotalk.models.hef.generator:HEF",
+    "sync": "lit_emotalk.models.syncnet:SyncNet",
+}
+"""The network class of every stage, by import path, so that reading this module imports no model."""
+
+
+def save_export(directory: Path | str, stage: str, module: nn.Module, manifest_hash: str | None) -> None:
+    """Write `module` as an export of `stage` into `directory` (made if absent; an older export is replaced).
+
+    `module.config` is its frozen dataclass. `manifest_hash` is that of the shards it was trained on.
+    The card is removed first and written last, so that an interrupted export is never taken for a whole one.
+    """
+    directory = Path(directory)
+    weights = {
+        key: value.detach().cpu().contiguous().clone() for key, value in _exported_state(module).items()
+    }
+    (directory / CARD_NAME).unlink(missing_ok=True)
+    with atomic_path(directory / WEIGHTS_NAME) as temporary:
+        save_file(weights, temporary)
+    config: Any = module.config
+    card = {
+        "format": FORMAT,
+        "stage": stage,
+        "config": _plain(dataclasses.asdict(config)),
+        "manifest": manifest_hash,
+        "sha256": sha256_file(directory / WEIGHTS_NAME),
+        "versions": {"lit_emotalk": lit_emotalk.__version__, "torch": str(torch.__version__)},
+    }
+    write_text(directory / CARD_NAME, yaml.safe_dump(card, sort_keys=False))
+
+
+def read_card(directory: Path | str, stage: str) -> dict[str, Any]:
+    """The checked `model.yaml` of an export of `stage`.
+
+    Raises UserError where it is missing, unreadable, of another format or of another stage.
+    """
+    path = Path(directory) / CARD_NAME
+    if not path.is_file():
+        raise UserError(
+            f"no export of stage '{stage}' at {directory}: {CARD_NAME} is missing; train it first"
+        )
+    try:
+        card = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not readable YAML; export the stage again") from error
+    if not isinstance(card, dict) or set(CARD_KEYS) - set(card) or not isinstance(card["config"], dict):
+        raise UserError(f"{path} is not the card of an export; export the stage again")
+    if card["format"] != FORMAT:
+        raise UserError(f"{path} has format {card['format']}, not {FORMAT}; export the stage again")
+    if card["stage"] != stage:
+        raise UserError(f"{directory} holds an export of stage '{card['stage']}', not of stage '{stage}'")
+    return card
+
+
+def load_export(directory: Path | str, stage: str, device: torch.device | str = "cpu") -> nn.Module:
+    """The network exported to `directory` by `stage`, on `device`, in evaluation mode.
+
+    Raises UserError where the export is missing, belongs to another stage, is damaged or does not fit the
+    network.
+    """
+    card = read_card(directory, stage)
+    network_class = network_of(stage)
+    config = _config_of(network_class.Config, card["config"], Path(directory) / CARD_NAME)
+    module = network_class(config)
+    _load_state(module, Path(directory), card)
+    return module.to(device).eval()
+
+
+def load_weights(module: nn.Module, directory: Path | str, stage: str) -> None:
+    """Copy the weights of an export into `module`, which must have the same parameters (to initialise
+    training).
+
+    Raises UserError like `load_export`.
+    """
+    _load_state(module, Path(directory), read_card(directory, stage))
+
+
+def network_of(stage: str) -> Any:
+    """The network class of `stage`; raises UserError naming the known stages."""
+    if stage not in NETWORKS:
+        raise UserError(f"unknown stage '{stage}'; known: {', '.join(NETWORKS)}")
+    module_name, class_name = NETWORKS[stage].split(":")
+    return getattr(importlib.import_module(module_name), class_name)
+
+
+def _exported_state(module: nn.Module) -> dict[str, torch.Tensor]:
+    ignored: tuple[str, ...] = tuple(getattr(module, "export_ignore", ()))
+    return {key: value for key, value in module.state_dict().items() if not key.startswith(ignored)}
+
+
+def _load_state(module: nn.Module, directory: Path, card: dict[str, Any]) -> None:
+    path = directory / WEIGHTS_NAME
+    if not path.is_file():
+        raise UserError(f"{path} is missing; export stage '{card['stage']}' again")
+    if sha256_file(path) != card["sha256"]:
+        raise UserError(
+            f"{path} is damaged: its checksum is not the one in {CARD_NAME}; export the stage again"
+        )
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is not a safetensors file; export the stage again") from error
+    expected = _exported_state(module)
+    missing = sorted(expected.keys() - weights.keys())
+    unexpected = sorted(weights.keys() - expected.keys())
+    shapes = sorted(k for k in expected.keys() & weights.keys() if expected[k].shape != weights[k].shape)
+    faults = (("lacks", missing), ("has unknown", unexpected), ("has other shapes for", shapes))
+    found = [f"{what} {_shown(keys)}" for what, keys in faults if keys]
+    if found:
+        raise UserError(
+            f"{path} does not fit the network of stage '{card['stage']}': it {'; it '.join(found)}"
+        )
+    module.load_state_dict(weights, strict=False)
+
+
+def _shown(keys: list[str]) -> str:
+    rest = len(keys) - KEYS_SHOWN
+    return ", ".join(keys[:KEYS_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _config_of(config_class: Any, values: dict[str, Any], path: Path) -> Any:
+    hints = typing.get_type_hints(config_class)
+    known = {field.name for field in dataclasses.fields(config_class)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise UserError(f"{path} has keys that {config_class.__name__} does not know: {_shown(unknown)}")
+    return config_class(**{key: _typed(hints[key], value, path) for key, value in values.items()})
+
+
+def _typed(hint: Any, value: Any, path: Path) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        return _config_of(hint, value, path)
+    return value if list in (hint, typing.get_origin(hint)) else _tuples(value)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""Running experiments: fit, validate and test, run directories, ranks, sweeps."""

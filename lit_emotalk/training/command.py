@@ -1,0 +1,239 @@
+"""`lit-emotalk fit | validate | test`: LightningCLI over the stages, with runs that continue by themselves.
+
+A run lives in `RUNS/STAGE/NAME/`: `config.yaml` (resolved, can be given to --config again), `run.yaml`
+(command, versions, manifest hash), `checkpoints/last.ckpt` (after every epoch), `metrics.csv`, `wandb/`, and
+`export/` unless `export_dir` says where the export goes.
+"""
+
+import logging
+import sys
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from jsonargparse import ArgumentError, set_parsing_settings
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+from omegaconf.errors import OmegaConfBaseException
+
+from lit_emotalk.data import ShardDataModule
+from lit_emotalk.data.workers import raise_if_loader_died
+from lit_emotalk.errors import UserError
+from lit_emotalk.models.handover import save_export
+from lit_emotalk.stages.base import Stage
+from lit_emotalk.stages.callbacks import AtomicCheckpointIO, RunMonitor, StopOnNaN, progress_callback
+from lit_emotalk.stages.loggers import MetricsCsv, finish_wandb, wandb_logger
+from lit_emotalk.training.ranks import ddp_strategy, raise_if_rank_died
+from lit_emotalk.training.run_directory import RunDirectory, RunFacts, is_first_rank
+
+Restart = Literal["never", "changed", "always"]
+
+TRAINER_DEFAULTS = {
+    "max_epochs": 10,
+    "log_every_n_steps": 10,
+    "num_sanity_val_steps": 0,
+    "enable_model_summary": False,
+    "use_distributed_sampler": False,
+}
+
+QUIET = (
+    ".*args parameter is intended to run from within Python.*",
+    ".*isinstance.treespec, LeafSpec.*",
+    ".*module.s. in eval mode at the start of training.*",
+    ".*is smaller than the logging interval.*",
+    ".*was deprecated in v4.*",
+    ".*JsonargparseDeprecationWarning.*",
+    ".*Checkpoint directory .* exists and is not empty.*",
+)
+"""Warnings about what is meant to be so."""
+
+EMPTY_WORDS = (
+    "Does not validate against any of the Union subtypes",
+    "Subtypes:",
+    "Errors:",
+    "Expected a <class 'NoneType'>",
+    "Given value",
+)
+"""Beginnings of lines of the parser's messages that tell a user nothing."""
+
+LONGEST_LINE = 400
+SIGTERM_STATUS = 143
+"""Of the first rank; the others end with 0, since Lightning's launcher kills the first one where one of them
+does not."""
+
+LIGHTNING_INTERRUPTED = 1
+"""Exit status with which Lightning ends a training after Ctrl-C."""
+
+
+class TrainingCLI(LightningCLI):
+    """LightningCLI whose runs have a directory, continue from their last epoch, and end with an export."""
+
+    model: Stage
+    datamodule: ShardDataModule
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """The run's own arguments."""
+        parser.add_argument("--name", type=str, default="default", help="name of the run")
+        parser.add_argument("--runs", type=str, default="runs", help="directory of all runs")
+        parser.add_argument(
+            "--export_dir",
+            type=str | None,
+            default=None,
+            help="where the export goes (null: export/ in the run)",
+        )
+        parser.add_argument(
+            "--restart",
+            type=Restart,
+            default="never",
+            help="begin an existing run anew: never (then a changed one is an error), if changed, or always",
+        )
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """fit, validate and test."""
+        kept = LightningCLI.subcommands()
+        return {name: kept[name] for name in ("fit", "validate", "test")}
+
+    def instantiate_trainer(self, **kwargs: Any) -> Any:
+        """Look at what the run's directory holds; then build the trainer with the run's callbacks and loggers
+        beside those of the YAML."""
+        self._dump_config()
+        name, runs = self._get(self.config, "name"), self._get(self.config, "runs")
+        self.directory = RunDirectory(Path(runs) / self.model.stage / name)
+        self.fresh = self.subcommand == "fit" and self._begin()
+        config = self._get(self.config_init, "trainer")
+        kwargs["strategy"] = ddp_strategy(config, self.model.every_parameter)
+        trial = bool(config.get("fast_dev_run"))
+        kwargs["default_root_dir"] = str(self.directory.path)
+        kwargs["plugins"] = [*_as_list(config.get("plugins")), AtomicCheckpointIO()]
+        kwargs["callbacks"] = [*_as_list(config.get("callbacks")), *self._callbacks(config, trial)]
+        if config.get("logger") is None:
+            kwargs["logger"] = self._loggers() if self.subcommand == "fit" and not trial else False
+        return self._instantiate_trainer({**config, **kwargs}, [])
+
+    def _callbacks(self, config: Any, trial: bool) -> list[Callback]:
+        callbacks: list[Callback] = [StopOnNaN(), RunMonitor()]
+        if config.get("enable_progress_bar") is not False:
+            callbacks += progress_callback()
+        if self.subcommand == "fit" and not trial and config.get("enable_checkpointing") is not False:
+            callbacks.append(
+                ModelCheckpoint(
+                    dirpath=self.directory.checkpoints,
+                    filename="last",
+                    save_top_k=1,
+                    every_n_epochs=1,
+                    save_on_train_epoch_end=True,
+                    enable_version_counter=False,
+                )
+            )
+        return callbacks
+
+    def _loggers(self) -> list[Logger]:
+        loggers: list[Logger] = [MetricsCsv(self.directory.path / "metrics.csv")]
+        facts = asdict(RunFacts.now(self.config_dump, self.datamodule.manifest.hash))
+        online = wandb_logger(
+            self.directory.path,
+            self.model.stage,
+            self.directory.path.name,
+            self.fresh,
+            facts.pop("config") | facts,
+        )
+        return loggers if online is None else [*loggers, online]
+
+    def _begin(self) -> bool:
+        """Settle whether the run continues or begins; true for a beginning. Writes the run's facts."""
+        if self._get(self.config, "trainer").get("fast_dev_run"):
+            return True
+        facts = RunFacts.now(self.config_dump, self.datamodule.manifest.hash)
+        fresh = self.directory.begin(facts, self._get(self.config, "restart"))
+        if is_first_rank():
+            what = "begins" if fresh else "continues from its last checkpoint"
+            seed = self.config_dump["seed_everything"]
+            print(f"{self.model.stage}: run {self.directory.path} {what} (seed {seed})", file=sys.stderr)
+        return fresh
+
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
+        kwargs = super()._prepare_subcommand_kwargs(subcommand)
+        if kwargs.get("ckpt_path") is None:
+            if subcommand == "fit":
+                kwargs["ckpt_path"] = None if self.fresh else str(self.directory.last)
+            elif self.directory.last.is_file():
+                kwargs["ckpt_path"] = str(self.directory.last)
+            else:
+                raise UserError(f"{self.directory.last} is missing; train first or give --ckpt_path")
+        return kwargs
+
+    def after_fit(self) -> None:
+        """Write the export of a training that came to its end."""
+        trial = self._get(self.config, "trainer").get("fast_dev_run")
+        if self.trainer.interrupted or trial or not self.trainer.is_global_zero:
+            return
+        target = self._get(self.config, "export_dir") or self.directory.path / "export"
+        save_export(target, self.model.stage, self.model.exported(), self.datamodule.manifest.hash)
+        print(f"{self.model.stage}: exported to {target}", file=sys.stderr, flush=True)
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def one_line(error: Exception) -> str:
+    """What a parser's message of many lines says: the key, and what is wrong with it."""
+    lines = [line.strip(" -") for line in str(error).splitlines()]
+    return " ".join(line for line in lines if line and not line.startswith(EMPTY_WORDS))[:LONGEST_LINE]
+
+
+def main(argv: list[str]) -> None:
+    """Run `fit`, `validate` or `test`; `argv` begins with that word. Raises UserError for wrong configuration
+    or data."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)  # what --trainer.profiler prints
+    for message in QUIET:
+        warnings.filterwarnings("ignore", message=message)
+    set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
+    try:
+        TrainingCLI(
+            model_class=Stage,
+            datamodule_class=ShardDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            seed_everything_default=0,
+            save_config_callback=None,
+            trainer_defaults=TRAINER_DEFAULTS,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            parser_kwargs={"parser_mode": "omegaconf+", "exit_on_error": False},
+            args=argv,
+        )
+    except SIGTERMException:
+        if is_first_rank():
+            advice = "run the same command again to continue"
+            print(f"lit-emotalk {argv[0]}: stopped by SIGTERM; {advice}", file=sys.stderr)
+        raise SystemExit(SIGTERM_STATUS if is_first_rank() else 0) from None
+    except SystemExit as stop:
+        if stop.code == LIGHTNING_INTERRUPTED:
+            raise KeyboardInterrupt from None
+        raise
+    except (ArgumentError, OmegaConfBaseException) as error:
+        raise UserError(one_line(error)) from error
+    except ValueError as error:
+        if isinstance(error.__cause__, UserError):  # raised by a constructor, wrapped by the parser
+            raise error.__cause__ from None
+        raise
+    except RuntimeError as error:
+        raise_if_loader_died(error)
+        raise_if_rank_died(error)
+        if "loading state_dict" in str(error):
+            raise UserError(
+                "the checkpoint does not fit this configuration; give the one it was trained with, "
+                "or another --ckpt_path"
+            ) from error
+        raise
+    finally:
+        finish_wandb()

@@ -1,0 +1,1 @@
+"""Third-party weights: what the package knows, where they lie, how they are fetched and verified."""

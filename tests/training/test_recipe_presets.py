@@ -1,0 +1,185 @@
+"""Recipes that extend others and say what they need, and the committed ones."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from lit_emotalk.errors import UserError
+from lit_emotalk.training.recipe import runner as recipe
+from lit_emotalk.training.recipe.needs import Need, read_need, report
+from lit_emotalk.training.recipe.plan import load_recipe
+
+ROOT = Path(__file__).parents[2]
+RECIPES = ROOT / "experiments" / "recipes"
+
+BASE = """
+out: out/base
+packages: [numpy]
+summary: {a: "${out}/a.json"}
+variables: {word: hello, place: "${out}/x"}
+requires: [{path: nowhere}]
+steps:
+  - {name: first, command: "echo ${variables.word} ${variables.place}"}
+  - {name: second, command: echo two, needs: [first]}
+"""
+CHILD = """
+extends: base.yaml
+out: out/child
+without: [first]
+summary: {b: "${out}/b.json"}
+variables: {word: bye}
+requires: [{path: there}, {path: gone, why: the best of it, optional: true}]
+steps:
+  - {name: third, command: "echo ${variables.word} ${variables.place}", needs: [second]}
+"""
+
+
+@pytest.fixture
+def family(tmp_path, monkeypatch):
+    """A recipe and one that extends it, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base.yaml").write_text(BASE)
+    (tmp_path / "child.yaml").write_text(CHILD)
+    return tmp_path
+
+
+def test_a_recipe_extends_another(family):
+    child = load_recipe(Path("child.yaml"))
+    assert [step.name for step in child.steps] == ["second", "third"]
+    assert child.step("second").needs == () and child.step("third").command == "echo bye out/child/x"
+    assert child.packages == ("numpy",) and child.out == Path("out/child") and child.name == "child"
+    assert {key: str(path) for key, path in child.summary.items()} == {
+        "a": "out/child/a.json",
+        "b": "out/child/b.json",
+    }
+    assert [need.value for need in child.needs] == ["there", "gone"]
+    assert load_recipe(Path("base.yaml")).step("first").command == "echo hello out/base/x"
+
+
+def test_a_step_of_the_same_name_takes_the_place(family):
+    (family / "child.yaml").write_text(
+        "extends: base.yaml\nsteps: [{name: first, command: echo other}, {name: last, command: echo end}]\n"
+    )
+    child = load_recipe(Path("child.yaml"))
+    assert [(step.name, step.command) for step in child.steps] == [
+        ("first", "echo other"),
+        ("second", "echo two"),
+        ("last", "echo end"),
+    ]
+
+
+def test_variables_are_set_on_the_command_line(family):
+    settings = {"word": "hi", "place": "/data"}
+    assert load_recipe(Path("child.yaml"), settings).step("third").command == "echo hi /data"
+    with pytest.raises(UserError, match="no variable words; its variables: word, place"):
+        recipe.main(["child.yaml", "--set", "words=x"])
+    with pytest.raises(UserError, match="give NAME=VALUE"):
+        recipe.main(["child.yaml", "--set", "word"])
+
+
+def test_needs_are_said_before_anything_starts(family, capsys):
+    with pytest.raises(UserError, match=r"child lacks: there$"):
+        recipe.main(["child.yaml"])
+    said = capsys.readouterr().out
+    assert "LACKING  there" in said and "not here gone (the best of it)" in said and "third" not in said
+    (family / "there").touch()
+    recipe.main(["child.yaml"])
+    assert "there    there" in capsys.readouterr().out
+
+
+def test_a_step_waits_for_its_path(family):
+    (family / "base.yaml").write_text(BASE.replace("command: echo two", "command: echo two, when: ratings"))
+    assert [step.name for step in load_recipe(Path("base.yaml")).steps] == ["first"]
+    (family / "ratings").touch()
+    assert [step.name for step in load_recipe(Path("base.yaml")).steps] == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (("base.yaml", "base.yml"), "no such recipe: base.yml"),
+        (("base.yaml", "child.yaml"), "extends itself"),
+        (("without: [first]", "without: [frist]"), "names frist, which is no step"),
+        (("name: third", "nam: third"), "every step needs a name"),
+        (("{path: there}", "{place: there}"), "give one of path, device, disk, weights, package"),
+        (("{path: there}", "{path: there, because: x}"), "give one of"),
+    ],
+)
+def test_what_is_wrong_is_one_line(family, change, line):
+    (family / "child.yaml").write_text(CHILD.replace(*change))
+    with pytest.raises(UserError, match=line):
+        recipe.main(["child.yaml"])
+
+
+def test_kinds_of_needs(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIT_EMOTALK_HOME", str(tmp_path))
+    met = {
+        (kind, value): Need(kind, value).met(tmp_path / "not" / "yet")
+        for kind, value in [
+            ("package", "numpy"), ("package", "no_such_package"), ("disk", "0.000001"), ("disk", "1e9"),
+            ("weights", "fid_inception"), ("device", "cpu"), ("path", str(tmp_path)),
+        ]
+    }  # fmt: skip
+    assert [key[1] for key, there in met.items() if not there] == ["no_such_package", "1e9", "fid_inception"]
+    with pytest.raises(UserError, match="unknown weights"):
+        report((read_need({"weights": "magic"}, Path("r.yaml")),), tmp_path)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.yaml")))
+def test_committed_recipes_name_files_that_are_here(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    plan = load_recipe(RECIPES / f"{name}.yaml")
+    made = [Path(path) for step in plan.steps for path in step.outputs]
+    for step in plan.steps:
+        words = [word for word in shlex.split(step.command) if word.startswith("experiments/")]
+        for path in (*words, *step.code, *(p for p in step.inputs if p.startswith("experiments/"))):
+            assert list(ROOT.glob(path)), f"{step.name}: {path}"
+        for path in step.inputs:
+            known = any(
+                Path(path) == one or one in Path(path).parents or Path(path) in one.parents for one in made
+            )
+            assert known or path.startswith(("experiments/", "outputs/user_study", "data/MEAD")), path
+
+
+@pytest.mark.parametrize("preset", ["demo", "embedded", "mead"])
+def test_presets_reproduce_the_tables_and_figures(preset, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    plan = load_recipe(RECIPES / f"reproduce_{preset}.yaml")
+    assert plan.out == Path("outputs") / preset
+    names = {step.name for step in plan.steps}
+    assert {"train-align", "train-eac", "train-hef", "train-wo-res", "train-wo-hie", "evaluate"} <= names
+    assert {"tables", "table-ablation", "figure-compare", "figure-ablation", "animate"} <= names
+    assert ("corpus" in names) == (preset != "mead")
+    everything = " ".join(step.command for step in plan.steps)
+    for other in {"demo", "embedded", "mead"} - {preset}:
+        assert f"outputs/{other}" not in everything
+    if preset == "mead":
+        assert "--emotion_space outputs/mead/models/align" in everything.replace("model.init_args.", "")
+
+
+@pytest.mark.parametrize("preset", ["demo", "embedded", "mead"])
+def test_make_train_and_make_ablations_do_their_part_of_a_preset(preset, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    plan = load_recipe(RECIPES / f"reproduce_{preset}.yaml")
+    train = [step.name for step in plan.needed_by("train-eac", "train-hef")]
+    data = [] if preset == "mead" else ["corpus"]
+    voices = ["voices"] if preset == "demo" else []
+    assert train == [*data, "prepare", *voices, "train-align", "train-eac", "train-hef"]
+    assert "models/align" in plan.step("train-eac").inputs[-1]
+    ablations = {step.name for step in plan.needed_by("table-ablation", "figure-ablation")}
+    assert {"train-hef", "train-wo-res", "train-wo-hie", "evaluate", "evaluate-wo-hie"} <= ablations
+    assert not {"tables", "animate", "showcase", "check-corpus"} & ablations
+    baselines = {step.name for step in plan.needed_by("table-coefficients")}
+    assert {"train-eac", "train-one-hot", "train-no-code", "train-no-intensity"} <= baselines
+    assert not {"train-hef", "evaluate"} & baselines
+    spaces = [step.command for step in plan.steps if step.name in baselines and "baselines/" in step.command]
+    assert len(spaces) == 4 and (preset != "mead" or all("outputs/mead/models" in c for c in spaces))
+
+
+def test_the_demo_prints_both_tables(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    plan = load_recipe(RECIPES / "demo.yaml")
+    specs = [step.command for step in plan.needed_by("table-ablation") if " tables " in step.command]
+    assert ["demo.yaml" in specs[0], "ablation.yaml" in specs[1], len(specs)] == [True, True, 2]
+    assert "--target table-ablation --force tables --force table-ablation" in (ROOT / "Makefile").read_text()
