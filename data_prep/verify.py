@@ -6,7 +6,6 @@ Prints one line per fault and a table of what is there; exits with 2 if there is
 import argparse
 import hashlib
 import sys
-import tarfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ import joblib
 from rich.console import Console
 from rich.table import Table
 
-from data_prep.shards.verify_sample import Sample, frames_faults, read_record, signals_faults
+from data_prep.shards.verify_sample import frames_faults, read_record, read_samples, signals_faults
 from lit_emotalk import schema
 from lit_emotalk.data.manifest import Manifest, Shard, read_manifest
 from lit_emotalk.emotions import COMPOUNDS, EMOTIONS
@@ -35,30 +34,6 @@ class Report:
     faults: list[str] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
     shared: dict[str, str] = field(default_factory=dict)
-
-
-def read_samples(path: Path) -> Iterator[tuple[str, Sample]]:
-    """The samples of a shard in order, as (key, entry name -> bytes).
-
-    Raises UserError naming the shard where it is missing, cut off or not a tar.
-    """
-    try:
-        with tarfile.open(path, "r:") as tar:
-            key, sample = "", Sample()
-            for member in tar:
-                handle = tar.extractfile(member)
-                member_key, _, name = member.name.partition(".")
-                if handle is None or not name:
-                    raise UserError(f"shard {path} holds {member.name}, which is no entry of a sample")
-                if member_key != key and sample:
-                    yield key, sample
-                    sample = {}
-                key = member_key
-                sample[name] = handle.read()
-            if sample:
-                yield key, sample
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise UserError(f"shard {path} is damaged ({error}); make the shards again") from error
 
 
 def check_shard(shard: Shard, speakers: list[str]) -> Report:

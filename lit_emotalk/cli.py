@@ -53,7 +53,9 @@ def main() -> None:
         print(usage())
         return
     if arguments[0] == "--version":
-        print(lit_emotalk.__version__)
+        from lit_emotalk.io.version import VERSION
+
+        print(VERSION)
         return
     command, rest = arguments[0], arguments[1:]
     if command not in COMMANDS:

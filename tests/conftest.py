@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from data_prep.shards.pack import Clip, Corpus, jpg_bytes, pack_clips
+from data_prep.clips.record import Clip, jpg_bytes
+from data_prep.shards.pack import Corpus, pack_clips
 from lit_emotalk import schema
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.face import regions

@@ -8,9 +8,9 @@ import numpy as np
 
 from data_prep.clips.apex import find_apex
 from data_prep.clips.deep3d import at_25_fps, read_expression
+from data_prep.clips.record import Clip, to_pcm
 from data_prep.clips.source import Source, check_length, read_sound, read_truth, sound_record
 from data_prep.clips.track import shared_tracker, track_video
-from data_prep.shards.pack import Clip, to_pcm
 from lit_emotalk import schema
 from lit_emotalk.coefficients import ARKIT, BFM
 from lit_emotalk.errors import UserError

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.clips.record import Clip, to_pcm
 from data_prep.clips.source import Source, check_length, read_sound, read_truth, sound_record
-from data_prep.shards.pack import Clip, to_pcm
 from lit_emotalk import schema
 from lit_emotalk.io.files import atomic_path
 

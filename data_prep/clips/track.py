@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from data_prep.clips.second_look import look_again
-from data_prep.shards.pack import jpg_bytes
+from data_prep.clips.lost_frames import fill_gaps, look_again, nearest_known
+from data_prep.clips.record import jpg_bytes
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.crop import Crop, clip_crop
@@ -19,9 +19,6 @@ from lit_emotalk.face.tracker import Tracker
 from lit_emotalk.io.video import read_frames
 
 FRAME_MS = 1000 // schema.FPS
-MAX_GAP_FRAMES = 10
-"""The longest run of frames without a face that is filled from its neighbours (0.4 s, our choice)."""
-MAX_LOST_SHARE = 0.1
 MIN_FACE_PIXELS = 60.0
 PASSING_FRAMES = 3
 SAME_FACE_REACH = 0.6
@@ -201,13 +198,6 @@ def _cut_both(
     return frames, faces
 
 
-def nearest_known(known: np.ndarray) -> np.ndarray:
-    """For each frame the nearest that is known: (T,) bool -> (T,) indices."""
-    places = np.flatnonzero(known)
-    middles = (places[1:] + places[:-1] + 1) // 2
-    return places[np.searchsorted(middles, np.arange(len(known)), side="right")]
-
-
 @lru_cache(maxsize=1)
 def shared_tracker() -> Tracker:
     """The tracker, once per process; on one thread: any number of workers gives the same bits."""
@@ -250,25 +240,3 @@ def describe_people(people: list[dict[int, Face]], speaker: dict[int, Face]) -> 
         followed = "yes" if person is speaker else "no"
         rows.append([followed, len(person), *(round(float(value)) for value in (pixels, x, y))])
     return rows
-
-
-def fill_gaps(landmarks: np.ndarray, path: Path) -> np.ndarray:
-    """Interpolate frames that are NaN linearly from their neighbours; the ends repeat the nearest frame.
-
-    landmarks: (T, 478, 3). Raises UserError where more than `MAX_LOST_SHARE` of the frames, or more than
-    `MAX_GAP_FRAMES` in a row, are missing.
-    """
-    known = np.flatnonzero(~np.isnan(landmarks[:, 0, 0]))
-    frames = len(landmarks)
-    missing = frames - len(known)
-    gap = int(np.diff(known, prepend=-1, append=frames).max()) - 1
-    if missing > MAX_LOST_SHARE * frames or gap > MAX_GAP_FRAMES:
-        raise UserError(f"{path}: the face is lost in {missing} of {frames} frames, {gap} in a row")
-    if missing == 0:
-        return landmarks
-    after = np.searchsorted(known, np.arange(frames)).clip(0, len(known) - 1)
-    before = np.where(known[after] > np.arange(frames), after - 1, after).clip(0)
-    a, b = known[before], known[after]
-    share = np.where(b > a, (np.arange(frames) - a) / np.maximum(b - a, 1), 0.0).clip(0, 1)
-    filled = landmarks[a] * (1 - share[:, None, None]) + landmarks[b] * share[:, None, None]
-    return filled.astype(np.float32)

@@ -13,14 +13,15 @@ from typing import Any
 
 import joblib
 
-from data_prep.clips import clip, deep3d, second_look, sound
+from data_prep.clips import clip, deep3d, lost_frames, sound
 from data_prep.clips import source as source_module
 from data_prep.clips import track as track_module
 from data_prep.clips.clip import load_clip, prepare_clip
+from data_prep.clips.record import JPEG_QUALITY
 from data_prep.clips.sound import load_sound, prepare_sound
 from data_prep.clips.source import Source
 from data_prep.shards.code_digest import code_digest
-from data_prep.shards.pack import CLIPS_PER_SHARD, JPEG_QUALITY, Corpus, Entry, pack
+from data_prep.shards.pack import CLIPS_PER_SHARD, Corpus, Entry, pack
 from data_prep.shards.report import State, summary, write_rejected, write_report
 from data_prep.shards.rests import read_rests, rest_path
 from data_prep.shards.spread import spread, workers
@@ -104,7 +105,7 @@ def _options(job: Job) -> str:
     """Digest of the code and the options that decide what is kept of a clip."""
     if job.sound_only:
         return code_digest(source_module, sound, audio)
-    code = code_digest(source_module, clip, deep3d, track_module, second_look, crop, landmarker, regions)
+    code = code_digest(source_module, clip, deep3d, track_module, lost_frames, crop, landmarker, regions)
     code += code_digest(alignment, look, audio, video) + sha256_file(BASIS_FILE)
     return sha256_text(json.dumps([code, JPEG_QUALITY, job.frame_size, job.layout.name]))
 

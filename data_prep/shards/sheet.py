@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from data_prep.shards.verify_sample import Sample, read_record
+from data_prep.shards.verify_sample import Sample, read_record, read_samples
 from lit_emotalk.coefficients import get_layout
 from lit_emotalk.data.manifest import read_manifest
 from lit_emotalk.errors import UserError
@@ -40,8 +40,6 @@ def draw_sheet(directory: Path, path: Path) -> None:
 
     Raises UserError where the directory has no frames shards.
     """
-    from data_prep.verify import read_samples
-
     manifest = read_manifest(directory)
     shards = [shard for shard in manifest.shards if shard.kind == "frames"]
     if not shards:

@@ -1,8 +1,10 @@
-"""What is wrong with one sample: signals and frames entries against the schema."""
+"""The samples of a shard, and what is wrong with one: signals and frames entries against the schema."""
 
 import io
 import json
+import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from data_prep.shards.pack import KEY_PATTERN
 from lit_emotalk import schema
 from lit_emotalk.coefficients import LAYOUTS, Layout
 from lit_emotalk.emotions import COMPOUNDS, EMOTIONS, LEVELS
+from lit_emotalk.errors import UserError
 from lit_emotalk.io.audio import log_mel
 
 MEL_TOLERANCE = 0.02
@@ -22,6 +25,30 @@ POSE_LIMIT = np.array([2.0, 2.0, 2.0, 1.5, 1.5, 3.0])
 LANDMARK_RANGE = (-1.0, 2.0)
 
 Sample = dict[str, bytes]
+
+
+def read_samples(path: Path) -> Iterator[tuple[str, Sample]]:
+    """The samples of a shard in order, as (key, entry name -> bytes).
+
+    Raises UserError naming the shard where it is missing, cut off or not a tar.
+    """
+    try:
+        with tarfile.open(path, "r:") as tar:
+            key, sample = "", Sample()
+            for member in tar:
+                handle = tar.extractfile(member)
+                member_key, _, name = member.name.partition(".")
+                if handle is None or not name:
+                    raise UserError(f"shard {path} holds {member.name}, which is no entry of a sample")
+                if member_key != key and sample:
+                    yield key, sample
+                    sample = {}
+                key = member_key
+                sample[name] = handle.read()
+            if sample:
+                yield key, sample
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise UserError(f"shard {path} is damaged ({error}); make the shards again") from error
 
 
 def signals_faults(key: str, sample: Sample) -> Iterator[str]:

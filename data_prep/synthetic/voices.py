@@ -16,8 +16,9 @@ import joblib
 import numpy as np
 
 from data_prep.clips.apex import find_apex
+from data_prep.clips.record import Clip
 from data_prep.clips.source import Source, Truth, sound_record
-from data_prep.shards.pack import Clip, Corpus, pack_clips
+from data_prep.shards.pack import Corpus, pack_clips
 from data_prep.shards.spread import spread, workers
 from data_prep.synthetic.corpus import MAX_SPEAKERS, ClipPlan, Scale, acts_of
 from data_prep.synthetic.make import act

@@ -19,8 +19,8 @@ from joblib import Parallel, delayed
 from PIL import Image
 
 import data_prep.synthetic
+from data_prep.clips.record import jpg_bytes
 from data_prep.shards.code_digest import code_digest
-from data_prep.shards.pack import jpg_bytes
 from data_prep.synthetic.acting.emotion_faces import emotional_face
 from data_prep.synthetic.acting.manner import Manner, draw_manner
 from data_prep.synthetic.acting.performance import WHILE_SPEAKING

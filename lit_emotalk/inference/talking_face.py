@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -16,11 +17,11 @@ from lit_emotalk.face.tracker import Tracker
 from lit_emotalk.inference.drawing.drawing import Drawing
 from lit_emotalk.inference.emotion.codes import EmotionReader
 from lit_emotalk.inference.emotion.request import Emotion, Schedule
-from lit_emotalk.inference.live.face import LATENCY, frames_of, live_face
-from lit_emotalk.inference.live.streaming import Latency
+from lit_emotalk.inference.live.face import LATENCY, FrameStream, LiveFace, frames_of
+from lit_emotalk.inference.live.streaming import ExpressionStream, Latency
 from lit_emotalk.inference.motion.bearing import add_speaking_motion
 from lit_emotalk.inference.motion.driving import DrivingVideos, driven
-from lit_emotalk.inference.motion.natural import add_natural_motion
+from lit_emotalk.inference.motion.natural import LiveMotion, add_natural_motion
 from lit_emotalk.inference.options import Options, asked_for
 from lit_emotalk.inference.output.files import checked_output, write_output
 from lit_emotalk.inference.output.finish import Finish
@@ -194,10 +195,48 @@ class TalkingFace:
         [-1, 1]; each comes as soon as its sound is there (see `Latency`), and memory does not grow.
 
         `emotion`: one, in words or as an object; None: no emotion is given to the networks. `lookahead`: how
-        many frames the generator waits for, see `FrameStream`. `live_face` gives more: coefficients, and
+        many frames the generator waits for, see `FrameStream`. `live` gives more: coefficients, and
         another emotion midway. Raises UserError for what cannot be used, before the first chunk is taken.
         """
-        return frames_of(live_face(self, portrait, emotion, options, latency, lookahead), chunks)
+        return frames_of(self.live(portrait, emotion, options, latency, lookahead), chunks)
+
+    def live(
+        self,
+        portrait: Path | str | np.ndarray | Portrait,
+        emotion: str | Emotion | None = None,
+        options: Options = DEFAULTS,
+        latency: Latency = LATENCY,
+        lookahead: int = 0,
+        pictures: bool = True,
+    ) -> LiveFace:
+        """A face that hears sound in pieces, see `stream`. Raises UserError for what cannot be used."""
+        if options.motion == "speaking":
+            raise UserError("a live face moves by itself (natural) or not at all (none), not by the speech")
+        if options.pose_from is not None:
+            raise UserError("a live face takes no head motion from a video")
+        code, intensity = self.live_emotion(emotion, options.intensity)
+        source = portrait if isinstance(portrait, Portrait) else self.read_portrait(portrait, options.face)
+        if options.second is not None:
+            source = self.with_second(source, options.second)
+        frames = finish = None
+        if pictures:
+            frames = FrameStream(partial(self.drawing.draw, source), self.hef.config.window, lookahead)
+            finish = Finish(source, options, self.resolution)
+        expressions = ExpressionStream(self.eac, code, intensity, latency)
+        motion = LiveMotion(options.seed) if options.motion == "natural" else None
+        return LiveFace(expressions, source.coefficients[-POSE_SIZE:], motion, frames, finish)
+
+    def live_emotion(
+        self, emotion: str | Emotion | None, intensity: float
+    ) -> tuple[torch.Tensor | None, float]:
+        """An emotion's code (D,) and intensity for a stream; None: no emotion's code. UserError as for a
+        code, and for a schedule."""
+        if emotion is None:
+            return None, intensity
+        asked = asked_for(emotion, "", intensity)
+        if isinstance(asked, Schedule):
+            raise UserError("a live face takes one emotion at a time; change it when the time has come")
+        return self.code(asked), asked.intensity
 
     @torch.inference_mode()
     def code(self, emotion: Emotion) -> torch.Tensor:

@@ -28,9 +28,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-import lit_emotalk
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import atomic_path, sha256_file, write_text
+from lit_emotalk.io.version import VERSION
 
 FORMAT = 1
 WEIGHTS_NAME = "model.safetensors"
@@ -68,7 +68,7 @@ def save_export(directory: Path | str, stage: str, module: nn.Module, manifest_h
         "config": _plain(dataclasses.asdict(config)),
         "manifest": manifest_hash,
         "sha256": sha256_file(directory / WEIGHTS_NAME),
-        "versions": {"lit_emotalk": lit_emotalk.__version__, "torch": str(torch.__version__)},
+        "versions": {"lit_emotalk": VERSION, "torch": str(torch.__version__)},
     }
     write_text(directory / CARD_NAME, yaml.safe_dump(card, sort_keys=False))
 

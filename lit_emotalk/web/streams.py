@@ -18,7 +18,7 @@ import numpy as np
 from fastapi import WebSocket, WebSocketDisconnect
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.inference.live.face import LiveFace, LiveFrame, live_emotion, live_face
+from lit_emotalk.inference.live.face import LiveFace, LiveFrame
 from lit_emotalk.inference.options import Options
 from lit_emotalk.inference.portrait import Portrait
 from lit_emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME
@@ -160,7 +160,7 @@ class Streams:
             mark=start.mark,
         )
         pictures = start.output != "coefficients"
-        return live_face(self._workshop.face, self._portrait(start), emotion, options, pictures=pictures)
+        return self._workshop.face.live(self._portrait(start), emotion, options, pictures=pictures)
 
     def _portrait(self, start: Start) -> Portrait:
         if start.portrait is not None:
@@ -183,7 +183,7 @@ class Streams:
         emotion = None
         if asked.emotion is not None:
             emotion = read_emotion(asked.emotion, asked.intensity, self._limits)
-        return live.change(*live_emotion(self._workshop.face, emotion, asked.intensity))
+        return live.change(*self._workshop.face.live_emotion(emotion, asked.intensity))
 
     def _over(self) -> Refusal:
         return Refusal(REFUSED, f"a stream ends after {self._limits.stream_minutes:g} minutes")

@@ -19,10 +19,10 @@ from data_prep.clips.source import Source
 
 STEPS: dict[str, tuple[str, ...]] = {
     "decoding": ("video.py:read_frames",),
-    "landmarks": ("landmarker.py:track", "second_look.py:look_again"),
+    "landmarks": ("landmarker.py:track", "lost_frames.py:look_again"),
     "reducing": ("track.py:reduced",),
     "crop": ("crop.py:cut",),
-    "jpg": ("pack.py:jpg_bytes",),
+    "jpg": ("record.py:jpg_bytes",),
     "faces for the tracker": ("look.py:_cut",),
     "sound": ("source.py:read_sound",),
 }

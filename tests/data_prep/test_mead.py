@@ -14,8 +14,9 @@ import soundfile
 from PIL import Image
 
 from data_prep import mead
+from data_prep.shards.verify_sample import read_samples
 from data_prep.synthetic.scenes.render import Renderer
-from data_prep.verify import read_samples, verify
+from data_prep.verify import verify
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import sha256_file

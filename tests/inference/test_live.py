@@ -12,7 +12,7 @@ from lit_emotalk import TalkingFace
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.emotion.request import Emotion
-from lit_emotalk.inference.live.face import FrameStream, LiveFace, live_face
+from lit_emotalk.inference.live.face import FrameStream, LiveFace
 from lit_emotalk.inference.live.streaming import FADE_FRAMES, Latency
 from lit_emotalk.inference.motion.natural import SWAY_DEGREES, LiveMotion
 from lit_emotalk.inference.options import Options
@@ -55,7 +55,7 @@ def heard(live: LiveFace, sound: np.ndarray, size: int = 640) -> list:
 
 
 def test_with_all_the_lookahead_the_frames_are_the_offline_ones(face, portrait, sound):
-    live = live_face(face, portrait, "happy", Options(seed=3), SHORT, lookahead=WINDOW // 2)
+    live = face.live(portrait, "happy", Options(seed=3), SHORT, lookahead=WINDOW // 2)
     made = heard(live, sound)
     assert [frame.index for frame in made] == list(range(FRAMES)) and made[25].seconds == 1.0
     offline = list(face.render(portrait, np.stack([frame.coefficients for frame in made])))
@@ -65,7 +65,7 @@ def test_with_all_the_lookahead_the_frames_are_the_offline_ones(face, portrait, 
 
 
 def test_live_frames_are_offline_frames_whose_coefficients_stay(face, portrait, sound):
-    made = heard(live_face(face, portrait, "happy", Options(), SHORT), sound)
+    made = heard(face.live(portrait, "happy", Options(), SHORT), sound)
     coefficients = np.stack([frame.coefficients for frame in made])
     for index in (0, 7, FRAMES - 1):
         [*_, offline] = face.render(portrait, coefficients[: index + 1])
@@ -73,7 +73,7 @@ def test_live_frames_are_offline_frames_whose_coefficients_stay(face, portrait, 
 
 
 def test_how_the_sound_is_cut_changes_nothing(face, portrait, sound):
-    fine, coarse = (heard(live_face(face, portrait, "sad", Options(), SHORT), sound, n) for n in (333, 9000))
+    fine, coarse = (heard(face.live(portrait, "sad", Options(), SHORT), sound, n) for n in (333, 9000))
     for one, other in zip(fine, coarse, strict=True):
         np.testing.assert_allclose(one.coefficients, other.coefficients, atol=1e-5)
         assert np.abs(one.image.astype(int) - other.image).max() <= 1
@@ -97,9 +97,7 @@ def test_stream_gives_the_frames_as_their_sound_arrives(face, portrait, sound):
 
 
 def test_coefficients_alone_and_another_emotion(face, portrait, sound):
-    kept, changed = (
-        live_face(face, portrait, "sad", Options(motion="none"), SHORT, pictures=False) for _ in "ab"
-    )
+    kept, changed = (face.live(portrait, "sad", Options(motion="none"), SHORT, pictures=False) for _ in "ab")
     half = 640 * 16
     begun = [live.push(sound[:half]) for live in (kept, changed)]
     assert changed.change(face.code(Emotion(label="angry")), 1.0) == len(begun[1])
@@ -110,7 +108,7 @@ def test_coefficients_alone_and_another_emotion(face, portrait, sound):
 
 
 def test_frames_that_are_not_drawn_change_no_others(face, portrait, sound):
-    whole, some = (live_face(face, portrait, "sad", Options(), SHORT) for _ in "ab")
+    whole, some = (face.live(portrait, "sad", Options(), SHORT) for _ in "ab")
     drawn = [frame for piece in pieces(sound, 1280) for frame in whole.push(piece)]
     left = [frame for k, piece in enumerate(pieces(sound, 1280)) for frame in some.push(piece, k % 2 == 0)]
     assert [frame.index for frame in left] == list(range(len(drawn)))

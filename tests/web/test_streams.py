@@ -14,7 +14,6 @@ from PIL import Image
 from starlette.websockets import WebSocketDisconnect
 
 from lit_emotalk import TalkingFace
-from lit_emotalk.inference.live.face import live_face
 from lit_emotalk.inference.live.streaming import ExpressionStream
 from lit_emotalk.inference.options import Options
 from lit_emotalk.inference.output.provenance import STATEMENT
@@ -73,7 +72,7 @@ def test_frames_are_those_of_the_live_face(client: TestClient, face: TalkingFace
     assert (ready["fps"], ready["sample_rate"], ready["latency_ms"]) == (25, 16_000, 215)
     assert finished == {"type": "finished", "frames": FRAMES} and code == 1000
     source = face.read_portrait(np.asarray(Image.open(io.BytesIO(head_png(0)))))
-    live = live_face(face, source, "happy", Options(seed=5))
+    live = face.live(source, "happy", Options(seed=5))
     wanted = live.push(np.frombuffer(sound(), "<i2") / 32768) + live.finish()
     for index, (message, frame) in enumerate(zip(frames, wanted, strict=True)):
         number, milliseconds, pixels = picture(message)

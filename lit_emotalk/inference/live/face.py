@@ -9,25 +9,16 @@ of a grey level in the mean (55 dB), and `lookahead` buys the rest back by laten
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from lit_emotalk.coefficients import POSE_SIZE
 from lit_emotalk.errors import UserError
-from lit_emotalk.inference.emotion.request import Emotion, Schedule
 from lit_emotalk.inference.live.streaming import ExpressionStream, Latency
 from lit_emotalk.inference.motion.natural import LiveMotion
-from lit_emotalk.inference.options import Options, asked_for
 from lit_emotalk.inference.output.finish import Finish
-from lit_emotalk.inference.portrait import Portrait
 from lit_emotalk.schema import FPS
-
-if TYPE_CHECKING:
-    from lit_emotalk.inference.talking_face import TalkingFace
 
 LATENCY = Latency()
 BATCH = 8
@@ -166,46 +157,6 @@ class LiveFace:
         self._waiting = self._waiting[len(made) :]
         self._given += len(made)
         return made
-
-
-def live_face(
-    face: "TalkingFace",
-    portrait: Path | str | np.ndarray | Portrait,
-    emotion: str | Emotion | None,
-    options: Options,
-    latency: Latency = LATENCY,
-    lookahead: int = 0,
-    pictures: bool = True,
-) -> LiveFace:
-    """A live face of loaded networks; see `TalkingFace.stream`. Raises UserError for what cannot be used."""
-    if options.motion == "speaking":
-        raise UserError("a live face moves by itself (natural) or not at all (none), not by the speech")
-    if options.pose_from is not None:
-        raise UserError("a live face takes no head motion from a video")
-    code, intensity = live_emotion(face, emotion, options.intensity)
-    source = portrait if isinstance(portrait, Portrait) else face.read_portrait(portrait, options.face)
-    if options.second is not None:
-        source = face.with_second(source, options.second)
-    frames = finish = None
-    if pictures:
-        frames = FrameStream(partial(face.drawing.draw, source), face.hef.config.window, lookahead)
-        finish = Finish(source, options, face.resolution)
-    expressions = ExpressionStream(face.eac, code, intensity, latency)
-    motion = LiveMotion(options.seed) if options.motion == "natural" else None
-    return LiveFace(expressions, source.coefficients[-POSE_SIZE:], motion, frames, finish)
-
-
-def live_emotion(
-    face: "TalkingFace", emotion: str | Emotion | None, intensity: float
-) -> tuple[torch.Tensor | None, float]:
-    """An emotion's code (D,) and intensity for a stream; None: no emotion's code. UserError as for a code,
-    and for a schedule."""
-    if emotion is None:
-        return None, intensity
-    asked = asked_for(emotion, "", intensity)
-    if isinstance(asked, Schedule):
-        raise UserError("a live face takes one emotion at a time; change it when the time has come")
-    return face.code(asked), asked.intensity
 
 
 def frames_of(live: LiveFace, chunks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-import lit_emotalk
 from lit_emotalk.errors import UserError
+from lit_emotalk.io.version import VERSION
 
 STATEMENT = (
     "AI-generated: this face was animated by lit_emotalk; it does not show what the person said or did."
@@ -20,7 +20,7 @@ SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrain
 TAGS: dict[str, str] = {
     "title": "AI-generated talking face",
     "comment": STATEMENT,
-    "description": f"digitalSourceType={SOURCE_TYPE}; generator=lit_emotalk {lit_emotalk.__version__}",
+    "description": f"digitalSourceType={SOURCE_TYPE}; generator=lit_emotalk {VERSION}",
 }
 """Metadata of every file that is written (the source type's name is IPTC's)."""
 
@@ -92,7 +92,7 @@ def manifest(title: str) -> dict[str, Any]:
     """The C2PA manifest of a generated video."""
     action = {"action": "c2pa.created", "digitalSourceType": SOURCE_TYPE, "description": STATEMENT}
     return {
-        "claim_generator_info": [{"name": "lit_emotalk", "version": lit_emotalk.__version__}],
+        "claim_generator_info": [{"name": "lit_emotalk", "version": VERSION}],
         "title": title,
         "assertions": [{"label": "c2pa.actions", "data": {"actions": [action]}}],
     }

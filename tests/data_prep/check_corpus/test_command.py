@@ -8,7 +8,8 @@ import pytest
 
 from data_prep.check_corpus.__main__ import main
 from data_prep.check_corpus.clips import read_clips
-from data_prep.shards.pack import Clip, Corpus, jpg_bytes, pack_clips
+from data_prep.clips.record import Clip, jpg_bytes
+from data_prep.shards.pack import Corpus, pack_clips
 from data_prep.synthetic.heads.identity import draw_identity
 from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 from lit_emotalk.emotions import MEAD_EMOTIONS

@@ -8,8 +8,8 @@ import pytest
 
 from data_prep.clips.apex import find_apex
 from data_prep.clips.clip import UNLABELLED_LASTING, lasting_of
-from data_prep.clips.second_look import is_the_same, look_again
-from data_prep.clips.track import Windows, fill_gaps, link_faces, nearest_known, reduced, track_video
+from data_prep.clips.lost_frames import fill_gaps, is_the_same, look_again, nearest_known
+from data_prep.clips.track import Windows, link_faces, reduced, track_video
 from data_prep.synthetic.scenes.render import Renderer
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError

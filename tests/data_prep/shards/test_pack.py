@@ -13,7 +13,8 @@ import soundfile
 import webdataset
 from PIL import Image
 
-from data_prep.shards.pack import Clip, Corpus, Entry, pack, pack_clips
+from data_prep.clips.record import Clip
+from data_prep.shards.pack import Corpus, Entry, pack, pack_clips
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.audio import log_mel

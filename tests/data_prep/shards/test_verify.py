@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.shards.pack import npy_bytes
+from data_prep.clips.record import npy_bytes
 from data_prep.shards.sheet import draw_sheet
 from data_prep.verify import main, verify
 from lit_emotalk.errors import UserError

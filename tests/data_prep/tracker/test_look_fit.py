@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from data_prep.shards.pack import jpg_bytes
+from data_prep.clips.record import jpg_bytes
 from data_prep.tracker.look_fit import VARIATIONS, Faces, fit_look, load_faces, read_looks, vary
 from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.face.basis import LinearFace

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep.shards.pack import jpg_bytes
+from data_prep.clips.record import jpg_bytes
 from data_prep.synthetic.acting.manner import draw_manner
 from data_prep.tracker.tracker_fit import (
     Head,

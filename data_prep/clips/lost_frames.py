@@ -1,13 +1,19 @@
-"""A second look for a face that was lost: still pictures around the place where it was last seen."""
+"""Frames in which the face was lost: a second look around the place where it was last seen, then the gaps are
+filled from their neighbours, and a clip with too many is refused."""
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
+from lit_emotalk.errors import UserError
 from lit_emotalk.face.crop import Crop, clip_crop
 from lit_emotalk.face.landmarker import Face, Landmarker
 
+MAX_GAP_FRAMES = 10
+"""The longest run of frames without a face that is filled from its neighbours (0.4 s, our choice)."""
+MAX_LOST_SHARE = 0.1
 MAX_SHARE = 0.5
 """Where more of the frames are lost, a second look is not worth its time."""
 SCALES = (1.0, 0.8, 1.3, 1.6)
@@ -62,3 +68,32 @@ def is_the_same(landmarks: np.ndarray, guide: np.ndarray) -> bool:
     size, before = (Face(points, np.zeros(0)).size for points in (landmarks, guide))
     distance = np.linalg.norm(landmarks[:, :2].mean(0) - guide[:, :2].mean(0))
     return bool(distance < REACH * before and before / GROWTH < size < before * GROWTH)
+
+
+def nearest_known(known: np.ndarray) -> np.ndarray:
+    """For each frame the nearest that is known: (T,) bool -> (T,) indices."""
+    places = np.flatnonzero(known)
+    middles = (places[1:] + places[:-1] + 1) // 2
+    return places[np.searchsorted(middles, np.arange(len(known)), side="right")]
+
+
+def fill_gaps(landmarks: np.ndarray, path: Path) -> np.ndarray:
+    """Interpolate frames that are NaN linearly from their neighbours; the ends repeat the nearest frame.
+
+    landmarks: (T, 478, 3). Raises UserError where more than `MAX_LOST_SHARE` of the frames, or more than
+    `MAX_GAP_FRAMES` in a row, are missing.
+    """
+    known = np.flatnonzero(~np.isnan(landmarks[:, 0, 0]))
+    frames = len(landmarks)
+    missing = frames - len(known)
+    gap = int(np.diff(known, prepend=-1, append=frames).max()) - 1
+    if missing > MAX_LOST_SHARE * frames or gap > MAX_GAP_FRAMES:
+        raise UserError(f"{path}: the face is lost in {missing} of {frames} frames, {gap} in a row")
+    if missing == 0:
+        return landmarks
+    after = np.searchsorted(known, np.arange(frames)).clip(0, len(known) - 1)
+    before = np.where(known[after] > np.arange(frames), after - 1, after).clip(0)
+    a, b = known[before], known[after]
+    share = np.where(b > a, (np.arange(frames) - a) / np.maximum(b - a, 1), 0.0).clip(0, 1)
+    filled = landmarks[a] * (1 - share[:, None, None]) + landmarks[b] * share[:, None, None]
+    return filled.astype(np.float32)
