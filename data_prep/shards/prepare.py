@@ -20,7 +20,6 @@ from data_prep.clips.clip import load_clip, prepare_clip
 from data_prep.clips.record import JPEG_QUALITY
 from data_prep.clips.sound import load_sound, prepare_sound
 from data_prep.clips.source import Source
-from data_prep.shards.code_digest import code_digest
 from data_prep.shards.pack import CLIPS_PER_SHARD, Corpus, Entry, pack
 from data_prep.shards.report import State, summary, write_rejected, write_report
 from data_prep.shards.rests import read_rests, rest_path
@@ -35,6 +34,7 @@ from lit_emotalk.face.basis import BASIS_FILE
 from lit_emotalk.io import audio, video
 from lit_emotalk.io.files import sha256_file, sha256_text
 from lit_emotalk.io.progress import track
+from lit_emotalk.io.sources import code_digest
 from lit_emotalk.weights import fetch as weights
 
 

@@ -9,7 +9,6 @@ import joblib
 from data_prep.clips import clip
 from data_prep.clips.clip import read_rest
 from data_prep.clips.source import Source
-from data_prep.shards.code_digest import code_digest
 from data_prep.shards.report import State
 from data_prep.shards.spread import spread
 from data_prep.shards.work import WORK, kept_path
@@ -18,6 +17,7 @@ from lit_emotalk.face.basis import BASIS_FILE
 from lit_emotalk.face.tracker import TRACKER_FILE
 from lit_emotalk.io.files import sha256_file, sha256_text, write_text
 from lit_emotalk.io.progress import track
+from lit_emotalk.io.sources import code_digest
 
 REST_CLIPS = 12
 """A resting shape is read from at most this many clips, neutral ones first (our choice)."""

@@ -6,21 +6,18 @@ the acted frames, which teach what usually goes together; `jpg`, the pictures on
 `jpg_sizes` (F,). Frames in which no face is found are left out.
 """
 
-import importlib
+import hashlib
 import io
-import re
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from joblib import Parallel, delayed
 from PIL import Image
 
-import data_prep.synthetic
 from data_prep.clips.record import jpg_bytes
-from data_prep.shards.code_digest import code_digest
 from data_prep.synthetic.acting.emotion_faces import emotional_face
 from data_prep.synthetic.acting.manner import Manner, draw_manner
 from data_prep.synthetic.acting.performance import WHILE_SPEAKING
@@ -30,7 +27,13 @@ from lit_emotalk.emotions import MEAD_EMOTIONS
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.io.files import atomic_path
 from lit_emotalk.io.progress import track
+from lit_emotalk.io.sources import Sources, code_digest
 
+DRAWING = (
+    "data_prep.synthetic.heads.identity", "data_prep.synthetic.scenes.scene",
+    "data_prep.synthetic.scenes.render", "data_prep.synthetic.acting.performance",
+)  # fmt: skip
+"""Modules that decide, with all that they import there, what a rendered head looks like and does."""
 IDENTITY_SEED_OFFSET = 7_000_000
 """Added to the seed, so that no head of the tracker's set is a speaker of a corpus made with a usual seed."""
 ACTED_SHARE = 0.4
@@ -76,22 +79,10 @@ class SetPlan:
 
     def folder(self, root: Path) -> Path:
         """Where the set is kept: the name carries the seed and a digest of the code that draws the heads."""
-        digest = code_digest(*drawing_modules(), sys.modules[__name__])[:8]
+        found = Sources().digests(DRAWING, within="data_prep.synthetic")
+        text = json.dumps(found) + code_digest(sys.modules[__name__])
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         return root / f"heads-{self.frames_per_head}x-seed{self.seed}-{digest}"
-
-
-def drawing_modules() -> list[ModuleType]:
-    """The modules that decide what a rendered head looks like and does: identity, scene, renderer and all
-    that these import; the acted face's own."""
-    folder = Path(next(iter(data_prep.synthetic.__path__)))
-    wanted = ["heads.identity", "scenes.scene", "scenes.render"]
-    seen = {"acting.emotion_faces", "acting.manner", "acting.performance", "speech.visemes"}
-    while wanted:
-        name = wanted.pop()
-        seen.add(name)
-        text = (folder / f"{name.replace('.', '/')}.py").read_text()
-        wanted += set(re.findall(r"from data_prep\.synthetic\.([\w.]+) import", text)) - seen
-    return [importlib.import_module(f"data_prep.synthetic.{name}") for name in sorted(seen)]
 
 
 def make_set(plan: SetPlan, root: Path, workers: int) -> list[Path]:

@@ -4,10 +4,3 @@
 videos, `reads` looks at a video once for all metrics, `scoring` computes a clip's numbers, `tasks` does all
 of it for one clip, `loop` for all of them, `store` keeps the rows, `columns` says what their numbers are.
 """
-
-
-def main(argv: list[str]) -> None:
-    """Run the command; raises UserError for wrong input."""
-    from lit_emotalk.evaluate.command import main as run
-
-    run(argv)

@@ -10,7 +10,7 @@ import torch
 
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
-from lit_emotalk.evaluate import coefficients as eac_scores
+from lit_emotalk.evaluate.coefficients import command as eac_scores
 from lit_emotalk.evaluate.coefficients.clips import FaceClip, read_faces
 from lit_emotalk.evaluate.coefficients.methods import Convertor, mean_face, nearest_clip
 from lit_emotalk.evaluate.coefficients.scores import Scorer

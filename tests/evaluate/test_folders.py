@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.evaluate import main
+from lit_emotalk.evaluate.command import main
 from lit_emotalk.evaluate.folders import folder_pairs, listed_pairs, speaker_of
 from lit_emotalk.evaluate.lag import sound_lag
 from lit_emotalk.evaluate.reads import Reader

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.evaluate.tables import main
+from lit_emotalk.evaluate.tables.command import main
 from lit_emotalk.evaluate.tables.ratings import build_ratings, read_ratings
 from lit_emotalk.evaluate.tables.spec import Bootstrap, read_spec
 from lit_emotalk.evaluate.tables.statistics import resample_crossed, weighted_estimate

@@ -11,7 +11,7 @@ import yaml
 
 from lit_emotalk.data import Clip
 from lit_emotalk.errors import UserError
-from lit_emotalk.evaluate import main
+from lit_emotalk.evaluate.command import main
 from lit_emotalk.evaluate.generate import Generator
 from lit_emotalk.evaluate.reads import filled, reference_crops
 from lit_emotalk.evaluate.settings import sync_name

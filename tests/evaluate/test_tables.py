@@ -9,8 +9,8 @@ import pytest
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.store import SCHEMA
-from lit_emotalk.evaluate.tables import main
 from lit_emotalk.evaluate.tables.build import between_speakers, build
+from lit_emotalk.evaluate.tables.command import main
 from lit_emotalk.evaluate.tables.spec import Bootstrap, read_spec
 from lit_emotalk.evaluate.tables.statistics import clear_winner, estimate, resample
 from lit_emotalk.evaluate.tables.write import markdown

@@ -16,7 +16,7 @@ import websockets
 from websockets.sync.client import connect
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.web import main
+from lit_emotalk.web.command import main
 from lit_emotalk.web.limits import Limits
 from lit_emotalk.web.server import DEMO_FILES, example
 from lit_emotalk.web.sessions import LOCK_NAME, PREFIX, served_folder

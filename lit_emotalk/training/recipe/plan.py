@@ -1,4 +1,4 @@
-"""A recipe's YAML, its steps, and fingerprints of what they depend on."""
+"""A recipe's steps, and what each depends on: command, inputs, code, packages."""
 
 import importlib.metadata
 import json
@@ -9,15 +9,24 @@ from typing import Any
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import sha256_file, sha256_text, write_text
+from lit_emotalk.io.sources import Sources
+from lit_emotalk.training.recipe.code import modules_of
 from lit_emotalk.training.recipe.file import read_recipe
 from lit_emotalk.training.recipe.needs import Need, read_need
 
 IGNORED_PARTS = ("__pycache__",)
+SHOWN = 2
+"""Names of changed things in a line."""
+
+Parts = dict[str, dict[str, str]]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step: a command, what it depends on and what it makes; paths from the working directory."""
+    """One step: a command, what it depends on and what it makes; paths from the working directory.
+
+    The project's code that the command runs is found by itself; `code` names other files.
+    """
 
     name: str
     command: str
@@ -116,8 +125,25 @@ def _version(package: str) -> str:
         raise UserError(f"the recipe names the package {package}, which is not installed") from error
 
 
+def fingerprint(parts: Parts) -> str:
+    """One hash of all that a step depends on."""
+    return sha256_text(json.dumps(parts, sort_keys=True))
+
+
+def difference(before: Parts, after: Parts) -> str | None:
+    """What of a step's parts changed, in words; None where nothing did."""
+    said = []
+    for kind in after:
+        old, new = before.get(kind, {}), after[kind]
+        names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+        if names:
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            said.append(f"{kind} changed{': ' if names[0] else ''}{', '.join(names[:SHOWN])}{more}")
+    return "; ".join(said) or None
+
+
 class Fingerprints:
-    """Hashes of files, directories and globs; a file is read again only when its size or time changed."""
+    """What steps depend on, as hashes; a file is read again only when its size or time changed."""
 
     def __init__(self, cache: Path, packages: Sequence[str]) -> None:
         self.cache = cache
@@ -126,11 +152,20 @@ class Fingerprints:
             self.known: dict[str, list[Any]] = json.loads(cache.read_text())
         except (OSError, json.JSONDecodeError):
             self.known = {}
+        self.saved = dict(self.known)
+        self.sources = Sources(self.known)
 
-    def of(self, step: Step, command: str) -> str:
-        """The fingerprint of a step: its command, the contents of inputs and code, the packages' versions."""
-        parts = [command, self.contents(step.inputs), self.contents(step.code), self.versions]
-        return sha256_text(json.dumps(parts, sort_keys=True))
+    def parts(self, step: Step, command: str) -> Parts:
+        """What a step depends on: kind -> name -> digest, for the command, the files of its inputs, the code
+        that the command runs, and the packages' versions."""
+        parts = {
+            "command": {"": command},
+            "input": self.contents(step.inputs),
+            "code": self.sources.digests(modules_of(command)) | self.contents(step.code),
+            "package": self.versions,
+        }
+        self._keep()
+        return parts
 
     def matches(self, pattern: str) -> list[Path]:
         """The files that a path (a file; a directory without hidden files) or a glob stands for."""
@@ -141,14 +176,17 @@ class Fingerprints:
 
     def contents(self, patterns: Sequence[str]) -> dict[str, str]:
         """One hash of names and contents for each path or glob; empty where it matches nothing."""
-        changed = len(self.known)
         hashes = {}
         for pattern in patterns:
             files = [[str(file), self._hash(file)] for file in self.matches(pattern)]
             hashes[pattern] = sha256_text(json.dumps(files)) if files else ""
-        if len(self.known) != changed:
-            write_text(self.cache, json.dumps(self.known))
+        self._keep()
         return hashes
+
+    def _keep(self) -> None:
+        if self.known != self.saved:
+            write_text(self.cache, json.dumps(self.known))
+            self.saved = dict(self.known)
 
     def _hash(self, file: Path) -> str:
         status = file.stat()

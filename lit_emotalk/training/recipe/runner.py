@@ -13,14 +13,16 @@
       - name: prepare            # unique
         command: python -m data_prep.mead --input ${out}/corpus --output ${out}/shards
         inputs: [${out}/corpus] # files, directories or globs: their contents are part of the fingerprint
-        code: [data_prep]        # likewise
+        code: [tool.sh]          # likewise, beside the project's code that the command runs: the runner
+                                 # follows its module's imports, and the class paths of its YAML files
         outputs: [${out}/shards]# must exist afterwards; the step is run again when they change or vanish
         needs: [corpus]          # steps that come before
         when: ratings.csv        # the step is left out while this path is not there
 
-A step's fingerprint is made of its command, the contents of inputs and code, and the packages' versions. It
-is given to the command in the environment variable LIT_EMOTALK_FINGERPRINT, by which a training knows whether
-it may continue an earlier run. A recipe that was killed at any moment is continued by the same command.
+A step's fingerprint is made of its command, the contents of inputs and code (comments and docstrings aside),
+and the packages' versions. It is given to the command in the environment variable LIT_EMOTALK_FINGERPRINT,
+by which a training knows whether it may continue an earlier run. A recipe that was killed at any moment is
+continued by the same command.
 """
 
 import argparse
@@ -35,7 +37,7 @@ from typing import Any
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import write_text
 from lit_emotalk.training.recipe.needs import report
-from lit_emotalk.training.recipe.plan import Fingerprints, Recipe, Step, load_recipe
+from lit_emotalk.training.recipe.plan import Fingerprints, Recipe, Step, difference, fingerprint, load_recipe
 from lit_emotalk.training.recipe.process import GIB, run_process
 
 
@@ -61,8 +63,12 @@ class Runner:
             return "forced"
         if known is None:
             return "never finished"
-        if known["fingerprint"] != self.fingerprints.of(step, self.command(step)):
-            return "its command, inputs or code changed"
+        parts = self.fingerprints.parts(step, self.command(step))
+        if "parts" not in known:
+            return "finished by an older runner, which did not note all that it depends on"
+        changed = difference(known["parts"], parts)
+        if changed is not None:
+            return changed
         if known["outputs"] != self.fingerprints.contents(step.outputs):
             return "its outputs changed or are missing"
         return None
@@ -113,11 +119,11 @@ class Runner:
         if missing:
             raise UserError(f"step {step.name} needs {missing[0]}; run the steps before it first")
         command = self.command(step)
-        fingerprint = self.fingerprints.of(step, command)
+        parts = self.fingerprints.parts(step, command)
         if self.state.pop(step.name, None) is not None:
             self._save()
         print(f"{label}: {command}", flush=True)
-        result = run_process(shlex.split(command), fingerprint)
+        result = run_process(shlex.split(command), fingerprint(parts))
         if result.status != 0:
             raise UserError(
                 f"step {step.name} failed with status {result.status}; "
@@ -128,7 +134,7 @@ class Runner:
             raise UserError(f"step {step.name} finished without making {absent[0]}")
         self.forced.discard(step.name)
         self.state[step.name] = {
-            "fingerprint": fingerprint,
+            "parts": parts,
             "outputs": self.fingerprints.contents(step.outputs),
             "seconds": round(result.seconds, 2),
             "peak_memory_bytes": result.peak_memory_bytes,

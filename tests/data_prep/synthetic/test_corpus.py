@@ -11,7 +11,6 @@ import pytest
 from data_prep.synthetic.__main__ import main, parse_arguments
 from data_prep.synthetic.corpus import Parameters, assign_splits, plan_corpus
 from data_prep.synthetic.make import act, make_clips, make_corpus
-from data_prep.synthetic.scenes.fingerprint import code_text
 from data_prep.synthetic.sheet import draw_sheet
 from data_prep.synthetic.speech.visemes import VISEMES
 from lit_emotalk.coefficients import ARKIT_NAMES
@@ -21,6 +20,7 @@ from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.face.regions import POINTS_68
 from lit_emotalk.io.audio import load_audio
 from lit_emotalk.io.files import sha256_file
+from lit_emotalk.io.sources import code_text
 from lit_emotalk.io.video import probe, read_frames
 
 TINY = Parameters(seed=4, speakers=2, scale="demo", size=128)

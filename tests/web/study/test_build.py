@@ -21,8 +21,8 @@ from tests.study.conftest import (
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.video import read_frames
-from lit_emotalk.web.study import main
 from lit_emotalk.web.study.build import build_study
+from lit_emotalk.web.study.command import main
 from lit_emotalk.web.study.study import read_study
 from lit_emotalk.web.study.videos import copy_blind, copy_picture
 

@@ -13,7 +13,7 @@ pytest.importorskip("uvicorn", reason="needs the extra study")
 from tests.study.conftest import tokens_of
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.web.study import main
+from lit_emotalk.web.study.command import main
 from lit_emotalk.web.study.store import Store
 from lit_emotalk.web.study.study import Study
 from tests.serving import serving

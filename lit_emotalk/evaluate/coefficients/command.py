@@ -1,0 +1,76 @@
+"""`lit-emotalk coefficients`: every method on the clips of a split."""
+
+import argparse
+from pathlib import Path
+
+from lit_emotalk.errors import UserError
+
+TRUTH = "ground truth"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    from lit_emotalk.schema import SPLITS
+
+    parser = argparse.ArgumentParser(
+        prog="lit-emotalk coefficients",
+        description="Score predicted coefficients against a corpus, beside baselines.",
+    )
+    parser.add_argument("--shards", type=Path, required=True, help="made by data_prep; with faces")
+    parser.add_argument("--split", choices=SPLITS, default="test")
+    parser.add_argument("--models", type=Path, required=True, help="folder with the exports align and eac")
+    parser.add_argument(
+        "--eac", nargs="+", default=[], metavar="NAME=FOLDER", help="further exports of stage eac: more rows"
+    )
+    parser.add_argument("--limit", type=int, help="score the first clips only")
+    parser.add_argument("--output", type=Path, required=True, help="folder for scores.json, .csv and .md")
+    return parser
+
+
+def main(argv: list[str]) -> None:
+    """Run the command; raises UserError for wrong input."""
+    args = build_parser().parse_args(argv)
+    if args.limit is not None and args.limit < 1:
+        raise UserError(f"--limit must be at least 1, not {args.limit}")
+    exports: dict[str, Path | None] = {"ours": None}
+    for value in args.eac:
+        name, separator, place = value.partition("=")
+        if not name or not separator:
+            raise UserError(f"--eac takes NAME=FOLDER, not '{value}'")
+        exports[name] = Path(place)
+    print(score_exports(args.shards, args.split, args.models, exports, args.limit, args.output), end="")
+
+
+def score_exports(
+    shards: Path, split: str, models: Path, exports: dict[str, Path | None], limit: int | None, output: Path
+) -> str:
+    """Score exports, name -> folder (None: `models/eac`), write the report to `output`, return the table."""
+    from lit_emotalk.evaluate.coefficients.clips import read_faces
+    from lit_emotalk.evaluate.coefficients.methods import Convertor, Method, Spoken, mean_face, nearest_clip
+    from lit_emotalk.evaluate.coefficients.report import write_report
+    from lit_emotalk.evaluate.coefficients.scores import Figures, Scorer
+    from lit_emotalk.io.progress import track
+
+    convertors = {name: Convertor(models, folder) for name, folder in exports.items()}
+    clips, train = read_faces(shards, split, limit), read_faces(shards, "train")
+    scorer = Scorer(clips, train)
+    still: dict[str, Method] = {
+        TRUTH: lambda clip: clip.true,
+        "mean face of the emotion": mean_face(train, level=False),
+        "mean face of emotion and level": mean_face(train, level=True),
+        "nearest training clip": nearest_clip(train),
+    }
+    rows: dict[str, Figures] = {
+        name: scorer.score({clip.key: method(clip) for clip in clips}) for name, method in still.items()
+    }
+    for name, convertor in convertors.items():
+        for condition in convertor.conditions:
+            row = f"{name}, {condition}" if len(convertor.conditions) > 1 else name
+            spoken = Spoken(convertor, {c.key: convertor.code(c, condition, clips, train) for c in clips})
+            shown = track(clips, row, len(clips), "clips")
+            rows[row] = scorer.score({clip.key: spoken(clip, clip.intensity) for clip in shown})
+            rows[row]["intensity"] = scorer.intensity(spoken)
+    speakers = sorted({clip.speaker for clip in clips})
+    facts = {"shards": str(shards), "split": split, "clips": len(clips), "speakers": speakers}
+    title = f"Coefficients on {len(clips)} clips of {len(speakers)} speakers, split {split}"
+    return write_report(rows, facts, title, output)
