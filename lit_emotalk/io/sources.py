@@ -92,7 +92,7 @@ class Sources:
         if known is None or known[0] != stamp:
             text = path.read_text(encoding="utf-8")
             digest = hashlib.sha256(code_text(text).encode()).hexdigest()[:DIGITS]
-            imports = sorted(set(_imports(ast.parse(text), name, path)))
+            imports = sorted(imports_of(path, name))
             known = self.known[f"code {path}"] = [stamp, digest, imports, "__file__" in text]
         return known[1], known[2], known[3]
 
@@ -129,8 +129,13 @@ def _is_text(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
+def imports_of(path: Path, name: str) -> set[str]:
+    """Modules of the project that the source of module `name` imports, wherever in the file; those for type
+    checkers alone are left out."""
+    return set(_imports(ast.parse(path.read_text(encoding="utf-8")), name, path))
+
+
 def _imports(tree: ast.AST, name: str, path: Path) -> Iterator[str]:
-    """Modules of the project that a source imports, those for type checkers alone left out."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):

