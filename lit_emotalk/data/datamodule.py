@@ -188,7 +188,7 @@ class SignalsDataModule(ShardDataModule):
             clips.
         image_size: S, or null for no picture.
         sound_only: whether faces are left out where the corpus has them.
-        others: see `ShardDataModule`.
+        kwargs: see `ShardDataModule`.
 
     Raises UserError for an `image_size` where there are no pictures, and as the base.
     """
@@ -196,18 +196,12 @@ class SignalsDataModule(ShardDataModule):
     def __init__(
         self,
         shards: str | Path,
-        batch_size: int = 16,
-        steps_per_epoch: int = 100,
         frames: int | None = None,
         image_size: int | None = None,
-        num_workers: int = 1,
-        seed: int | None = None,
-        balance: Balance | None = "emotion",
-        bad_limit: int = 20,
-        verify: bool = False,
         sound_only: bool = False,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(shards, batch_size, steps_per_epoch, num_workers, seed, balance, bad_limit, verify)
+        super().__init__(shards, **kwargs)
         if frames is not None and frames < 1:
             raise UserError("frames must be at least 1, or null for whole clips")
         self.frames = frames

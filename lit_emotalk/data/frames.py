@@ -1,8 +1,9 @@
 """The data module of pairs of frames (HEF)."""
 
 from pathlib import Path
+from typing import Any
 
-from lit_emotalk.data.datamodule import Balance, ShardDataModule
+from lit_emotalk.data.datamodule import ShardDataModule
 from lit_emotalk.data.decode_frames import PairsDecoder, companions_of
 from lit_emotalk.data.pipeline import Clips, Decoder
 from lit_emotalk.data.reframe import Reframe
@@ -21,14 +22,15 @@ class FramesDataModule(ShardDataModule):
         resolution: S; the shards' frames are scaled to it.
         window: W, odd.
         eval_pairs: pairs of each validation and test clip: its first frame with that many later ones.
-        mouth_weight, eye_weight: `region` inside the boxes of mouth and of eyes with brows, at least 1.
+        mouth_weight: `region` inside the box of the mouth, at least 1.
+        eye_weight: `region` inside the box of eyes and brows, at least 1.
         cross: share of training pairs in [0, 1] whose source is from another clip of the speaker and scene.
         reframe: how far the crops of training pairs are moved.
         following: whether training batches also have `following_target` and `following_driving`, of the frame
             after the target (for a temporal loss).
         second: whether batches also have `second`, `second_coeffs`, `second_landmarks`, of the frame of the
             source's clip with the widest mouth (for a generator of two sources).
-        others: see `ShardDataModule`.
+        kwargs: see `ShardDataModule`.
     """
 
     kind = "frames"
@@ -38,7 +40,6 @@ class FramesDataModule(ShardDataModule):
         self,
         shards: str | Path,
         batch_size: int = 8,
-        steps_per_epoch: int = 100,
         resolution: int = 256,
         window: int = 27,
         eval_pairs: int = 2,
@@ -48,13 +49,9 @@ class FramesDataModule(ShardDataModule):
         reframe: Reframe = Reframe(),  # noqa: B008
         following: bool = False,
         second: bool = False,
-        num_workers: int = 1,
-        seed: int | None = None,
-        balance: Balance | None = "emotion",
-        bad_limit: int = 20,
-        verify: bool = False,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(shards, batch_size, steps_per_epoch, num_workers, seed, balance, bad_limit, verify)
+        super().__init__(shards, batch_size, **kwargs)
         if not 0 <= cross <= 1:
             raise UserError(f"cross is a share between 0 and 1, not {cross}")
         if window % 2 == 0 or min(window, resolution, eval_pairs, mouth_weight, eye_weight) < 1:

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from lit_emotalk.data.datamodule import Balance, ShardDataModule, SignalsDataModule
+from lit_emotalk.data.datamodule import ShardDataModule, SignalsDataModule
 from lit_emotalk.data.index import Clip
 from lit_emotalk.data.manifest import Kind, Manifest
 from lit_emotalk.data.pipeline import Batch, Clips, Share
@@ -76,7 +77,9 @@ class MixedSignalsDataModule(ShardDataModule):
     Arguments:
         corpora: shard directories and their weights, as [{shards: A, weight: 2}, {shards: B, sound_only:
             true}].
-        others: see `SignalsDataModule`.
+        frames: see `SignalsDataModule`.
+        image_size: see `SignalsDataModule`.
+        kwargs: see `ShardDataModule`.
 
     Raises UserError for no corpus and for weights that are not above 0; others as the base.
     """
@@ -84,31 +87,16 @@ class MixedSignalsDataModule(ShardDataModule):
     def __init__(
         self,
         corpora: list[CorpusShare],
-        batch_size: int = 16,
-        steps_per_epoch: int = 100,
         frames: int | None = None,
         image_size: int | None = None,
-        num_workers: int = 1,
-        seed: int | None = None,
-        balance: Balance | None = "emotion",
-        bad_limit: int = 20,
-        verify: bool = False,
+        **kwargs: Any,
     ) -> None:
         if not corpora or not all(0 < corpus.weight < float("inf") for corpus in corpora):
             raise UserError("a mixture needs corpora with weights above 0")
-        loading = (num_workers, seed, balance, bad_limit, verify)
-        super().__init__(corpora[0].shards, batch_size, steps_per_epoch, *loading)
+        super().__init__(corpora[0].shards, **kwargs)
         self.weights = [corpus.weight for corpus in corpora]
         self.parts = [
-            SignalsDataModule(
-                corpus.shards,
-                batch_size,
-                steps_per_epoch,
-                frames,
-                image_size,
-                *loading,
-                sound_only=corpus.sound_only,
-            )
+            SignalsDataModule(corpus.shards, frames, image_size, corpus.sound_only, **kwargs)
             for corpus in corpora
         ]
 

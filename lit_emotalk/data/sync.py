@@ -1,8 +1,9 @@
 """The data module of stage sync: windows of face crops with their sound."""
 
 from pathlib import Path
+from typing import Any
 
-from lit_emotalk.data.datamodule import Balance, ShardDataModule
+from lit_emotalk.data.datamodule import ShardDataModule
 from lit_emotalk.data.decode_frames import SyncDecoder, View
 from lit_emotalk.data.pipeline import Decoder
 from lit_emotalk.errors import UserError
@@ -16,11 +17,12 @@ class SyncDataModule(ShardDataModule):
         `intensity`. The `windows` of a clip are neighbours in the batch.
 
     Arguments:
-        resolution: S. view: what the crops show, see `sync_crop`; the network's `view`.
+        resolution: S.
+        view: what the crops show, see `sync_crop`; the network's `view`.
         frames: N.
         samples: M; 3440 holds the 20 MFCC columns that SyncNet sees (19 hops of 160 and a window of 400).
         windows: windows of one clip in a batch; `batch_size` is a multiple of it.
-        others: see `ShardDataModule`.
+        kwargs: see `ShardDataModule`.
     """
 
     kind = "frames"
@@ -30,19 +32,14 @@ class SyncDataModule(ShardDataModule):
         self,
         shards: str | Path,
         batch_size: int = 16,
-        steps_per_epoch: int = 100,
         resolution: int = 224,
         frames: int = 5,
         samples: int = 3440,
         windows: int = 2,
         view: View = "face",
-        num_workers: int = 1,
-        seed: int | None = None,
-        balance: Balance | None = "emotion",
-        bad_limit: int = 20,
-        verify: bool = False,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(shards, batch_size, steps_per_epoch, num_workers, seed, balance, bad_limit, verify)
+        super().__init__(shards, batch_size, **kwargs)
         if min(resolution, frames, samples, windows) < 1 or batch_size % windows:
             raise UserError("resolution, frames, samples, windows must be at least 1 and divide batch_size")
         self.resolution = resolution

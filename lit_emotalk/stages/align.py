@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from lightning.pytorch.trainer.states import TrainerFn
@@ -54,10 +54,12 @@ class AlignStage(Stage):
     Arguments:
         network: the space; its text side is fitted before training.
         weights: of the losses.
-        sound, face, picture: augmentation of speech, of coefficients, and of the pictures for open_clip.
+        sound: augmentation of speech.
+        face: augmentation of coefficients.
+        picture: augmentation of the pictures for open_clip.
         units_rate: how many times the learning rate the small image tower learns with.
         pictures_every: epochs between pictures; the last epoch has them too.
-        learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from: see `Stage`.
+        kwargs: see `Stage`.
 
     Raises UserError where `pictures_every` is below 1, or the pictures that `image: open_clip` needs are not
     in the batches.
@@ -78,15 +80,14 @@ class AlignStage(Stage):
         weight_decay: float = 0.05,
         warmup: int = 40,
         final_rate: float = 0.02,
-        ema_decay: float | None = None,
-        initialise_from: Path | None = None,
         pictures_every: int = 10,
         picture: PictureAugment = PictureAugment(),  # noqa: B008
+        **kwargs: Any,
     ) -> None:
         if pictures_every < 1:
             raise UserError("pictures_every must be at least 1")
         space = EmotionSpace(network)
-        super().__init__(space, learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from)
+        super().__init__(space, learning_rate, weight_decay, warmup, final_rate, **kwargs)
         self.units_rate = units_rate
         self.weights = weights
         self.sound = sound

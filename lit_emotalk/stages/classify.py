@@ -1,7 +1,6 @@
 """The baseline of stage align: the same audio encoder, data and augmentation, trained to name the emotion."""
 
-from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -22,7 +21,7 @@ class ClassifyStage(Stage):
         network: the classifier.
         sound: augmentation.
         label_smoothing: of the cross-entropy, in [0, 1).
-        learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from: see `Stage`.
+        kwargs: see `Stage`.
     """
 
     stage: ClassVar[str] = "classify"
@@ -37,13 +36,10 @@ class ClassifyStage(Stage):
         weight_decay: float = 0.05,
         warmup: int = 40,
         final_rate: float = 0.02,
-        ema_decay: float | None = None,
-        initialise_from: Path | None = None,
+        **kwargs: Any,
     ) -> None:
         classifier = EmotionClassifier(network)
-        super().__init__(
-            classifier, learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from
-        )
+        super().__init__(classifier, learning_rate, weight_decay, warmup, final_rate, **kwargs)
         self.sound = sound
         self.label_smoothing = label_smoothing
         self.recall = AverageRecall()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -82,7 +82,7 @@ class EACStage(Stage):
         weights: of the losses.
         codes: how emotion codes are drawn.
         voice: augmentation of the speech.
-        learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from: see `Stage`.
+        kwargs: see `Stage`.
 
     Raises UserError where the export of stage align is missing or does not fit, or the corpus has no faces.
     """
@@ -101,13 +101,12 @@ class EACStage(Stage):
         weight_decay: float = 0.02,
         warmup: int = 40,
         final_rate: float = 0.02,
-        ema_decay: float | None = None,
-        initialise_from: Path | None = None,
+        **kwargs: Any,
     ) -> None:
         space = load_export(emotion_space, "align")
         assert isinstance(space, EmotionSpace)
         eac = EAC(replace(network, code_dim=len(EMOTIONS) if network.codes == "one_hot" else space.dim))
-        super().__init__(eac, learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from)
+        super().__init__(eac, learning_rate, weight_decay, warmup, final_rate, **kwargs)
         self._frozen = [space.requires_grad_(False)]
         self.weights, self.codes, self.voice = weights, codes, voice
         self.lip_loss = LipLoss(weights.closed)

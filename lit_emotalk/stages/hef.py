@@ -68,14 +68,18 @@ class HEFStage(Stage):
         weights: of the losses.
         perceptual: `vgg19` (needs the weights of that name) or `edges` (needs none).
         discriminator: None trains without one.
-        warp_batches, adversarial_start: the schedule, in batches.
-        r1_gamma, r1_every: weight and interval of the R1 penalty.
-        learning_rate, discriminator_rate: of the two AdamW.
+        warp_batches: batches at the start in which only the flows learn.
+        adversarial_start: the batch from which on the discriminator takes part.
+        r1_gamma: weight of the R1 penalty.
+        r1_every: batches between R1 penalties.
+        learning_rate: base rate of the generator's AdamW.
+        discriminator_rate: base rate of the discriminator's AdamW.
         clip: largest norm of each network's gradient.
         accumulate: batches whose gradients are added up before a step.
-        channels_last, compiled: memory format and torch.compile of the generator.
+        channels_last: memory format of both networks.
+        compiled: whether torch.compile is used on the generator.
         panel_every: epochs between pictures.
-        weight_decay, warmup, final_rate, ema_decay, initialise_from: see `Stage`.
+        kwargs: see `Stage`.
 
     Raises UserError for values out of range and for VGG19 weights that are not there.
     """
@@ -101,19 +105,15 @@ class HEFStage(Stage):
         compiled: bool = False,
         panel_every: int = 1,
         weight_decay: float = 0.0,
-        warmup: int = 100,
-        final_rate: float = 0.05,
         ema_decay: float | None = 0.999,
-        initialise_from: Path | None = None,
+        **kwargs: Any,
     ) -> None:
         if min(accumulate, r1_every, panel_every) < 1:
             raise UserError("accumulate, r1_every and panel_every must be at least 1")
         generator = HEF(network)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         generator.to(memory_format=self.memory_format)
-        super().__init__(
-            generator, learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from
-        )
+        super().__init__(generator, learning_rate, weight_decay, ema_decay=ema_decay, **kwargs)
         self.automatic_optimization = False
         self.discriminator = None if discriminator is None else MultiScaleDiscriminator(discriminator)
         if self.discriminator is not None:

@@ -1,7 +1,6 @@
 """Training of SyncNet where the official weights are absent: which sound belongs to which lips."""
 
-from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -36,8 +35,9 @@ class SyncStage(Stage):
     Arguments:
         network: the network; its `crop` and `view` are the data module's `resolution` and `view`.
         scale: first value of the learned scale, times the size of the embedding.
-        picture, wave: augmentation of the runs' pictures and of their sound.
-        learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from: see `Stage`.
+        picture: augmentation of the runs' pictures.
+        wave: augmentation of the runs' sound.
+        kwargs: see `Stage`.
     """
 
     stage: ClassVar[str] = "sync"
@@ -48,18 +48,12 @@ class SyncStage(Stage):
         scale: float = 10.0,
         picture: PictureAugment = PICTURE,
         wave: WaveAugment = WaveAugment(),  # noqa: B008
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.01,
         warmup: int = 20,
-        final_rate: float = 0.05,
-        ema_decay: float | None = None,
-        initialise_from: Path | None = None,
+        **kwargs: Any,
     ) -> None:
         if scale <= 0:
             raise UserError("scale must be above 0")
-        super().__init__(
-            SyncNet(network), learning_rate, weight_decay, warmup, final_rate, ema_decay, initialise_from
-        )
+        super().__init__(SyncNet(network), warmup=warmup, **kwargs)
         self.log_scale = nn.Parameter(torch.tensor(scale / network.embedding).log())
         self.picture, self.wave = picture, wave
 
