@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lit_emotalk.models.picture import laplacian
+
 DETAIL_SIZE = 8
 
 
@@ -47,9 +49,8 @@ def detail_l1(image: Tensor, target: Tensor, region: Tensor) -> Tensor:
     L1 and edges alone reward blur where a detail lies a pixel off; this asks only that it be there (our
     choice).
     """
-    kernel = image.new_tensor(((0, 1, 0), (1, -4, 1), (0, 1, 0))).expand(3, 1, 3, 3)
     made, true = (
-        F.avg_pool2d(F.conv2d(each, kernel, padding=1, groups=3).abs(), DETAIL_SIZE, DETAIL_SIZE // 2)
+        F.avg_pool2d(laplacian(each, padding=1).abs(), DETAIL_SIZE, DETAIL_SIZE // 2)
         for each in (image, target)
     )
     return weighted_l1(made, true, F.avg_pool2d(region, DETAIL_SIZE, DETAIL_SIZE // 2))

@@ -1,14 +1,13 @@
 """How sharp a picture is beside the true one, by the variance of the Laplacian."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from lit_emotalk.metrics.base import ClipMean, Protocol
 from lit_emotalk.metrics.psnr import box_corners, box_mask
+from lit_emotalk.models.picture import laplacian
 
 LUMA = (0.299, 0.587, 0.114)
-LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
 EDGE = 2
 """Pixels by which the Laplacian's map is smaller than its picture."""
 
@@ -21,8 +20,7 @@ def sharpness(pictures: Tensor, boxes: Tensor | None = None) -> Tensor:
     microscopy", 2000.
     """
     luma = (pictures.float() * pictures.new_tensor(LUMA, dtype=torch.float32)[:, None, None]).sum(1)
-    kernel = luma.new_tensor(LAPLACIAN)[None, None]
-    edges = F.conv2d(luma[:, None], kernel)[:, 0].double()
+    edges = laplacian(luma[:, None])[:, 0].double()
     if boxes is None:
         return edges.var((1, 2), correction=0)
     corners = box_corners(boxes, pictures.shape[-2], pictures.shape[-1], EDGE + 1)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from data_prep.synthetic.heads.head import UNIT
 from data_prep.synthetic.scenes.render import Renderer
-from lit_emotalk.coefficients import ARKIT
 
 FRAMES = 20
 SIZE = 192
@@ -15,14 +15,21 @@ def hum(frames: int) -> np.ndarray:
     return (0.2 * np.sin(2 * np.pi * 150 * time) * (1 + np.sin(2 * np.pi * 3 * time))).astype(np.float32)
 
 
-def render_clip(renderer: Renderer, count: int, **units: float) -> list[np.ndarray]:
-    """Frames of a head that opens and closes its mouth with constant weights of `units` and a slow turn."""
+def units(**values: float) -> np.ndarray:
+    """Weights (51,) by the units' names; without Left or Right both sides have the value."""
+    weights = np.zeros(len(UNIT), np.float32)
+    for name, value in values.items():
+        for side in ("", "Left", "Right"):
+            if name + side in UNIT:
+                weights[UNIT[name + side]] = value
+    return weights
+
+
+def render_clip(renderer: Renderer, count: int, **values: float) -> list[np.ndarray]:
+    """Frames of a head that opens and closes its mouth with constant units of `values` and a slow turn."""
     frames = []
     for index in range(count):
-        weights = np.zeros(ARKIT.expression_size, np.float32)
-        weights[ARKIT.columns("jawOpen")] = 0.3 + 0.3 * np.sin(index * 0.8)
-        for prefix, value in units.items():
-            weights[ARKIT.columns(prefix)] = value
+        weights = units(**{"jawOpen": 0.3 + 0.3 * np.sin(index * 0.8), **values})
         turn = np.array([0.05, 0.15 * np.sin(index * 0.2), 0.0], np.float32)
         frames.append(renderer.frame(weights, turn, np.zeros(2, np.float32)))
     return frames

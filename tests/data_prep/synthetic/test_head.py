@@ -12,17 +12,9 @@ from data_prep.synthetic.heads.identity import HAIR_MEN, Identity, draw_identity
 from data_prep.synthetic.heads.template import EYE_LEFT, SKIN, build_template, load_template
 from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.errors import UserError
+from tests.data_prep.heads import units
 
 PEOPLE = range(8)
-
-
-def units(**values: float) -> np.ndarray:
-    weights = np.zeros(51, np.float32)
-    for name, value in values.items():
-        for side in ("", "Left", "Right"):
-            if name + side in UNIT:
-                weights[UNIT[name + side]] = value
-    return weights
 
 
 @pytest.fixture(scope="module")

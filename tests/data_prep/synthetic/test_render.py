@@ -5,24 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from data_prep.synthetic.heads.head import UNIT
 from data_prep.synthetic.heads.identity import draw_identity
 from data_prep.synthetic.scenes.render import Renderer
 from data_prep.synthetic.scenes.scene import draw_scene
 from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.errors import UserError
+from tests.data_prep.heads import units
 
 SIZE = 192
 STILL, CENTRE = np.zeros(3, np.float32), np.zeros(2, np.float32)
-
-
-def units(**values: float) -> np.ndarray:
-    weights = np.zeros(51, np.float32)
-    for name, value in values.items():
-        for side in ("", "Left", "Right"):
-            if name + side in UNIT:
-                weights[UNIT[name + side]] = value
-    return weights
 
 
 @pytest.fixture(scope="module")
