@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from tests.study.conftest import METHODS, TRUTH, spec_content, tokens_of, write_named_video, write_spec
+from tests.web.study.conftest import METHODS, TRUTH, spec_content, tokens_of, write_named_video, write_spec
 
 from lit_emotalk.web.study.build import build_study
 from lit_emotalk.web.study.store import Store
