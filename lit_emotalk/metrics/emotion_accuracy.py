@@ -1,6 +1,7 @@
 """EmoAcc: the share of videos whose emotion, as asked for, a network names right."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,6 +38,6 @@ class EmoAcc(ClipMean):
         "of the true videos says how far to trust it",
     )  # fmt: skip
 
-    def score(self, *inputs: Tensor) -> Tensor:
+    def score(self, *inputs: Any) -> Tensor:
         """The clip's 1, 0 or NaN, (1,)."""
         return emotion_named(*inputs)[None]

@@ -6,6 +6,7 @@ without a face (NaN) do not count; a measure that cannot be taken is NaN.
 """
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import torch
@@ -170,7 +171,7 @@ class LipDynamics(ClipMean):
         "pairs",
     )  # fmt: skip
 
-    def score(self, *inputs: Tensor) -> Tensor:
+    def score(self, *inputs: Any) -> Tensor:
         """The clip's value (1,)."""
         return lip_dynamics(*inputs)[None]
 
@@ -183,7 +184,7 @@ class EyebrowDynamics(ClipMean):
         "THEval's eyebrow dynamics: mean change from frame to frame of the brows' height over the eyes",
     )  # fmt: skip
 
-    def score(self, *inputs: Tensor) -> Tensor:
+    def score(self, *inputs: Any) -> Tensor:
         """The clip's value (1,)."""
         return eyebrow_dynamics(*inputs)[None]
 
@@ -197,7 +198,7 @@ class SilentLipStability(ClipMean):
         "and more; speech is found by loudness, the authors use Silero's detector",
     )  # fmt: skip
 
-    def score(self, *inputs: Tensor) -> Tensor:
+    def score(self, *inputs: Any) -> Tensor:
         """The clip's value (1,)."""
         return silent_lip_stability(*inputs)[None]
 
@@ -211,7 +212,7 @@ class LipSync(ClipMean):
         "0..1 over the frames with speech; speech is found by loudness, the authors use Silero's detector",
     )  # fmt: skip
 
-    def score(self, *inputs: Tensor) -> Tensor:
+    def score(self, *inputs: Any) -> Tensor:
         """The clip's value (1,)."""
         return lip_sync(*inputs)[None]
 
@@ -221,9 +222,9 @@ class HeadMotionDynamics(ClipMean):
 
     PROTOCOL = Protocol(
         "Head dyn.", "truth", "", "our pose: MediaPipe's mesh aligned to the linear face",
-        "THEval's head motion dynamics, of degrees and of pixels at 256; the authors read both by FaceXFormer",
+        "THEval's head motion dynamics, of degrees and of pixels at 256; the authors use FaceXFormer",
     )  # fmt: skip
 
-    def score(self, *inputs: Tensor) -> Tensor:
+    def score(self, *inputs: Any) -> Tensor:
         """The clip's value (1,)."""
         return head_motion_dynamics(*inputs)[None]

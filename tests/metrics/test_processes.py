@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed
@@ -10,9 +11,11 @@ import torch.multiprocessing as multiprocessing
 from torchmetrics import Metric
 
 import lit_emotalk.metrics
+from lit_emotalk.face.basis import LinearFace
 from lit_emotalk.metrics.base import ClipMean
 from lit_emotalk.metrics.csim import CSIM, csim
 from lit_emotalk.metrics.efd import EFD, efd
+from lit_emotalk.metrics.emotion_accuracy import EmoAcc
 from lit_emotalk.metrics.expression import ExpressionError
 from lit_emotalk.metrics.fid import FrechetDistance
 from lit_emotalk.metrics.lmd import FaceLMD, MouthLMD, lmd
@@ -22,7 +25,17 @@ from lit_emotalk.metrics.sharpness import Sharpness
 from lit_emotalk.metrics.ssim import SSIM, ssim
 from lit_emotalk.metrics.sync import Sync
 from lit_emotalk.metrics.temporal import TLPIPS, TOF, WarpingError
+from lit_emotalk.metrics.theval import (
+    EyebrowDynamics,
+    HeadMotionDynamics,
+    LipDynamics,
+    LipSync,
+    SilentLipStability,
+    head_track,
+)
+from lit_emotalk.metrics.theval_score import THEval, clip_measures
 from lit_emotalk.metrics.zero_shot import AverageRecall, ZeroShot
+from tests.metrics.talking import SIZE, landmarks, speech
 
 CLIPS = 5
 
@@ -49,6 +62,13 @@ def make_metrics() -> dict[str, Metric]:
         WarpingError,
         ExpressionError,
         AverageRecall,
+        EmoAcc,
+        EyebrowDynamics,
+        HeadMotionDynamics,
+        LipDynamics,
+        LipSync,
+        SilentLipStability,
+        THEval,
     )
     made = [
         *(metric() for metric in plain),
@@ -80,6 +100,7 @@ def values(clips: range, batch: int = 1000) -> dict[str, float]:
             metrics[name].update(*pictures)
         for name in ("EFD", "Sync"):
             metrics[name].update(*features)
+        update_talking(metrics, clip)
         metrics["CSIM"].update(features[0], features[1, 0])
         metrics["TOF"].update(*arrays)
         metrics["WarpingError"].update(arrays[0])
@@ -89,9 +110,23 @@ def values(clips: range, batch: int = 1000) -> dict[str, float]:
             metrics["ZeroShot"].update(made, true, label, words)
             metrics["AverageRecall"].update(made[:, :3], label)
     computed = {name: metric.compute() for name, metric in metrics.items()}
-    for name in ("Sync", "ExpressionError", "ZeroShot"):
+    for name in ("Sync", "ExpressionError", "ZeroShot", "THEval"):
         computed |= computed.pop(name)
     return {name: float(value) for name, value in computed.items()}
+
+
+def update_talking(metrics: dict[str, Metric], clip: int) -> None:
+    """The metrics that want a whole face and sound."""
+    made, true = (torch.from_numpy(landmarks(30 + clip, seed)) for seed in (clip, clip + 90))
+    sound = speech(np.arange(30 + clip) < 18, clip)
+    size, face = (SIZE, SIZE), LinearFace.load()
+    metrics["LipDynamics"].update(made, size)
+    metrics["EyebrowDynamics"].update(made)
+    metrics["HeadMotionDynamics"].update(*head_track(made, size, face))
+    for name in ("LipSync", "SilentLipStability"):
+        metrics[name].update(made, sound)
+    metrics["THEval"].update(*(clip_measures(marks, size, sound, face).values for marks in (made, true)))
+    metrics["EmoAcc"].update(made[:, :3, 0], ("happy", "sad", "angry"), "sad")
 
 
 def run_rank(rank: int, address: str, results: str) -> None:
