@@ -61,6 +61,8 @@ class DenseBlock(nn.Module):
 class FaceExpression(nn.Module):
     """Faces (B, 3, 112, 112), RGB in [0, 255] -> logits (B, 7), as EMOTIONS are ordered."""
 
+    mean: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(MEAN_RGB)[:, None, None], persistent=False)

@@ -13,6 +13,7 @@ from torchmetrics import Metric
 import lit_emotalk.metrics
 from lit_emotalk.face.basis import LinearFace
 from lit_emotalk.metrics.base import ClipMean
+from lit_emotalk.metrics.coefficient_fid import ExpressionFID, PoseFID
 from lit_emotalk.metrics.csim import CSIM, csim
 from lit_emotalk.metrics.efd import EFD, efd
 from lit_emotalk.metrics.emotion_accuracy import EmoAcc
@@ -21,6 +22,8 @@ from lit_emotalk.metrics.fid import FrechetDistance
 from lit_emotalk.metrics.lmd import FaceLMD, MouthLMD, lmd
 from lit_emotalk.metrics.lpips import LPIPS, lpips_distance
 from lit_emotalk.metrics.psnr import PSNR, psnr
+from lit_emotalk.metrics.rhythm import BAS, SLCC
+from lit_emotalk.metrics.shape_error import FDD, LVE, MHD
 from lit_emotalk.metrics.sharpness import Sharpness
 from lit_emotalk.metrics.ssim import SSIM, ssim
 from lit_emotalk.metrics.sync import Sync
@@ -62,17 +65,22 @@ def make_metrics() -> dict[str, Metric]:
         WarpingError,
         ExpressionError,
         AverageRecall,
+        BAS,
         EmoAcc,
         EyebrowDynamics,
+        FDD,
         HeadMotionDynamics,
+        LVE,
         LipDynamics,
         LipSync,
+        MHD,
+        SLCC,
         SilentLipStability,
         THEval,
     )
     made = [
         *(metric() for metric in plain),
-        FrechetDistance(size=4),
+        *(distance(size=4) for distance in (FrechetDistance, ExpressionFID, PoseFID)),
         LPIPS(Difference()),
         TLPIPS(Difference()),
         ZeroShot(emotions=3, dim=4),
@@ -105,8 +113,9 @@ def values(clips: range, batch: int = 1000) -> dict[str, float]:
         metrics["TOF"].update(*arrays)
         metrics["WarpingError"].update(arrays[0])
         for made, true, label in zip(*(f.split(batch) for f in (*features, emotion)), strict=True):
-            metrics["FrechetDistance"].update(true, real=True)
-            metrics["FrechetDistance"].update(made, real=False)
+            for name in ("FrechetDistance", "ExpressionFID", "PoseFID"):
+                metrics[name].update(true, real=True)
+                metrics[name].update(made, real=False)
             metrics["ZeroShot"].update(made, true, label, words)
             metrics["AverageRecall"].update(made[:, :3], label)
     computed = {name: metric.compute() for name, metric in metrics.items()}
@@ -123,7 +132,10 @@ def update_talking(metrics: dict[str, Metric], clip: int) -> None:
     metrics["LipDynamics"].update(made, size)
     metrics["EyebrowDynamics"].update(made)
     metrics["HeadMotionDynamics"].update(*head_track(made, size, face))
-    for name in ("LipSync", "SilentLipStability"):
+    for name in ("LVE", "MHD"):
+        metrics[name].update(made / 60, true / 60)
+    metrics["FDD"].update(made / 60, true / 60, face.mean, face.upper_face)
+    for name in ("LipSync", "SilentLipStability", "BAS", "SLCC"):
         metrics[name].update(made, sound)
     metrics["THEval"].update(*(clip_measures(marks, size, sound, face).values for marks in (made, true)))
     metrics["EmoAcc"].update(made[:, :3, 0], ("happy", "sad", "angry"), "sad")
