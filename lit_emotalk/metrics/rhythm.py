@@ -73,7 +73,8 @@ def loudness_correlation(landmarks: Tensor, samples: np.ndarray | Tensor, fps: f
 
     Pearson's correlation of loudness (`rms_loudness`) and the lips' opening over the distance of the outer
     eye corners, over the frames with a face; 0 where one does not vary. NaN with fewer than three such
-    frames, or in silence. Source: "Perceptually Accurate 3D Talking Head Generation", on landmarks in place of meshes.
+    frames, or in silence. Source: "Perceptually Accurate 3D Talking Head Generation", on landmarks in place
+    of meshes.
     """
     points = torch.as_tensor(landmarks)[..., :2].double()
     right, left = (points[:, corner] for corner in OUTER_EYE_CORNERS)

@@ -44,6 +44,10 @@ PROTOCOL = Protocol(
     "have the measure on both sides; the authors' total is of eight",
 )  # fmt: skip
 
+QUALITY_PROTOCOL = Protocol(
+    "Quality", "higher", "", "none here", "THEval's quality of the picture, not computed by this package",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class ClipMeasures:

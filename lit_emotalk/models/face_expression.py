@@ -21,6 +21,7 @@ EMOTIONS: tuple[str, ...] = ("neutral", "happy", "sad", "angry", "fear", "disgus
 """The network's seven in its order, by our names."""
 
 NAME = "face-api face_expression 1.7.15"
+FILES = ("face_expression_manifest", "face_expression")
 SIDE = 112
 MEAN_RGB = (122.782, 117.001, 104.298)
 MARGIN = 0.1
@@ -114,10 +115,15 @@ def face_square(frame: np.ndarray, landmarks: np.ndarray) -> Tensor:
     return F.pad(scaled, (before, SIDE - size[1] - before, above, SIDE - size[0] - above))
 
 
+def available() -> bool:
+    """Whether the network's two files are on this machine."""
+    return all(weights.available(name) for name in FILES)
+
+
 def load_face_expression(device: str = "cpu") -> FaceExpression:
     """The network with its published weights; UserError where they are not here."""
     network = FaceExpression()
-    tensors = read_tfjs(weights.path("face_expression_manifest"), weights.path("face_expression"))
+    tensors = read_tfjs(*(weights.path(name) for name in FILES))
     network.load_state_dict(dict(_named(tensors)))
     return network.eval().requires_grad_(False).to(device)
 

@@ -12,17 +12,18 @@ from lit_emotalk.evaluate.folders import folder_pairs, listed_pairs, speaker_of
 from lit_emotalk.evaluate.lag import sound_lag
 from lit_emotalk.evaluate.reads import Reader
 from lit_emotalk.evaluate.settings import Settings, choose_sync
-from lit_emotalk.evaluate.store import read_results
+from lit_emotalk.evaluate.store import SET_KEY, read_results
 from lit_emotalk.io.video import write_video
 from lit_emotalk.weights import fetch as weights
 from tests.evaluate.conftest import blurred
 
 
 def evaluate(*arguments: object) -> dict[tuple[str, str], dict]:
-    """Run the command and give its rows by method and key."""
+    """Run the command and give its clips' rows by method and key."""
     main([*map(str, arguments), "--workers", "1", "--stride", "4"])
     output = Path(arguments[arguments.index("--output") + 1])
-    return {(row["method"], row["key"]): row for row in read_results(output)[1]}
+    rows = {(row["method"], row["key"]): row for row in read_results(output)[1]}
+    return {name: row for name, row in rows.items() if name[1] != SET_KEY}
 
 
 def test_truth_is_perfect_and_damage_moves_what_it_should(make_folder, moving_face, tmp_path):

@@ -16,7 +16,7 @@ from lit_emotalk.evaluate.generate import Generator
 from lit_emotalk.evaluate.reads import filled, reference_crops
 from lit_emotalk.evaluate.settings import sync_name
 from lit_emotalk.evaluate.shards import load_clip, shard_clips, spread
-from lit_emotalk.evaluate.store import read_results
+from lit_emotalk.evaluate.store import SET_KEY, read_results
 from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.eac import EAC, EACConfig
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
@@ -52,7 +52,8 @@ def evaluate(shards: Path, output: Path, *arguments: object) -> dict[tuple[str, 
     if not weights.available("face_landmarker"):
         pytest.skip("the face landmarker's model is not here: lit-emotalk weights fetch face_landmarker")
     main(["--shards", str(shards), "--output", str(output), "--workers", "1", *map(str, arguments)])
-    return {(row["method"], row["key"]): row for row in read_results(output)[1]}
+    rows = {(row["method"], row["key"]): row for row in read_results(output)[1]}
+    return {name: row for name, row in rows.items() if name[1] != SET_KEY}
 
 
 def test_rows_of_baselines_and_conditions(tiny_shards, models, tmp_path, capsys):
