@@ -79,6 +79,16 @@ def test_the_truth_scores_perfectly_and_noise_does_not(clips, train):
     again = [replace(clip, true=clip.true + 0.01 * rng.standard_normal(51)) for clip in train]
     scorer = Scorer(clips, [*train, *again])
     truth = scorer.score({clip.key: clip.true for clip in clips})
+    assert truth["lve"] == truth["fdd"] == truth["mhd"] == 0 and truth["e_fid"] < 1e-9
+    loud = {clip.key: np.exp(clip.mel.astype(float)).mean(1).reshape(-1, 4).mean(1) for clip in clips}
+    opening = {c.key: scorer.face.mouth_opening(torch.tensor(c.true)).numpy() for c in clips}
+    follows = [np.corrcoef(loud[c.key], opening[c.key])[0, 1] for c in clips]
+    assert truth["slcc"] == pytest.approx(np.mean(follows), abs=1e-4)
+    less = scorer.score({clip.key: 0.5 * clip.true for clip in clips})
+    least = scorer.score({clip.key: np.zeros_like(clip.true) for clip in clips})
+    for name in ("lve", "fdd", "mhd", "e_fid"):
+        assert 0 < less[name] < least[name], name
+    assert least["mhd"] == pytest.approx(2 * less["mhd"], rel=0.01) and least["slcc"] == 0
     assert truth["error"] == truth["lips"] == 0.0 and truth["lag"] == 0
     assert truth["emotion_3"] == 1.0
     assert set(truth["closures"]) <= {"angry", "happy"}

@@ -1,4 +1,4 @@
-"""A method's row over all its clips: Fréchet distances and THEval's scores, from what was kept of the clips."""
+"""A method's row over all its clips: Fréchet distances and THEval's scores, from what was kept of them."""
 
 import numpy as np
 import pytest
