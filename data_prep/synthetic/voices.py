@@ -9,7 +9,6 @@ sentences, with calm and the compounds too: what stage eac is scored on against 
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -22,6 +21,7 @@ from data_prep.shards.pack import Corpus, pack_clips
 from data_prep.shards.spread import spread, workers
 from data_prep.synthetic.corpus import MAX_SPEAKERS, ClipPlan, Scale, acts_of
 from data_prep.synthetic.make import act
+from data_prep.synthetic.speech.recording import draw_recording
 from data_prep.synthetic.speech.sentences import choose_sentences, shuffled_sentences
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.emotions import LEVELS
@@ -34,19 +34,19 @@ SPEAKERS = 50
 FIRST_SEED = 1_000_003
 """Seed of the voices is this plus `--seed`: a corpus of such a seed would share them."""
 
-SCALE = Scale(SPEAKERS, LEVELS, takes=1, neutral_takes=2, short_only=True, extras=False, scenes=1)
+SCALE = Scale(SPEAKERS, LEVELS, takes=1, neutral_takes=2, short_only=True, extras=True, scenes=1)
 
 _SENTENCE_STREAM = 0x701C
 
 
 def plan_voices(speakers: int, test_speakers: int, seed: int) -> list[ClipPlan]:
     """What is said. In words of the training sentences: for every speaker two neutral strings of words, and
-    one of each other emotion and level. In the test split's sentences: by the test speakers, who come after
-    the others, the same and calm and all compounds."""
+    one of each other emotion and level, calm among them. In the test split's sentences: by the test speakers,
+    who come after the others, the same and all compounds."""
     plans = []
     for index in range(speakers + test_speakers):
         split = "train" if index < speakers else "test"
-        acts = acts_of(replace(SCALE, extras=split == "test"), split)
+        acts = acts_of(SCALE, split)
         rng = np.random.default_rng([_SENTENCE_STREAM, seed, index])
         if split == "train":
             texts = shuffled_sentences(split, len(acts), rng)
@@ -62,12 +62,13 @@ def voice_clip(plan: ClipPlan, seed: int) -> Clip:
 
     A single picture's reading is not to be had: `single` is the acted expression.
     """
-    acted = act(FIRST_SEED + seed, plan)
+    acted = act(FIRST_SEED + seed, plan, draw_recording)
     frames = len(acted.weights)
     key = f"{plan.speaker}_{plan.emotion.replace(' ', '-')}_{plan.level}_{plan.take:03d}"
     source = Source(key, "synthetic", plan.speaker, plan.emotion, plan.level, relative=key, video=None)
     record = sound_record(source, Truth(plan.text, acted.phoneme_rows), frames) | {
         "layout": ARKIT.name,
+        "scene": acted.recording.name,
         "key_frame": find_apex(acted.weights, np.zeros(frames, bool), plan.emotion),
     }
     scale = np.zeros((frames, 1), np.float32)

@@ -1,6 +1,7 @@
 """A clip as it is acted: the sound of an emotional sentence and the face and head that go with it, frame by
 frame."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +9,13 @@ import numpy as np
 from data_prep.synthetic.acting.emotion_faces import emotion_envelope, emotional_face, smooth_noise
 from data_prep.synthetic.acting.manner import Manner
 from data_prep.synthetic.acting.motion import bearing_of, blink_track, gaze_track, move_head
-from data_prep.synthetic.speech.effects import colour, place, resample
+from data_prep.synthetic.acting.vocal_emotion import acted_prosody
+from data_prep.synthetic.speech.effects import colour, resample
 from data_prep.synthetic.speech.espeak import SILENCE, Phoneme
-from data_prep.synthetic.speech.prosody import Prosody, emotional_prosody, speak, vary_prosody
-from data_prep.synthetic.speech.visemes import LipTrack, lip_track
+from data_prep.synthetic.speech.prosody import Prosody
+from data_prep.synthetic.speech.recording import Recording, mild_recording, record
+from data_prep.synthetic.speech.speaking import speak
+from data_prep.synthetic.speech.visemes import LipTrack, is_vowel, lip_track
 from data_prep.synthetic.speech.voice import Voice
 from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.schema import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
@@ -52,6 +56,13 @@ WHEN_CLOSED: dict[str, float] = {
 CLOSING_PRESS, CLOSING_ROLL = 0.3, 0.12
 CLOSE_PER_JAW = 1.0
 
+OPENING_PER_DB = 0.02
+"""How much wider the mouth opens for each dB of vocal effort (Schulman 1989; Geumann 2001: jaws open about
+half as far again in loud and shouted speech; size our choice)."""
+OPENING_PER_VOWEL_DB = 0.03
+"""The same for each dB of a vowel over the clip's median one: stressed vowels are louder and wider."""
+NARROWEST, WIDEST = 0.7, 1.6
+
 
 @dataclass(frozen=True)
 class Performance:
@@ -59,7 +70,7 @@ class Performance:
 
     `samples`: float32 (640 T,) in (-1, 1); `weights`: float32 (T, 51) in [0, 1], `ARKIT_NAMES`; `rotation`:
     float32 (T, 3) rotation vector in radians; `translation`: float32 (T, 2) in crop half widths, right and
-    down; `phonemes`: (name, start, end) in seconds of the clip.
+    down; `phonemes`: (name, start, end) in seconds of the clip; `recording`: how the sound was recorded.
     """
 
     samples: np.ndarray
@@ -71,6 +82,7 @@ class Performance:
     emotion: str
     level: int
     text: str
+    recording: Recording
 
     @property
     def phoneme_rows(self) -> list[list[str | float]]:
@@ -79,16 +91,24 @@ class Performance:
 
 
 def perform(
-    sentence: str, emotion: str, level: int, voice: Voice, manner: Manner, rng: np.random.Generator
+    sentence: str,
+    emotion: str,
+    level: int,
+    voice: Voice,
+    manner: Manner,
+    rng: np.random.Generator,
+    draw_recording: Callable[[np.random.Generator], Recording] = mild_recording,
 ) -> Performance:
     """Act a sentence with a canonical emotion or compound at level 1..3. Equal arguments and generator states
-    give equal performances; sound, face and motion draw from three streams of `rng`."""
-    sound_rng, face_rng, motion_rng = rng.spawn(3)
-    samples, phonemes = _sound(
-        sentence, vary_prosody(emotional_prosody(emotion, level), sound_rng), voice, sound_rng
-    )
+    give equal performances; sound, face, motion and recording draw from four streams of `rng`."""
+    sound_rng, face_rng, motion_rng, recording_rng = rng.spawn(4)
+    recording = draw_recording(recording_rng)
+    prosody = acted_prosody(emotion, level, manner.vocal, sound_rng)
+    dry, phonemes = _sound(sentence, prosody, voice, recording, sound_rng)
+    samples = record(dry, recording, recording_rng)
     frames = len(samples) // SAMPLES_PER_FRAME
-    lips = lip_track(phonemes, (np.arange(frames) + 0.5) / FPS)
+    opening = _opening(dry, phonemes, prosody.loudness)
+    lips = lip_track(phonemes, (np.arange(frames) + 0.5) / FPS, opening)
     bearing = bearing_of(emotion, level)
     face = emotional_face(emotion, level, manner) * emotion_envelope(emotion, frames, face_rng)
     weights = _join_face_and_speech(face + _micro_movements(frames, face_rng), lips, manner)
@@ -110,17 +130,18 @@ def perform(
         emotion=emotion,
         level=level,
         text=sentence,
+        recording=recording,
     )
 
 
 def _sound(
-    sentence: str, prosody: Prosody, voice: Voice, rng: np.random.Generator
+    sentence: str, prosody: Prosody, voice: Voice, recording: Recording, rng: np.random.Generator
 ) -> tuple[np.ndarray, tuple[Phoneme, ...]]:
     """The sentence with a little silence around it, a whole number of frames long, and its phonemes."""
     spoken = speak(sentence, prosody, voice, rng)
     dry = resample(spoken.samples, spoken.rate)
-    lead = round(rng.uniform(0.06, 0.12) * SAMPLE_RATE)
-    tail = round(rng.uniform(0.08, 0.14) * SAMPLE_RATE)
+    lead = round(recording.before * SAMPLE_RATE)
+    tail = round(recording.after * SAMPLE_RATE)
     total = -(-(lead + len(dry) + tail) // SAMPLES_PER_FRAME) * SAMPLES_PER_FRAME
     dry = np.pad(colour(dry, prosody, voice, rng), (lead, total - lead - len(dry)))
     offset = lead / SAMPLE_RATE
@@ -129,7 +150,20 @@ def _sound(
         moved.pop()
     before = Phoneme(SILENCE, 0.0, moved[0].start)
     after = Phoneme(SILENCE, moved[-1].end, total / SAMPLE_RATE)
-    return place(dry, voice, rng), (before, *moved, after)
+    return dry, (before, *moved, after)
+
+
+def _opening(dry: np.ndarray, phonemes: tuple[Phoneme, ...], effort: float) -> np.ndarray:
+    """How far each phoneme opens the mouth, (P,), about 1: more with `effort` in dB, and vowels more the
+    louder they are."""
+    decibels = np.full(len(phonemes), np.nan)
+    for i, phoneme in enumerate(phonemes):
+        part = dry[round(phoneme.start * SAMPLE_RATE) : round(phoneme.end * SAMPLE_RATE)]
+        if is_vowel(phoneme.name) and len(part):
+            decibels[i] = 10 * np.log10((part**2).mean() + 1e-12)
+    louder = np.nan_to_num(decibels - np.nanmedian(decibels)) if np.isfinite(decibels).any() else 0.0
+    opening = 1 + OPENING_PER_DB * effort + OPENING_PER_VOWEL_DB * np.clip(louder, -10, 10)
+    return np.clip(np.broadcast_to(opening, len(phonemes)), NARROWEST, WIDEST)
 
 
 def _micro_movements(frames: int, rng: np.random.Generator) -> np.ndarray:

@@ -6,6 +6,7 @@ import torch
 
 from data_prep.synthetic import voices
 from data_prep.synthetic.make import act
+from data_prep.synthetic.speech.recording import draw_recording
 from data_prep.synthetic.speech.sentences import sentence_pool, words_of
 from data_prep.synthetic.speech.voice import draw_voice
 from data_prep.verify import verify
@@ -31,7 +32,11 @@ def test_every_emotion_and_level_by_training_sentences(shards):
     assert manifest.layout == "arkit" and manifest.frame_size is None
     said = {(record["emotion"], record["level"]) for record in records}
     others = [emotion for emotion in MEAD_EMOTIONS if emotion != "neutral"]
-    assert said == {("neutral", 1), *((emotion, level) for emotion in others for level in (1, 2, 3))}
+    assert said == {
+        ("neutral", 1),
+        ("calm", 1),
+        *((emotion, level) for emotion in others for level in (1, 2, 3)),
+    }
     words = set(words_of("train"))
     assert all(set(r["text"].lower().strip(".").split()) <= words for r in records)
     assert len({record["text"] for record in records}) == len(records)
@@ -42,7 +47,7 @@ def test_coefficients_are_those_that_were_acted(shards):
     data = SignalsDataModule(shards, batch_size=1, steps_per_epoch=1, num_workers=0)
     plans = {f"V001_{p.emotion}_{p.level}_{p.take:03d}": p for p in voices.plan_voices(1, 0, 0)}
     for batch in data.loader("train"):
-        acted = act(voices.FIRST_SEED, plans[batch["key"][0]])
+        acted = act(voices.FIRST_SEED, plans[batch["key"][0]], draw_recording)
         expression, pose = batch["coeffs"][0].split((51, 6), 1)
         assert np.array_equal(expression, acted.weights) and torch.equal(batch["single"][0], expression)
         assert np.array_equal(pose, np.c_[acted.rotation, acted.translation, np.zeros(len(acted.weights))])
