@@ -8,20 +8,20 @@ Directions, from the literature:
 - pitch: outbursts highest, panic, elation, hot anger, then despair; sadness, contempt, disgust lowest (Banse
   and Scherer 1996; Juslin and Laukka 2003; Murray and Arnott 1993 for disgust, very much lower).
 - loudness and spectrum: anger, then panic and elation loud with much energy above 1 kHz; sadness, calm
-  (tenderness) quiet with little (Juslin and Laukka 2003; Goudbeek and Scherer 2010). Pitch rises by 0.2 to 0.6
-  semitones a dB of effort (Gramming et al. 1988); what effort does to the spectrum: `effects.py`.
+  (tenderness) quiet with little (Juslin and Laukka 2003; Goudbeek and Scherer 2010). Pitch rises by 0.2 to
+  0.6 semitones a dB of effort (Gramming et al. 1988); what effort does to the spectrum: `effects.py`.
 - span: wide in anger, happiness, surprise; narrow in sadness and anxiety (Scherer 2003; Murray and Arnott
   1993).
-- rate: slow in sadness, calm, disgust; fast in fear (Juslin and Laukka 2003; Murray and Arnott 1993; for anger
-  and happiness findings differ, so they stay near neutral here and speakers differ).
+- rate: slow in sadness, calm, disgust; fast in fear (Juslin and Laukka 2003; Murray and Arnott 1993; for
+  anger and happiness findings differ, so they stay near neutral here and speakers differ).
 - ending: falling in sadness, calm and contempt, rising in happiness, fear and above all surprise (Juslin and
   Laukka 2003, "F0 contour").
 - breath in sadness, fear and calm, tension and roughness in anger, tremor in fear and despair, irregular
   grumbling in disgust (Murray and Arnott 1993, "voice quality"; Gobl and Ni Chasaide 2003; Scherer 1986).
 - resonances: spread lips raise them in happiness (Tartter 1980: smiling raises F2 and F3 by some per cent).
 
-Sizes: loudness from normal to shouted speech spans about 25 dB (Traunmueller and Eriksson 2000); pitch follows
-by the semitones a dB above; the rest is our choice, checked against medians of human actors by
+Sizes: loudness from normal to shouted speech spans about 25 dB (Traunmueller and Eriksson 2000); pitch
+follows by the semitones a dB above; the rest is our choice, checked against medians of human actors by
 `python -m tests.benchmarks.acting`.
 """
 
@@ -72,23 +72,23 @@ CONTROLLED: dict[str, Prosody] = {
 OUTBURST: dict[str, Prosody] = {
     "happy": Prosody(
         pitch=0.9, span=0.1, rate=-0.15, loudness=16.0, tension=0.25, emphasis=0.2, ending=0.2, drawl=0.1,
-        formants=0.06,
+        formants=0.06, dynamics=0.1,
     ),
     "sad": Prosody(
-        pitch=0.5, span=-0.15, rate=-0.35, loudness=4.0, tilt=-0.2, breath=0.4, tremor=0.5, rough=0.1, gap=2.0,
-        ending=0.2, drawl=0.25, formants=-0.02,
+        pitch=0.5, span=-0.15, rate=-0.35, loudness=4.0, tilt=-0.2, breath=0.4, tremor=0.5, rough=0.1, gap=4.0,
+        ending=0.2, drawl=0.25, formants=-0.02, dynamics=0.15,
     ),
     "angry": Prosody(
-        pitch=1.0, span=0.1, rate=-0.2, loudness=26.0, rough=0.25, tension=1.0, gap=2.0, emphasis=0.15,
-        ending=0.2,
+        pitch=1.0, span=0.1, rate=-0.2, loudness=26.0, rough=0.25, tension=1.0, gap=4.0, emphasis=0.15,
+        ending=0.2, dynamics=0.25,
     ),
     "fear": Prosody(
-        pitch=1.05, span=-0.15, rate=0.02, loudness=22.0, tilt=-0.2, breath=0.25, tremor=0.7, gap=0.5,
-        ending=0.25,
+        pitch=1.05, span=-0.15, rate=0.02, loudness=22.0, tilt=-0.2, breath=0.25, tremor=0.7, gap=1.0,
+        ending=0.25, dynamics=0.2,
     ),
     "disgusted": Prosody(
         pitch=0.25, span=0.15, rate=-0.5, loudness=8.0, tilt=0.2, breath=0.15, rough=0.4, tension=0.4, nasal=0.2,
-        gap=1.5, emphasis=0.1, ending=0.15, drawl=0.3, formants=-0.03,
+        gap=3.0, emphasis=0.1, ending=0.15, drawl=0.3, formants=-0.03, dynamics=0.15,
     ),
     "surprised": Prosody(
         pitch=0.6, span=0.45, rate=-0.02, loudness=11.0, breath=0.2, emphasis=0.3, ending=0.5, drawl=0.2,
@@ -102,7 +102,7 @@ OUTBURST: dict[str, Prosody] = {
 
 SPEAKER_SIZES = Prosody(
     pitch=0.1, span=0.2, rate=0.15, loudness=2.0, tilt=0.6, breath=0.08, tremor=0.08, rough=0.08, tension=0.1,
-    nasal=0.08, gap=0.5, emphasis=0.06, ending=0.12, drawl=0.08, formants=0.015,
+    nasal=0.08, gap=0.5, emphasis=0.06, ending=0.12, drawl=0.08, formants=0.015, dynamics=0.05,
 )  # fmt: skip
 """Deviations between speakers who act the same emotion (RAVDESS's actors differ by 0.2 to 0.4 octaves, 3 to 6
 dB and a fifth of the duration; part of it is strength)."""
@@ -115,8 +115,8 @@ _ACTOR_STREAM = 0xAC7
 
 @dataclass(frozen=True)
 class VocalActing:
-    """How a speaker acts with the voice: `strength` of all emotions (about 1), and each canonical emotion's own
-    change `ways` beside the common one (in the order of `EMOTIONS`)."""
+    """How a speaker acts with the voice: `strength` of all emotions (about 1), and each canonical emotion's
+    own change `ways` beside the common one (in the order of `EMOTIONS`)."""
 
     strength: float
     ways: tuple[tuple[float, ...], ...]

@@ -42,6 +42,7 @@ def _encode(samples: np.ndarray, encoder: str, container: str, rate: int, bitrat
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as output:
         stream = output.add_stream(encoder, rate=rate)
+        assert isinstance(stream, av.AudioStream)
         stream.bit_rate = bitrate
         stream.layout = "mono"
         frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
@@ -53,7 +54,7 @@ def _encode(samples: np.ndarray, encoder: str, container: str, rate: int, bitrat
 
 def _decode(coded: bytes) -> np.ndarray:
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-    with av.open(io.BytesIO(coded)) as source:
+    with av.open(io.BytesIO(coded), "r") as source:
         parts = [
             part.to_ndarray()[0]
             for frame in (*source.decode(audio=0), None)
@@ -77,8 +78,4 @@ def _mu_law(samples: np.ndarray) -> np.ndarray:
     heard = np.round(squeezed * 127) / 127
     restored = np.sign(heard) * np.expm1(np.abs(heard) * np.log1p(_MU)) / _MU
     wide = soxr.resample(restored, _TELEPHONE_RATE, SAMPLE_RATE)
-    return (
-        np.resize(wide, len(samples)).astype(np.float32)
-        if len(wide) >= len(samples)
-        else np.pad(wide, (0, len(samples) - len(wide))).astype(np.float32)
-    )
+    return np.pad(wide, (0, max(0, len(samples) - len(wide))))[: len(samples)].astype(np.float32)

@@ -1,5 +1,5 @@
-"""Signal processing of the voice: effort, tension, breath, tremor, roughness, nasality, tilt, timbre. Sizes are
-our choice where no source is named."""
+"""Signal processing of the voice: effort, tension, breath, tremor, roughness, nasality, tilt, timbre. Sizes
+are our choice where no source is named."""
 
 import librosa
 import numpy as np
@@ -13,14 +13,16 @@ from lit_emotalk.schema import SAMPLE_RATE
 NEUTRAL_RMS = 0.02
 """Of neutral speech, -34 dB of full scale: shouts are 20 dB louder and not clipped."""
 EFFORT_HZ: tuple[float, ...] = (100.0, 300.0, 700.0, 1500.0, 2500.0, 4500.0, 8000.0)
-EFFORT_GAIN: tuple[float, ...] = (0.6, 0.8, 1.0, 1.2, 1.3, 1.1, 0.85)
+EFFORT_GAIN: tuple[float, ...] = (0.6, 0.8, 1.0, 1.15, 1.2, 1.0, 0.75)
 """dB in each band for a dB of effort: louder speech has the more energy at 1.5-4 kHz (Nordenberg and Sundberg
 2004, long-term spectra of loud speech)."""
 TREMOR_HZ = 6.5
 CREAK_HZ = 42.0
 TILT_FROM_HZ = 500.0
 BREATH_WINDOW, BREATH_HOP = 512, 128
+BREATH_SMOOTH_BINS = 8.0
 BREATH_FROM_HZ = 900.0
+ENVELOPE_SECONDS = 0.03
 
 
 def resample(samples: np.ndarray, rate: float) -> np.ndarray:
@@ -32,7 +34,7 @@ def colour(samples: np.ndarray, prosody: Prosody, voice: Voice, rng: np.random.G
     """The emotional colour of a voice: float (N,) 16 kHz -> float64 (N,), as loud as the emotion is."""
     voiced = samples.astype(np.float64) / max(speech_rms(samples), 1e-6)
     if prosody.tension > 0:
-        drive = 0.2 + 0.5 * prosody.tension
+        drive = 0.2 + 0.3 * prosody.tension
         voiced = np.tanh(drive * voiced) / np.tanh(drive)
     if prosody.tremor > 0:
         voiced = _tremble(voiced, prosody.tremor, rng)
@@ -42,6 +44,8 @@ def colour(samples: np.ndarray, prosody: Prosody, voice: Voice, rng: np.random.G
     breath = voice.breath + prosody.breath
     if breath > 0:
         voiced = _breathe(voiced, breath, rng)
+    if prosody.dynamics:
+        voiced = _expand(voiced, prosody.dynamics)
     return voiced / max(speech_rms(voiced), 1e-6) * NEUTRAL_RMS * 10 ** (prosody.loudness / 20)
 
 
@@ -73,18 +77,25 @@ def _creak(samples: np.ndarray, amount: float, rng: np.random.Generator) -> np.n
 def _breathe(samples: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
     """Aspiration noise above 900 Hz that goes through the same vocal tract: noise times the voice's smoothed
     spectrum, less steep by 3 dB an octave; the voice itself gives way (a leaking glottis closes less)."""
-    sizes = {"n_fft": BREATH_WINDOW, "hop_length": BREATH_HOP}
-    envelope = gaussian_filter1d(np.abs(librosa.stft(samples, **sizes)), 8.0, axis=0)
+    spectrum = librosa.stft(samples, n_fft=BREATH_WINDOW, hop_length=BREATH_HOP)
+    envelope = gaussian_filter1d(np.abs(spectrum), BREATH_SMOOTH_BINS, axis=0)
     hertz = np.fft.rfftfreq(BREATH_WINDOW, 1 / SAMPLE_RATE)
     slope = np.sqrt(np.maximum(hertz, BREATH_FROM_HZ) / BREATH_FROM_HZ) * (hertz > BREATH_FROM_HZ)
     phase = np.exp(2j * np.pi * rng.random(envelope.shape))
-    noise = librosa.istft(slope[:, None] * envelope * phase, **sizes, length=len(samples))
+    noise = librosa.istft(slope[:, None] * envelope * phase, hop_length=BREATH_HOP, length=len(samples))
     return (1 - 0.3 * min(amount, 1.0)) * samples + 1.6 * amount * noise
 
 
+def _expand(samples: np.ndarray, exponent: float) -> np.ndarray:
+    """Loud syllables louder and quiet ones quieter: the slow envelope to the power of 1 + `exponent`."""
+    envelope = np.sqrt(gaussian_filter1d(samples**2, ENVELOPE_SECONDS * SAMPLE_RATE))
+    relative = np.clip(envelope / max(speech_rms(samples), 1e-6), 0.05, 3.0)
+    return samples * relative**exponent
+
+
 def _filter(samples: np.ndarray, prosody: Prosody, voice: Voice) -> np.ndarray:
-    """The speaker's timbre; what effort does to the spectrum; spectral tilt above 500 Hz; nasality: more at 270
-    Hz, less at 850 Hz, more at 2.2 kHz."""
+    """The speaker's timbre; what effort does to the spectrum; spectral tilt above 500 Hz; nasality: more at
+    270 Hz, less at 850 Hz, more at 2.2 kHz."""
     frequency = np.maximum(np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE), 1.0)
     octave = np.log2(frequency)
     gain = np.interp(octave, np.log2(TIMBRE_HZ), voice.timbre)

@@ -1,4 +1,5 @@
-"""Natural speech from hibari (Apache-2.0, in the hibari-tts wheel): envelopes of voice and noise, pitch, phonemes.
+"""Natural speech from hibari (Apache-2.0, in the hibari-tts wheel): envelopes of voice and noise, pitch,
+phonemes.
 
 hibari's network gives, for every 12.5 ms, the spectrum of its voiced part, of two parts of noise, and the
 pitch; `vocoder.py` makes sound of them once they are those of another speaker. Its voice is one American
@@ -26,7 +27,7 @@ BINS = SPECTRUM_WINDOW // 2 + 1
 _DURATIONS = "/Round_output_0"
 """Node of hibari 0.2.1's graph that holds each symbol's duration, in `_FRAMES_PER_UNIT` frames."""
 _FRAMES_PER_UNIT = 2
-_EARLY_FRAMES = 4.4
+_EARLY_FRAMES = 4.0
 """The sounds begin this much before the durations say: measured on 120 sentences by the onset of sibilants
 (62 ms early), their end (0 to 12 ms after the start of what follows), the closures of b (75-10 ms early) and
 of p, t, k (87-10 ms early)."""

@@ -16,7 +16,7 @@ class Prosody:
     the spectrum changes with it; `tilt`: dB an octave above 500 Hz beyond that (positive is brighter);
     `breath`, `tremor`, `rough`, `tension`, `nasal`: amounts 0..1 of the effects in `effects.py`; `gap`: pause
     between words in 10 ms; `emphasis`: log2 pitch of one emphasised word; `ending`, `drawl`: log2 pitch and
-    log2 duration of the last word.
+    log2 duration of the last word; `dynamics`: added power of the loudness' ups and downs.
     """
 
     pitch: float = 0.0
@@ -34,6 +34,7 @@ class Prosody:
     ending: float = 0.0
     drawl: float = 0.0
     formants: float = 0.0
+    dynamics: float = 0.0
 
     def scaled(self, factor: float) -> "Prosody":
         """Every change times `factor`."""

@@ -30,11 +30,11 @@ BABBLERS, BABBLE_VOICES = 12, 5
 class Recording:
     """A recording.
 
-    `decay`: the room's reverberation time in seconds; `direct`: dB of the direct sound over the reverberation,
-    less with distance; `noise`: a kind, `snr`: dB of neutral speech over it; `low`, `high`: the band in Hz;
-    `level`: dB of gain; `automatic`: share of the loudness' differences that an automatic gain takes away, 0
-    to 1; `codec`: a name of `codec.CODECS` or None, `bitrate` in bit/s; `before`, `after`: seconds of silence
-    around the speech.
+    `decay`: the room's reverberation time in seconds; `direct`: dB of the direct sound over the
+    reverberation, less with distance; `noise`: a kind, `snr`: dB of neutral speech over it; `low`, `high`:
+    the band in Hz; `level`: dB of gain; `automatic`: share of the loudness' differences that an automatic
+    gain takes away, 0 to 1; `codec`: a name of `codec.CODECS` or None, `bitrate` in bit/s; `before`, `after`:
+    seconds of silence around the speech.
     """
 
     decay: float
@@ -82,8 +82,8 @@ def mild_recording(rng: np.random.Generator) -> Recording:
 
 
 def draw_recording(rng: np.random.Generator) -> Recording:
-    """Any recording: four in ten are good ones but for level and gain; the others far, in noise, coded or of a
-    narrow band."""
+    """Any recording: four in ten are good ones but for level and gain; the others far, in noise, coded or of
+    a narrow band."""
     good = mild_recording(rng)
     worse = rng.random(4) < np.array([0.4, 0.45, 0.25, 0.45]) if rng.random() < 0.6 else np.zeros(4, bool)
     far, noisy, narrow, coded = worse
@@ -105,8 +105,8 @@ def draw_recording(rng: np.random.Generator) -> Recording:
 
 
 def record(samples: np.ndarray, recording: Recording, rng: np.random.Generator) -> np.ndarray:
-    """The dry voice (N,) at 16 kHz, neutral speech at `NEUTRAL_RMS`, as recorded: float32 (N,) in (-1, 1), not
-    delayed."""
+    """The dry voice (N,) at 16 kHz, neutral speech at `NEUTRAL_RMS`, as recorded: float32 (N,) in (-1, 1),
+    not delayed."""
     mixed = samples + _reverberation(samples, recording, rng)
     mixed = mixed + 10 ** (-recording.snr / 20) * NEUTRAL_RMS * _noise(recording.noise, len(samples), rng)
     mixed = _band(mixed, recording.low, recording.high)

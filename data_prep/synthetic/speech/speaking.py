@@ -15,7 +15,11 @@ from data_prep.synthetic.speech.visemes import is_vowel
 from data_prep.synthetic.speech.vocoder import vocode
 from data_prep.synthetic.speech.voice import Voice, variant_pitch
 
-NEUTRAL_RANGE = 38.0
+NEUTRAL_RANGE = 60.0
+"""espeak-ng's setting for a neutral sentence."""
+NATURAL_RANGE, DECLINATION = 0.75, 0.2
+"""Factor on hibari's own pitch range, and octaves by which the pitch sinks over a sentence (Cooper and Sorensen
+1981; hibari sinks little in strings of words)."""
 NATURAL_RATE = 205.0
 """Words a minute of hibari's own pace (measured on the corpus' sentences)."""
 
@@ -84,6 +88,8 @@ def _contour(spoken: SpokenSpectra, prosody: Prosody, voice: Voice, emphasised: 
     voiced = np.flatnonzero(spoken.pitch > 0)
     octaves = np.log2(spoken.pitch[voiced])
     octaves = np.interp(np.arange(len(spoken.pitch)), voiced, octaves - octaves.mean())
+    progress = np.linspace(0.5, -0.5, len(octaves))
+    octaves = NATURAL_RANGE * octaves + DECLINATION * progress
     octaves = octaves * voice.liveliness * 2**prosody.span + prosody.pitch
     last = max(sound.word for sound in spoken.sounds)
     for word, lift in ((emphasised, prosody.emphasis), (last, prosody.ending)):
@@ -98,7 +104,8 @@ def _contour(spoken: SpokenSpectra, prosody: Prosody, voice: Voice, emphasised: 
 def _timing(
     sounds: tuple[Sound, ...], prosody: Prosody, voice: Voice
 ) -> tuple[np.ndarray, np.ndarray, tuple[Phoneme, ...]]:
-    """Where in hibari's frames each new frame lies (N,), which are silent (N,) bool, and the phonemes' times."""
+    """Where in hibari's frames each new frame lies (N,), which are silent (N,) bool, and the phonemes'
+    times."""
     slower = NATURAL_RATE / (voice.rate * 2**prosody.rate)
     last = max(sound.word for sound in sounds)
     pause = prosody.gap * 0.01 * SPECTRUM_RATE / SPECTRUM_HOP

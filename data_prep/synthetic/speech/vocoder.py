@@ -26,8 +26,8 @@ def vocode(voice: np.ndarray, noise: np.ndarray, pitch: np.ndarray, rng: np.rand
 
 
 def minimum_phase(envelopes: np.ndarray) -> np.ndarray:
-    """Complex spectra (F, 601) of minimum phase with these log magnitudes (F, 601): the cepstrum is folded onto
-    positive times (Oppenheim and Schafer, "Discrete-Time Signal Processing", section on the complex
+    """Complex spectra (F, 601) of minimum phase with these log magnitudes (F, 601): the cepstrum is folded
+    onto positive times (Oppenheim and Schafer, "Discrete-Time Signal Processing", section on the complex
     cepstrum)."""
     cepstra = fft.irfft(envelopes.astype(np.float32), axis=1)
     fold = np.zeros(SPECTRUM_WINDOW, np.float32)

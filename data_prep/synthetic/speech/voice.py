@@ -1,4 +1,5 @@
-"""A speaker's voice: which synthesiser, how high, how wide, how fast, how large a vocal tract, which timbre."""
+"""A speaker's voice: which synthesiser, how high, how wide, how fast, how large a vocal tract, which
+timbre."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -61,9 +62,9 @@ class Voice:
 def draw_voice(seed: int, index: int, man: bool) -> Voice:
     """The voice of speaker `index` of the corpus of `seed`: men 85-155 Hz, women 165-255 Hz.
 
-    Of each sex every second speaker has a natural voice; the others' consecutive variants differ. hibari's own
-    voice is a woman's: men's vocal tracts are 17 % longer on average (Fant 1960; Goldstein 1980: 17 and 14.5
-    cm).
+    Of each sex every second speaker has a natural voice; the others' consecutive variants differ. hibari's
+    own voice is a woman's: men's vocal tracts are 17 % longer on average (Fant 1960; Goldstein 1980: 17 and
+    14.5 cm).
     """
     variants = MEN if man else WOMEN
     order = np.random.default_rng([_VOICE_STREAM, seed, int(man)]).permutation(len(variants))
