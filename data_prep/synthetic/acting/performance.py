@@ -2,7 +2,7 @@
 frame."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -88,6 +88,23 @@ class Performance:
     def phoneme_rows(self) -> list[list[str | float]]:
         """The phonemes as records hold them: [name, start s, end s], to a tenth of a millisecond."""
         return [[p.name, round(p.start, 4), round(p.end, 4)] for p in self.phonemes]
+
+    def cut(self, first: int, last: int) -> "Performance":
+        """The frames [first, last) alone, sound and phonemes with them."""
+        shift, length = first / FPS, (last - first) / FPS
+        phonemes = tuple(
+            replace(p, start=max(p.start - shift, 0.0), end=min(p.end - shift, length))
+            for p in self.phonemes
+            if p.end > shift and p.start < shift + length
+        )
+        return replace(
+            self,
+            samples=self.samples[first * SAMPLES_PER_FRAME : last * SAMPLES_PER_FRAME],
+            weights=self.weights[first:last],
+            rotation=self.rotation[first:last],
+            translation=self.translation[first:last],
+            phonemes=phonemes,
+        )
 
 
 def perform(

@@ -39,14 +39,15 @@ WEAK_SHARE = 0.6
 CONTROLLED: dict[str, Prosody] = {
     "neutral": Prosody(),
     "calm": Prosody(
-        pitch=-0.05, span=-0.2, rate=-0.25, loudness=-3.5, tilt=-0.4, breath=0.3, gap=1.0, ending=0.1, drawl=0.2
+        pitch=-0.05, span=-0.2, rate=-0.25, loudness=-3.5, tilt=-0.4, breath=0.3, gap=1.0, ending=0.1,
+        drawl=0.2,
     ),
     "happy": Prosody(
         pitch=0.22, span=0.1, loudness=5.5, tension=0.1, emphasis=0.15, ending=0.1, formants=0.05,
     ),
     "sad": Prosody(
-        pitch=0.0, span=-0.4, rate=-0.2, loudness=-3.0, tilt=-0.3, breath=0.3, tremor=0.15, gap=1.0, ending=0.1,
-        drawl=0.15, formants=-0.02,
+        pitch=0.0, span=-0.4, rate=-0.2, loudness=-3.0, tilt=-0.3, breath=0.3, tremor=0.15, gap=1.0,
+        ending=0.1, drawl=0.15, formants=-0.02,
     ),
     "angry": Prosody(
         pitch=0.25, span=0.1, rate=-0.1, loudness=10.0, rough=0.15, tension=0.6, gap=1.0, emphasis=0.1,
@@ -75,8 +76,8 @@ OUTBURST: dict[str, Prosody] = {
         formants=0.06, dynamics=0.1,
     ),
     "sad": Prosody(
-        pitch=0.5, span=-0.15, rate=-0.35, loudness=4.0, tilt=-0.2, breath=0.4, tremor=0.5, rough=0.1, gap=4.0,
-        ending=0.2, drawl=0.25, formants=-0.02, dynamics=0.15,
+        pitch=0.5, span=-0.15, rate=-0.35, loudness=4.0, tilt=-0.2, breath=0.4, tremor=0.5, rough=0.1,
+        gap=4.0, ending=0.2, drawl=0.25, formants=-0.02, dynamics=0.15,
     ),
     "angry": Prosody(
         pitch=1.0, span=0.1, rate=-0.2, loudness=26.0, rough=0.25, tension=1.0, gap=4.0, emphasis=0.15,
@@ -87,8 +88,8 @@ OUTBURST: dict[str, Prosody] = {
         ending=0.25, dynamics=0.2,
     ),
     "disgusted": Prosody(
-        pitch=0.25, span=0.15, rate=-0.5, loudness=8.0, tilt=0.2, breath=0.15, rough=0.4, tension=0.4, nasal=0.2,
-        gap=3.0, emphasis=0.1, ending=0.15, drawl=0.3, formants=-0.03, dynamics=0.15,
+        pitch=0.25, span=0.15, rate=-0.5, loudness=8.0, tilt=0.2, breath=0.15, rough=0.4, tension=0.4,
+        nasal=0.2, gap=3.0, emphasis=0.1, ending=0.15, drawl=0.3, formants=-0.03, dynamics=0.15,
     ),
     "surprised": Prosody(
         pitch=0.6, span=0.45, rate=-0.02, loudness=11.0, breath=0.2, emphasis=0.3, ending=0.5, drawl=0.2,
@@ -108,7 +109,7 @@ SPEAKER_SIZES = Prosody(
 dB and a fifth of the duration; part of it is strength)."""
 
 CLIP_SIZES = SPEAKER_SIZES.scaled(0.5)
-SPEAKER_SHARE, CLIP_SHARE = 0.3, 0.15
+SPEAKER_SHARE, CLIP_SHARE = 0.2, 0.1
 
 _ACTOR_STREAM = 0xAC7
 
@@ -125,7 +126,7 @@ class VocalActing:
 def draw_vocal_acting(seed: int, index: int) -> VocalActing:
     """The vocal acting of speaker `index` of the corpus of `seed`."""
     rng = np.random.default_rng([_ACTOR_STREAM, seed, index])
-    strength = float(np.exp(0.18 * np.clip(rng.standard_normal(), -2, 2)))
+    strength = float(np.exp(0.13 * np.clip(rng.standard_normal(), -2, 2)))
     ways = []
     for emotion in EMOTIONS:
         typical = OUTBURST.get(emotion, CONTROLLED[emotion])

@@ -33,15 +33,17 @@ _EARLY_FRAMES = 4.0
 of p, t, k (87-10 ms early)."""
 _PAUSE_FRAMES = 8.0
 _QUIET_DB = -40.0
+_LOWEST_HZ, _FALLEN = 40.0, 0.7
 _VOICE_QUEFRENCY, _NOISE_QUEFRENCY = 0.003, 0.002
 """Seconds of the cepstrum that are kept: finer structure belongs to the pitch."""
 
 _NAMES: dict[str, str] = {
-    "A": "eI", "I": "aI", "O": "oU", "W": "aU", "Y": "OI", "Q": "oU", "ᵊ": "@", "ə": "@", "ɐ": "a#", "ᵻ": "I#",
-    "æ": "a", "ɑ": "A:", "a": "a", "ɒ": "0", "ɔ": "O:", "ɛ": "E", "e": "e", "ɜ": "3:", "ɚ": "3", "ɪ": "I", "i": "i:",
-    "u": "u:", "ʊ": "U", "ʌ": "V", "o": "o", "j": "j", "w": "w", "h": "h", "ɹ": "r", "r": "r", "l": "l", "m": "m",
-    "n": "n", "ŋ": "N", "p": "p", "b": "b", "t": "t", "T": "t#", "ɾ": "t#", "d": "d", "k": "k", "ɡ": "g", "f": "f",
-    "v": "v", "θ": "T", "ð": "D", "s": "s", "z": "z", "ʃ": "S", "ʒ": "Z", "ʧ": "tS", "ʤ": "dZ", "ʔ": "?",
+    "A": "eI", "I": "aI", "O": "oU", "W": "aU", "Y": "OI", "Q": "oU", "ᵊ": "@", "ə": "@", "ɐ": "a#",
+    "ᵻ": "I#", "æ": "a", "ɑ": "A:", "a": "a", "ɒ": "0", "ɔ": "O:", "ɛ": "E", "e": "e", "ɜ": "3:", "ɚ": "3",
+    "ɪ": "I", "i": "i:", "u": "u:", "ʊ": "U", "ʌ": "V", "o": "o", "j": "j", "w": "w", "h": "h", "ɹ": "r",
+    "r": "r", "l": "l", "m": "m", "n": "n", "ŋ": "N", "p": "p", "b": "b", "t": "t", "T": "t#", "ɾ": "t#",
+    "d": "d", "k": "k", "ɡ": "g", "f": "f", "v": "v", "θ": "T", "ð": "D", "s": "s", "z": "z", "ʃ": "S",
+    "ʒ": "Z", "ʧ": "tS", "ʤ": "dZ", "ʔ": "?",
 }  # fmt: skip
 """hibari's symbols (misaki's) by espeak-ng's names, which visemes are looked up by."""
 
@@ -101,7 +103,7 @@ def spoken_spectra(text: str) -> SpokenSpectra:
     durations = found[4].reshape(-1) * _FRAMES_PER_UNIT
     # Both parts of noise are incoherent: `hiss` scales a complex Gaussian of power 2, `free` a random phase.
     noise = 0.5 * np.logaddexp(np.log(2) + 2 * hiss, 2 * free)
-    pitch = np.where(pitch >= 40.0, pitch, 0.0)
+    pitch = _steady(np.where(pitch >= _LOWEST_HZ, pitch, 0.0))
     kept = [symbol for symbol in symbols if symbol in speaker.vocab]
     voice, noise = _smooth(voice, _VOICE_QUEFRENCY), _smooth(noise, _NOISE_QUEFRENCY)
     sounds = _end_where_heard(sounds_of(kept, durations), _power(voice, noise, pitch))
@@ -141,6 +143,15 @@ def sounds_of(symbols: Sequence[str], durations: np.ndarray) -> tuple[Sound, ...
     while sounds and sounds[-1].name == SILENCE:
         sounds.pop()
     return tuple(sounds)
+
+
+def _steady(pitch: np.ndarray) -> np.ndarray:
+    """Without the falls to low values where the voice begins and ends, which the network draws as a curve
+    towards 0: they are filled from their neighbours, (F,)."""
+    voiced = pitch > 0
+    sure = pitch > _FALLEN * np.median(pitch[voiced])
+    frames = np.arange(len(pitch))
+    return np.where(voiced, np.interp(frames, frames[sure], pitch[sure]), 0.0)
 
 
 def _end_where_heard(sounds: tuple[Sound, ...], power: np.ndarray) -> tuple[Sound, ...]:

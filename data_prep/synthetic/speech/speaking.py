@@ -18,8 +18,8 @@ from data_prep.synthetic.speech.voice import Voice, variant_pitch
 NEUTRAL_RANGE = 60.0
 """espeak-ng's setting for a neutral sentence."""
 NATURAL_RANGE, DECLINATION = 0.75, 0.2
-"""Factor on hibari's own pitch range, and octaves by which the pitch sinks over a sentence (Cooper and Sorensen
-1981; hibari sinks little in strings of words)."""
+"""Factor on hibari's own pitch range, and octaves by which the pitch sinks over a sentence (Cooper and
+Sorensen 1981; hibari sinks little in strings of words)."""
 NATURAL_RATE = 205.0
 """Words a minute of hibari's own pace (measured on the corpus' sentences)."""
 

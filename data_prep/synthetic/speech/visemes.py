@@ -93,7 +93,9 @@ LEAD_SECONDS = 0.05
 """How much earlier than its sound a mouth shape is: with shapes in time with the sounds, loudness and opening
 agreed best when the mouth came 0.3 frames of 40 ms later; in LRS3 it comes 0.8 to 0.9 frames earlier."""
 SPREAD_SECONDS = 0.055
-CLOSING_SECONDS, OPENING_SECONDS = 0.07, 0.06
+CLOSURE_LEADS = (0.03, 0.015)
+"""Seconds by which lips close and open before the sound of m, b and p begins and ends."""
+CLOSING_SECONDS, OPENING_SECONDS = 0.06, 0.05
 SHORTEST_CLOSURE_SECONDS = 0.042
 
 
@@ -171,16 +173,16 @@ def lip_track(
 def closure_track(phonemes: tuple[Phoneme, ...], times: np.ndarray) -> np.ndarray:
     """How closed the lips must be, (T,): 1 within m, b and p, easing in and out.
 
-    They close ahead of the sound as other shapes do, but stay closed where it is heard: they open half of the
-    lead before the sound's end, and never before a frame has fallen into its middle.
+    A closure is heard while it lasts, so that it is ahead of its sound by less than other shapes; a frame
+    falls into the middle of each.
     """
     closure = np.zeros(len(times))
     for phoneme in phonemes:
         if phoneme.name[:1] not in BILABIALS:
             continue
         middle = (phoneme.start + phoneme.end) / 2
-        start = min(phoneme.start - LEAD_SECONDS, middle - SHORTEST_CLOSURE_SECONDS / 2)
-        end = max(phoneme.end - LEAD_SECONDS / 2, middle + SHORTEST_CLOSURE_SECONDS / 2)
+        start = min(phoneme.start - CLOSURE_LEADS[0], middle - SHORTEST_CLOSURE_SECONDS / 2)
+        end = max(phoneme.end - CLOSURE_LEADS[1], middle + SHORTEST_CLOSURE_SECONDS / 2)
         ease = np.clip(
             1 - np.maximum((start - times) / CLOSING_SECONDS, (times - end) / OPENING_SECONDS), 0, 1
         )

@@ -77,7 +77,8 @@ def test_lips_close_on_bilabials_under_every_emotion() -> None:
 
 
 def test_sound_and_lips_are_in_step() -> None:
-    score = np.zeros(9)
+    lags = range(-3, 4)
+    score = np.zeros(len(lags))
     for speaker in range(4):
         for emotion in ("neutral", "angry", "sad"):
             acted = play(emotion, 1, speaker, text="Give me both of them, but bake a pie before noon.")
@@ -85,12 +86,13 @@ def test_sound_and_lips_are_in_step() -> None:
             closed = acted.weights[:, column("mouthClose")]
             gap = np.maximum(acted.weights[:, column("jawOpen")] - closed, 0)
             a, b = (voice - voice.mean()) / voice.std(), (gap - gap.mean()) / gap.std()
-            for k, lag in enumerate(range(-4, 5)):
+            for k, lag in enumerate(lags):
                 score[k] += np.mean(
                     a[max(0, -lag) : len(a) - max(0, lag)] * b[max(0, lag) : len(b) - max(0, -lag)]
                 )
-    assert score.argmax() - 4 in (-1, 0, 1)
-    assert score.max() / 12 > 0.3
+    assert lags[score.argmax()] in (-1, 0)
+    assert score[2] > score[4] + 1
+    assert score.max() / 12 > 0.2
 
 
 def test_each_closure_has_a_frame_even_when_short() -> None:
