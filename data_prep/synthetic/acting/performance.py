@@ -9,13 +9,14 @@ import numpy as np
 from data_prep.synthetic.acting.emotion_faces import emotion_envelope, emotional_face, smooth_noise
 from data_prep.synthetic.acting.manner import Manner
 from data_prep.synthetic.acting.motion import bearing_of, blink_track, gaze_track, move_head
+from data_prep.synthetic.acting.mouth import breathe_in, how_open, join_face_and_speech
 from data_prep.synthetic.acting.vocal_emotion import acted_prosody
 from data_prep.synthetic.speech.effects import colour, resample
 from data_prep.synthetic.speech.espeak import SILENCE, Phoneme
 from data_prep.synthetic.speech.prosody import Prosody
 from data_prep.synthetic.speech.recording import Recording, mild_recording, record
 from data_prep.synthetic.speech.speaking import speak
-from data_prep.synthetic.speech.visemes import LipTrack, is_vowel, lip_track
+from data_prep.synthetic.speech.visemes import lip_track
 from data_prep.synthetic.speech.voice import Voice
 from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.schema import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
@@ -29,39 +30,6 @@ MICRO_UNITS: tuple[str, ...] = (
     "mouthPress",
 )
 MICRO_SIZE = 0.025
-
-WHILE_SPEAKING: dict[str, float] = {
-    "jawOpen": 0.4, "mouthPress": 0.15, "mouthRollLower": 0.2, "mouthShrugLower": 0.35, "mouthUpperUp": 0.6,
-    "mouthLowerDown": 0.5, "mouthFunnel": 0.5, "mouthPucker": 0.5, "mouthFrown": 0.8, "mouthSmile": 0.85,
-    "mouthStretch": 0.75,
-}  # fmt: skip
-"""Share of an emotion's mouth that is left while the mouth is busy speaking; 1 where it is not named."""
-
-WHEN_ROUND: dict[str, float] = {
-    "mouthSmile": 0.45,
-    "mouthStretch": 0.35,
-    "mouthDimple": 0.5,
-    "mouthFrown": 0.7,
-}
-"""Share of an emotion's mouth that is left in a fully rounded sound."""
-
-WHEN_CLOSED: dict[str, float] = {
-    "jawOpen": 0.25, "mouthLowerDown": 0.0, "mouthUpperUp": 0.0, "mouthFunnel": 0.0, "mouthRollLower": 0.5,
-    "mouthShrugLower": 0.5,
-    "mouthStretch": 0.5, "mouthSmile": 0.7, "mouthPucker": 0.6, "noseSneer": 0.6, "mouthFrown": 0.7,
-    "jawForward": 0.25,
-}  # fmt: skip
-"""Share of a unit that is left while the lips are closed for m, b, p."""
-
-CLOSING_PRESS, CLOSING_ROLL = 0.3, 0.12
-CLOSE_PER_JAW = 1.0
-
-OPENING_PER_DB = 0.02
-"""How much wider the mouth opens for each dB of vocal effort (Schulman 1989; Geumann 2001: jaws open about
-half as far again in loud and shouted speech; size our choice)."""
-OPENING_PER_VOWEL_DB = 0.03
-"""The same for each dB of a vowel over the clip's median one: stressed vowels are louder and wider."""
-NARROWEST, WIDEST = 0.7, 1.6
 
 
 @dataclass(frozen=True)
@@ -124,11 +92,12 @@ def perform(
     dry, phonemes = _sound(sentence, prosody, voice, recording, sound_rng)
     samples = record(dry, recording, recording_rng)
     frames = len(samples) // SAMPLES_PER_FRAME
-    opening = _opening(dry, phonemes, prosody.loudness)
-    lips = lip_track(phonemes, (np.arange(frames) + 0.5) / FPS, opening)
+    times = (np.arange(frames) + 0.5) / FPS
+    lips = lip_track(phonemes, times, how_open(dry, phonemes, prosody.loudness))
+    lips = breathe_in(lips, phonemes, times, face_rng)
     bearing = bearing_of(emotion, level)
     face = emotional_face(emotion, level, manner) * emotion_envelope(emotion, frames, face_rng)
-    weights = _join_face_and_speech(face + _micro_movements(frames, face_rng), lips, manner)
+    weights = join_face_and_speech(face + _micro_movements(frames, face_rng), lips, manner)
     blink = blink_track(bearing, manner, frames, motion_rng)
     for side in ("Left", "Right"):
         lid = weights[:, ARKIT_NAMES.index(f"eyeBlink{side}")]
@@ -170,19 +139,6 @@ def _sound(
     return dry, (before, *moved, after)
 
 
-def _opening(dry: np.ndarray, phonemes: tuple[Phoneme, ...], effort: float) -> np.ndarray:
-    """How far each phoneme opens the mouth, (P,), about 1: more with `effort` in dB, and vowels more the
-    louder they are."""
-    decibels = np.full(len(phonemes), np.nan)
-    for i, phoneme in enumerate(phonemes):
-        part = dry[round(phoneme.start * SAMPLE_RATE) : round(phoneme.end * SAMPLE_RATE)]
-        if is_vowel(phoneme.name) and len(part):
-            decibels[i] = 10 * np.log10((part**2).mean() + 1e-12)
-    louder = np.nan_to_num(decibels - np.nanmedian(decibels)) if np.isfinite(decibels).any() else 0.0
-    opening = 1 + OPENING_PER_DB * effort + OPENING_PER_VOWEL_DB * np.clip(louder, -10, 10)
-    return np.clip(np.broadcast_to(opening, len(phonemes)), NARROWEST, WIDEST)
-
-
 def _micro_movements(frames: int, rng: np.random.Generator) -> np.ndarray:
     """(frames, 51) small unrest of a living face."""
     unrest = np.zeros((frames, len(ARKIT_NAMES)))
@@ -190,26 +146,3 @@ def _micro_movements(frames: int, rng: np.random.Generator) -> np.ndarray:
         track = MICRO_SIZE * np.maximum(smooth_noise(frames, 0.4, rng), 0)
         unrest[:, [i for i, name in enumerate(ARKIT_NAMES) if name.startswith(stem)]] = track[:, None]
     return unrest
-
-
-def _join_face_and_speech(face: np.ndarray, lips: LipTrack, manner: Manner) -> np.ndarray:
-    """(frames, 51): the emotional face gives way where speech needs the mouth, speech is added, and closures
-    are enforced last: little jaw, nothing that parts the lips, and `mouthClose` for the jaw opening that is
-    left."""
-    weights = face.copy()
-    busy, rounding, closed = lips.activity, lips.rounding, lips.closure
-    for i, name in enumerate(ARKIT_NAMES):
-        stem = name.removesuffix("Left").removesuffix("Right")
-        weights[:, i] *= 1 - (1 - WHILE_SPEAKING.get(stem, 1.0)) * busy
-        weights[:, i] *= 1 - (1 - WHEN_ROUND.get(stem, 1.0)) * rounding
-        if stem in lips.units:
-            speech = np.clip(manner.articulation * lips.units[stem], 0, 1)
-            weights[:, i] += (1 - weights[:, i]) * speech
-        weights[:, i] *= 1 - (1 - WHEN_CLOSED.get(stem, 1.0)) * closed
-        if stem == "mouthPress":
-            weights[:, i] = np.maximum(weights[:, i], CLOSING_PRESS * closed)
-        if stem in ("mouthRollLower", "mouthRollUpper"):
-            weights[:, i] = np.maximum(weights[:, i], CLOSING_ROLL * closed)
-    jaw = weights[:, ARKIT_NAMES.index("jawOpen")]
-    weights[:, ARKIT_NAMES.index("mouthClose")] = CLOSE_PER_JAW * jaw * closed
-    return weights
