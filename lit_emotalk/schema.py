@@ -20,6 +20,7 @@ MEL_LOW_HZ = 55.0
 MEL_HIGH_HZ = 7600.0
 MEL_FLOOR = 1e-5
 MEL_PER_FRAME = SAMPLES_PER_FRAME // MEL_HOP
+WHISPER_SIZE = 768
 LANDMARKS = 478
 
 SPLITS: tuple[str, ...] = ("train", "val", "test")
