@@ -8,17 +8,14 @@ core; it needs no padding to the 30 s that it was trained with.
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
 
 import librosa
 import numpy as np
 
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
+from lit_emotalk.io.audio import log_mel
 from lit_emotalk.weights import fetch as weights
-
-Hears = Literal["mel", "whisper"]
-"""What a network hears: log-mel (the paper's), or the encoder's states; also the name of a batch's entry."""
 
 WEIGHTS = "whisper_tiny_en"
 N_FFT = 400
@@ -110,6 +107,18 @@ class Whisper:
             states = self.states(piece).reshape(last - first, schema.WHISPER_SIZE)
             heard[start:end] = states[start - first : end - first]
         return heard
+
+
+def check_hearing(hears: schema.Hears) -> None:
+    """Raise UserError where speech cannot be heard so on this machine."""
+    if hears == "whisper":
+        weights.path(WEIGHTS)
+
+
+def hear(samples: np.ndarray, hears: schema.Hears) -> np.ndarray:
+    """What a network hears of samples (N,) in [-1, 1] at 16 kHz: float32 log-mel (4T, 80) or Whisper's states
+    (T, 768), T = N // 640 video frames. UserError as `log_mel`, `Whisper.load` and `Whisper.hear`."""
+    return log_mel(samples) if hears == "mel" else Whisper.load().hear(samples).astype(np.float32)
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lit_emotalk.coefficients import ARKIT
-from lit_emotalk.data.pipeline import pictures_of
+from lit_emotalk.data.pipeline import pictures_of, speech_of
 from lit_emotalk.emotions import EMOTIONS, LEVELS
 from lit_emotalk.errors import UserError
 from lit_emotalk.losses.coefficients import coefficient_loss, unit_weights, velocity_loss
@@ -137,7 +137,7 @@ class EACStage(Stage):
             return label_codes(batch["label"]).to(self.device)
         space = self.space
         if modality == "audio":
-            return space.encode_audio(batch["mel"], batch["mask"])
+            return space.encode_audio(speech_of(batch, space.hears), batch["mask"])
         if modality == "image":
             if space.config.image == "open_clip":
                 return space.encode_image(pictures_of(batch))
@@ -175,8 +175,9 @@ class EACStage(Stage):
         mask, true = batch["mask"], batch["coeffs"][..., ARKIT.expression]
         codes, drop = self.draw_codes(batch)
         jitter = self.codes.jitter * (2 * torch.rand_like(batch["intensity"]) - 1)
-        mel, mask = augment_sound(batch["mel"], mask, self.voice)
-        made = self.network(mel, codes, (batch["intensity"] + jitter).clamp(0, 1), mask, drop)
+        hears = self.network.config.hears
+        speech, mask = augment_sound(speech_of(batch, hears), mask, self.voice, hears)
+        made = self.network(speech, codes, (batch["intensity"] + jitter).clamp(0, 1), mask, drop)
         lips, opening = self.lip_loss(made, true, mask, batch["closed"])
         return {
             "coefficients": coefficient_loss(made, true, mask, self.unit_weights),
@@ -215,7 +216,8 @@ class EACStage(Stage):
         baselines = self.mean_faces.faces(batch["emotion"], batch["intensity"])
         for modality in MODALITIES:
             codes = self.encode(batch, modality, training=False)
-            made = self.inference_network(batch["mel"], codes, batch["intensity"], mask)
+            speech = speech_of(batch, self.network.config.hears)
+            made = self.inference_network(speech, codes, batch["intensity"], mask)
             for i, keep in enumerate(mask):
                 still = None if baselines is None else baselines[i]
                 self.error_of(modality).update(made[i, keep], true[i, keep], still)
