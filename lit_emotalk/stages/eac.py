@@ -11,7 +11,7 @@ from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.data.pipeline import pictures_of, speech_of
 from lit_emotalk.emotions import EMOTIONS, LEVELS
 from lit_emotalk.errors import UserError
-from lit_emotalk.losses.coefficients import coefficient_loss, unit_weights, velocity_loss
+from lit_emotalk.losses.coefficients import coefficient_loss, spread_loss, unit_weights, velocity_loss
 from lit_emotalk.losses.lips import LipLoss
 from lit_emotalk.metrics.expression import ExpressionError, MeanFaces
 from lit_emotalk.models.eac import EAC, EACConfig, label_codes
@@ -30,8 +30,9 @@ class EACWeights:
 
     coefficients: smooth L1. velocity: of the frame-to-frame differences. lips: landmarks of the linear face,
     in percent of the inter-ocular distance. opening: of its mouth, likewise, `closed` times more where the
-    lips must meet. emotion: cosine distance of the faces' codes in the emotion space. unheard, mouth: weights
-    of single units (lids and gaze; jaw and mouth) in the first two.
+    lips must meet. spread: of the standard deviations over time. emotion: cosine distance of the faces' codes
+    in the emotion space. unheard, mouth: weights of single units (lids and gaze; jaw and mouth) in those on
+    units.
     """
 
     coefficients: float = 10.0
@@ -39,6 +40,7 @@ class EACWeights:
     lips: float = 0.1
     opening: float = 0.05
     closed: float = 3.0
+    spread: float = 0.0
     emotion: float = 0.2
     unheard: float = 0.1
     mouth: float = 1.5
@@ -184,6 +186,7 @@ class EACStage(Stage):
             "velocity": velocity_loss(made, true, mask, self.unit_weights),
             "lips": lips,
             "opening": opening,
+            "spread": spread_loss(made, true, mask, self.unit_weights),
             "emotion": self.emotion_distance(made, true, mask),
         }
 
