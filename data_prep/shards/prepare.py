@@ -35,6 +35,8 @@ from lit_emotalk.io import audio, video
 from lit_emotalk.io.files import sha256_file, sha256_text
 from lit_emotalk.io.progress import track
 from lit_emotalk.io.sources import code_digest
+from lit_emotalk.models.hearing import check_hearing
+from lit_emotalk.schema import Hears
 from lit_emotalk.weights import fetch as weights
 
 
@@ -44,7 +46,8 @@ class Job:
 
     `sources` all have a video or none has: a corpus of sound only. `splits` names the speakers of each split
     (see `split_of`); `skipped` are files (relative) that are no clips, with the reason; `cluster` as in
-    `spread.workers`; `layout` is arkit, or bfm where every source has imported `coefficients`.
+    `spread.workers`; `layout` is arkit, or bfm where every source has imported `coefficients`; `hears`
+    as in `Corpus`.
     """
 
     corpus: str
@@ -57,6 +60,7 @@ class Job:
     workers: int = 1
     cluster: str | None = None
     layout: Layout = ARKIT
+    hears: Hears = "mel"
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -70,6 +74,7 @@ def prepare(job: Job) -> None:
 
     Raises UserError where the landmarker is missing, no clip is fit, or the place cannot be written.
     """
+    check_hearing(job.hears)
     remove_leftovers(job.output)
     with workers(job.workers, job.cluster):
         states = _prepare_clips(job)
@@ -170,5 +175,5 @@ def _pack(job: Job, fit: list[tuple[Source, str]], states: dict[str, State]) -> 
         speakers[split].add(source.speaker)
     layout, frame_size = (None, None) if job.sound_only else (job.layout.name, job.frame_size)
     by_split = {split: sorted(found) for split, found in speakers.items()}
-    corpus = Corpus(job.corpus, layout, frame_size, by_split, job.command)
+    corpus = Corpus(job.corpus, layout, frame_size, by_split, job.command, job.hears)
     return pack(entries, job.output, corpus, job.clips_per_shard)

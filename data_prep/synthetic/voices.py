@@ -19,6 +19,7 @@ import numpy as np
 from data_prep.clips.apex import find_apex
 from data_prep.clips.record import Clip
 from data_prep.clips.source import Source, Truth, sound_record
+from data_prep.shards.command import add_hears
 from data_prep.shards.pack import Corpus, pack_clips
 from data_prep.shards.spread import spread, workers
 from data_prep.synthetic.acting.performance import Performance
@@ -30,7 +31,8 @@ from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.emotions import COMPOUNDS, EMOTIONS, LEVELS
 from lit_emotalk.errors import UserError, run_main
 from lit_emotalk.io.progress import track
-from lit_emotalk.schema import FPS, SPLITS
+from lit_emotalk.models.hearing import check_hearing
+from lit_emotalk.schema import FPS, SPLITS, Hears
 
 PROGRAM = "data_prep.synthetic.voices"
 SPEAKERS = 50
@@ -102,15 +104,20 @@ def voice_clip(plan: ClipPlan, seed: int) -> Clip:
     return Clip(record, acted.samples, coeffs, acted.weights)
 
 
-def make_voices(output: Path, speakers: int, test_speakers: int, seed: int, processes: int) -> None:
-    """Write the shards and their manifest. UserError where the place cannot be written or holds others."""
+def make_voices(
+    output: Path, speakers: int, test_speakers: int, seed: int, processes: int, hears: Hears = "mel"
+) -> None:
+    """Write the shards and their manifest. UserError where the place cannot be written or holds others, and
+    as `check_hearing`."""
+    check_hearing(hears)
     plans = plan_voices(speakers, test_speakers, seed)
     command = f"python -m {PROGRAM} --speakers {speakers} --test-speakers {test_speakers} --seed {seed}"
+    command += "" if hears == "mel" else f" --hears {hears}"
     splits = {split: sorted({p.speaker for p in plans if p.split == split}) for split in SPLITS}
     with workers(processes):
         jobs = [joblib.delayed(voice_clip)(plan, seed) for plan in plans]
         clips = list(track(spread(jobs, ordered=True), "acting", len(plans), "clips"))
-        pack_clips(clips, output, Corpus("synthetic", ARKIT.name, None, splits, command))
+        pack_clips(clips, output, Corpus("synthetic", ARKIT.name, None, splits, command, hears))
     print(f"{len(clips)} clips of {speakers + test_speakers} voices in {output}")
 
 
@@ -122,6 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--test-speakers", type=int, default=0, help="more of them who test (default: none)")
     parser.add_argument("--seed", type=int, default=0, help="equal seeds give equal shards (default: 0)")
     parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
+    add_hears(parser)
     options = parser.parse_args(arguments)
     if options.speakers < 1 or options.test_speakers < 0:
         raise UserError("--speakers must be 1 or more, --test-speakers 0 or more")
@@ -129,7 +137,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise UserError(f"there are at most {MAX_SPEAKERS} speakers, --speakers and --test-speakers together")
     if options.seed < 0 or not 1 <= options.workers <= 256:
         raise UserError("--seed must be 0 or more, --workers between 1 and 256")
-    make_voices(options.output, options.speakers, options.test_speakers, options.seed, options.workers)
+    speakers = (options.speakers, options.test_speakers)
+    make_voices(options.output, *speakers, options.seed, options.workers, options.hears)
 
 
 if __name__ == "__main__":

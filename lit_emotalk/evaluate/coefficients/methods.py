@@ -15,13 +15,13 @@ from lit_emotalk.data.decode import decode_jpg, frames_of, read_array
 from lit_emotalk.data.index import SampleError
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.coefficients.clips import FaceClip
+from lit_emotalk.evaluate.heard import heard
 from lit_emotalk.evaluate.shards import other_clip
 from lit_emotalk.models.eac import EAC, label_codes
 from lit_emotalk.models.emotion_space import EmotionSpace
 from lit_emotalk.models.handover import load_export
 from lit_emotalk.models.picture import to_tensor
 from lit_emotalk.models.prompts import WORDS
-from lit_emotalk.schema import MEL_PER_FRAME
 
 Condition = Literal["text", "label", "image", "audio"]
 CONDITIONS: tuple[Condition, ...] = ("text", "label", "image", "audio")
@@ -75,8 +75,7 @@ class Convertor:
             word = WORDS[clip.emotion][0] if clip.emotion in WORDS else clip.emotion
             return self.space.encode_text([f"a person talking with a {word} expression"])[0]
         if condition == "audio":
-            mask = torch.ones(1, len(clip.mel) // MEL_PER_FRAME, dtype=torch.bool)
-            return self.space.encode_audio(torch.from_numpy(clip.mel)[None], mask)[0]
+            return self.space.encode_clip(torch.from_numpy(heard(clip.signals, self.space.hears)))
         pools = ([one.signals for one in pool] for pool in (clips, more))
         other = next((found for pool in pools if (found := other_clip(clip.signals, pool))), None)
         if other is None:
@@ -98,7 +97,7 @@ class Convertor:
     def expression(self, clip: FaceClip, code: torch.Tensor | None, intensity: float) -> np.ndarray:
         """Predicted expression (T, 51) of a clip's sound."""
         strength = torch.tensor([intensity])
-        batch = torch.from_numpy(clip.mel)[None]
+        batch = torch.from_numpy(heard(clip.signals, self.eac.config.hears))[None]
         return self.eac.predict(batch, None if code is None else code[None], strength)[0].numpy()
 
 
