@@ -47,7 +47,7 @@ def name_of(index: int) -> str:
 def draw_person_file(plan: Plan, index: int, file: Path) -> None:
     """Draw and film person `index`, find the face in every picture, and keep it all in `file` (npz).
 
-    Of the bursts whose faces were all found: `records` (json), `lengths` in frames, for all frames `landmarks`
+    Of the bursts whose faces were all found: `records` (json), `lengths` in frames; of all frames `landmarks`
     in crop units, what the tracker looks at (`faces`), the drawn `weights`, `rotation`, `translation`; `jpg`,
     `jpg_sizes`. Of the others the labels, `lost` (json).
     """
