@@ -20,28 +20,30 @@ from pathlib import Path
 
 import joblib
 
-from data_prep import apex, source, tracker_set
-from data_prep.code_digest import code_digest
-from data_prep.pack import JPEG_QUALITY, Corpus, Entry, pack
-from data_prep.report import write_rejected
-from data_prep.spread import spread, workers
+from data_prep.clips import apex, source
+from data_prep.clips.record import JPEG_QUALITY
+from data_prep.shards.code_digest import code_digest
+from data_prep.shards.pack import Corpus, Entry, pack
+from data_prep.shards.report import write_rejected
+from data_prep.shards.spread import spread, workers
+from data_prep.shards.work import WORK, remove_leftovers
 from data_prep.synthetic import bursts, faces_person
-from data_prep.synthetic.device import get_device
 from data_prep.synthetic.faces_person import Plan, load_burst, make_person, name_of
 from data_prep.synthetic.heads import variety as heads_variety
+from data_prep.synthetic.rays.device import get_device
 from data_prep.synthetic.scenes import camera
 from data_prep.synthetic.scenes import variety as scenes_variety
-from data_prep.tracker_set import drawing_modules
-from data_prep.work import WORK, remove_leftovers
-from lit_emotalk import weights
+from data_prep.tracker import tracker_set
+from data_prep.tracker.tracker_set import drawing_modules
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError, run_main
 from lit_emotalk.face import alignment, basis, crop, landmarker, look, regions, tracker
 from lit_emotalk.face.basis import BASIS_FILE
 from lit_emotalk.face.tracker import TRACKER_FILE
-from lit_emotalk.files import sha256_file, sha256_text
-from lit_emotalk.progress import track
+from lit_emotalk.io.files import sha256_file, sha256_text
+from lit_emotalk.io.progress import track
 from lit_emotalk.schema import SPLITS
+from lit_emotalk.weights import fetch
 
 PROGRAM = "data_prep.synthetic.faces"
 PEOPLE, VAL_PEOPLE = 300, 12
@@ -69,7 +71,7 @@ def make_faces(output: Path, people: dict[str, int], plan: Plan, processes: int)
 
     Raises UserError where the landmarker is missing, nobody's face was found, or the place cannot be written.
     """
-    weights.path("face_landmarker")
+    fetch.path("face_landmarker")
     drawing, reading = drawing_digest(plan), reading_digest()
     folder = output / WORK / f"drawn-{drawing}"
     read_folder = output / WORK / f"read-{drawing[:8]}{reading[:8]}"

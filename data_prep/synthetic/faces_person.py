@@ -6,19 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.apex import find_apex
-from data_prep.pack import Clip, jpg_bytes
-from data_prep.source import Source, Truth, sound_record
+from data_prep.clips.apex import find_apex
+from data_prep.clips.record import Clip, jpg_bytes
+from data_prep.clips.source import Source, Truth, sound_record
+from data_prep.clips.track import shared_tracker
+from data_prep.synthetic.acting.manner import draw_manner
 from data_prep.synthetic.bursts import Burst, draw_bursts
 from data_prep.synthetic.heads.variety import draw_person
-from data_prep.synthetic.manner import draw_manner
 from data_prep.synthetic.scenes.camera import draw_camera, record
 from data_prep.synthetic.scenes.variety import draw_varied_scene
-from data_prep.track import shared_tracker
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.face.crop import clip_crop
 from lit_emotalk.face.landmarker import Landmarker
-from lit_emotalk.files import atomic_path
+from lit_emotalk.io.files import atomic_path
 from lit_emotalk.schema import SAMPLES_PER_FRAME
 
 FIRST_SEED = 9_000_003
@@ -51,7 +51,7 @@ def draw_person_file(plan: Plan, index: int, file: Path) -> None:
     in crop units, what the tracker looks at (`faces`), the drawn `weights`, `rotation`, `translation`; `jpg`,
     `jpg_sizes`. Of the others the labels, `lost` (json).
     """
-    from data_prep.synthetic.render import Renderer
+    from data_prep.synthetic.scenes.render import Renderer
 
     seed, name = FIRST_SEED + plan.seed, name_of(index)
     rng = np.random.default_rng([0xFACE5, seed, index])

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from data_prep.synthetic.identity import (
+from data_prep.synthetic.heads.identity import (
     HAIR_COLOURS,
     HAIR_MEN,
     HAIR_WOMEN,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from data_prep.synthetic.scene import Scene, Triple, draw_scene
+from data_prep.synthetic.scenes.scene import Scene, Triple, draw_scene
 
 BACKDROPS = ("plain", "gradient", "room", "bokeh", "wall", "curtain", "outdoors", "shelves", "clutter")
 
