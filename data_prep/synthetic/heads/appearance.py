@@ -123,7 +123,7 @@ def bake(identity: Identity) -> Textures:
     return Textures(
         skin=pack(skin[..., 0], skin[..., 1], skin[..., 2], gloss),
         relief=pack(slope_u, slope_v, blank, blank),
-        wrinkle=paint_wrinkles(),
+        wrinkle=paint_wrinkles(identity.noise),
         strands=_strands(identity, rng),
     )
 

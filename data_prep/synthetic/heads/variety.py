@@ -14,12 +14,14 @@ from data_prep.synthetic.heads.identity import (
     HAIR_WOMEN,
     LEAST_CURL,
     Colour,
+    Glasses,
     Identity,
     draw_identity,
 )
 
 PEOPLE_PER_DECK = 16
 """The decks that `draw_identity` walks through are shuffled anew after so many people."""
+GLASSES_SHARE = 0.22
 DYED: tuple[Colour, ...] = ((0.62, 0.10, 0.16), (0.20, 0.24, 0.55), (0.72, 0.70, 0.66), (0.50, 0.16, 0.42))
 LIPSTICK: tuple[Colour, ...] = (
     (0.60, 0.09, 0.12), (0.66, 0.34, 0.36), (0.42, 0.13, 0.19), (0.74, 0.40, 0.36), (0.78, 0.25, 0.38),
@@ -59,13 +61,14 @@ def draw_person(seed: int, index: int, name: str) -> Identity:
         wrinkles=float(np.clip(0.8 * age + rng.normal(0.12, 0.18), 0.0, 1.2)),
         lips=_lips(drawn, makeup, rng),
         brow_colour=_mixed(drawn.brow_colour, hair.colour, float(rng.uniform(0, 0.6))),
-        brow_thickness=float(rng.uniform(0.05, 1.1)),
-        brow_density=float(rng.uniform(0.3, 1.0)),
+        brow_thickness=float(rng.uniform(0.15, 1.1)),
+        brow_density=float(rng.uniform(0.45, 1.0)),
         brow_arch=float(rng.uniform(0.0, 1.0)),
         beard=beard,
         beard_density=float(rng.uniform(0.3, 1.0)),
         makeup=makeup,
         teeth=_teeth(rng),
+        glasses=_glasses(rng) if rng.random() < GLASSES_SHARE else None,
     )
 
 
@@ -84,7 +87,9 @@ def _skin(drawn: Colour, rng: np.random.Generator) -> Colour:
 
 
 def _lips(drawn: Identity, makeup: float, rng: np.random.Generator) -> Colour:
-    natural = np.array(drawn.skin) * np.array([0.92, 0.76, 0.77]) * np.exp(rng.normal(0, 0.06, 3))
+    tone = np.array(drawn.skin)
+    pink = np.array([0.94, 0.58, 0.58]) * tone.mean()
+    natural = (0.5 * tone * np.array([0.92, 0.74, 0.77]) + 0.5 * pink) * np.exp(rng.normal(0, 0.05, 3))
     stick = np.array(LIPSTICK[rng.integers(len(LIPSTICK))])
     return _clipped(natural + (stick - natural) * np.clip((makeup - 0.3) * 1.3, 0, 0.85))
 
@@ -92,6 +97,21 @@ def _lips(drawn: Identity, makeup: float, rng: np.random.Generator) -> Colour:
 def _teeth(rng: np.random.Generator) -> Colour:
     """From bleached to yellowish."""
     return _clipped(np.array([0.96, 0.94, 0.90]) - np.array([0.10, 0.14, 0.26]) * rng.beta(1.2, 2.2))
+
+
+def _glasses(rng: np.random.Generator) -> Glasses:
+    """Thin metal or broad plastic."""
+    metal = rng.random() < 0.4
+    tone = rng.uniform(0.3, 0.8) if metal else rng.uniform(0.01, 0.5) ** 2
+    colour = tone * np.exp(rng.normal(0, 0.15 if metal else 0.5, 3))
+    return Glasses(
+        width=float(rng.uniform(0.72, 0.9)),
+        height=float(rng.uniform(0.6, 1.0)),
+        roundness=float(rng.uniform(0.0, 1.0)),
+        thickness=float(rng.uniform(0.007, 0.012) if metal else rng.uniform(0.012, 0.026)),
+        colour=_clipped(colour),
+        gloss=float(rng.uniform(0.2, 1.0)),
+    )
 
 
 def _mixed(first: Colour, second: Colour, share: float) -> Colour:

@@ -77,7 +77,7 @@ def _clutter(tones: np.ndarray, x: np.ndarray, y: np.ndarray, rng: np.random.Gen
     picture = np.broadcast_to(tones[0], (*x.shape, 3)).copy()
     for size in (0.2, 0.08, 0.03):
         for tone in tones:
-            share = np.clip(1.5 * _clouds(x.shape[0], rng, size) - 0.4, 0, 1)[..., None]
+            share = np.clip(0.4 + 0.4 * _clouds(x.shape[0], rng, size), 0, 1)[..., None]
             picture += share * (tone * rng.uniform(0.4, 1.6) - picture)
     return picture
 
