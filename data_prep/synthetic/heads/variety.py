@@ -90,8 +90,8 @@ def _lips(drawn: Identity, makeup: float, rng: np.random.Generator) -> Colour:
     tone = np.array(drawn.skin)
     pink = np.array([0.94, 0.58, 0.58]) * tone.mean()
     natural = (0.5 * tone * np.array([0.92, 0.74, 0.77]) + 0.5 * pink) * np.exp(rng.normal(0, 0.05, 3))
-    stick = np.array(LIPSTICK[rng.integers(len(LIPSTICK))])
-    return _clipped(natural + (stick - natural) * np.clip((makeup - 0.3) * 1.3, 0, 0.85))
+    stick = np.array(LIPSTICK[rng.integers(len(LIPSTICK))]) * (0.45 + 0.8 * tone.mean())
+    return _clipped(natural + (stick - natural) * np.clip((makeup - 0.3) * 1.2, 0, 0.75))
 
 
 def _teeth(rng: np.random.Generator) -> Colour:

@@ -136,7 +136,7 @@ def _forehead(place: np.ndarray, width: float, lines: ForeheadLines) -> np.ndarr
     return total * step(lines.reach + 0.22, lines.reach, np.abs(x)) * step(0.6, 0.9, place[..., 2])
 
 
-CAVITY = {"nasolabial": 0.6, "marionette": 0.55, "undereye": 0.6, "dimple": 0.6}
+CAVITY = {"nasolabial": 0.6, "marionette": 0.55, "undereye": 0.6, "dimple": 0.6, "crow": 0.6}
 """How dark a group's grooves are relative to the others': wide ones are shaded by their slopes."""
 
 
@@ -149,7 +149,7 @@ def paint_wrinkles(noise: int) -> np.ndarray:
     ax = np.abs(x)
     spread, turn, count = rng.uniform(0.8, 1.3), rng.normal(0, 0.012), int(rng.integers(2, 5))
     crow: Any = sum(
-        _line(place, [(0.55, 7.295 + 0.03 * k * spread), (0.66, 7.29 + turn + 0.07 * k * spread)], 0.011)
+        _line(place, [(0.55, 7.295 + 0.03 * k * spread), (0.66, 7.29 + turn + 0.07 * k * spread)], 0.014)
         for k in np.linspace(-1.6, 0.8, count)
     )
     bars = np.sin(ax * 95.0 + 2.0 * np.sin(y * 9)) * 0.5 + 0.5

@@ -81,7 +81,8 @@ def shade_skin(
     base = base * (1.0 - lip) + look.lips * (creases * lip)
     base = base * (1.0 - inner) + wp.vec3(0.12, 0.027, 0.023) * inner
     hollow = inner * smooth(1.5, 1.2, place[2])
-    occlusion = wp.max(occlusion, 0.75 * lip) * (1.0 - 0.85 * hollow)
+    occlusion = occlusion * (0.5 + 0.5 * occlusion)
+    occlusion = wp.max(occlusion, 0.6 * lip) * (1.0 - 0.85 * hollow)
     occlusion = occlusion * (1.0 - inner) + inner * (1.0 - 0.9 * hollow) * 0.6
     lit = lit * (1.0 - 0.9 * hollow)
 

@@ -13,7 +13,7 @@ def draw_varied_scene(rng: np.random.Generator) -> Scene:
     """A scene with a face that fills the frame, for a portrait rather than for head and shoulders."""
     scene = draw_scene(rng)
     azimuth, elevation = rng.triangular(-1.6, 0.0, 1.6), rng.triangular(-0.5, 0.4, 1.2)
-    contrast = rng.beta(1.3, 1.7)
+    contrast = rng.beta(1.6, 1.3)
     total = rng.uniform(1.5, 2.7)
     key, ambient = total * (0.25 + 0.6 * contrast), total * (0.48 - 0.38 * contrast)
     warm = rng.normal(0, 0.9)
