@@ -75,7 +75,9 @@ def _to_line(
     return nearest, along
 
 
-def _fold(place: np.ndarray, points: list[tuple[float, float]], width: float) -> tuple[np.ndarray, np.ndarray]:
+def _fold(
+    place: np.ndarray, points: list[tuple[float, float]], width: float
+) -> tuple[np.ndarray, np.ndarray]:
     """A fold along a polyline: (groove, bulge) in [0, 1]. The groove is sharp, fades towards both ends, and
     the skin to the left of its way bulges over it."""
     distance, along = _to_line(place, points)
@@ -120,7 +122,9 @@ class ForeheadLines:
             for _ in range(count)
         ]
         strength = tuple(float(x) for x in rng.uniform(0.55, 1.0, count))
-        return ForeheadLines(tuple(float(h) for h in heights), strength, tuple(waves), rng.uniform(0.35, 0.55))
+        return ForeheadLines(
+            tuple(float(h) for h in heights), strength, tuple(waves), rng.uniform(0.35, 0.55)
+        )
 
 
 def _forehead(place: np.ndarray, width: float, lines: ForeheadLines) -> np.ndarray:

@@ -7,7 +7,14 @@ pixel.
 
 from data_prep.synthetic.rays.device import wp
 from data_prep.synthetic.rays.shading import Lights, Look, hash_noise, shadow
-from data_prep.synthetic.rays.surfaces import shade_eye, shade_hair, shade_lash, shade_mouth, shade_rim, shade_skin
+from data_prep.synthetic.rays.surfaces import (
+    shade_eye,
+    shade_hair,
+    shade_lash,
+    shade_mouth,
+    shade_rim,
+    shade_skin,
+)
 
 wp.set_module_options({"enable_backward": False, "fast_math": True})
 

@@ -192,7 +192,9 @@ def shade_mouth(
     shade = (0.06 + 0.94 * depth) * (0.72 + 0.28 * look.mouth_open)
     light = hemisphere(lights, normal) * bright
     lit = 0.6 + 0.4 * lit
-    light += lights.key_colour * (wp.max(wp.dot(normal, lights.key_direction) + 0.3, 0.0) * bright * lit * 0.8)
+    light += lights.key_colour * (
+        wp.max(wp.dot(normal, lights.key_direction) + 0.3, 0.0) * bright * lit * 0.8
+    )
     light += lights.fill_colour * wp.max(wp.dot(normal, lights.fill_direction) + 0.3, 0.0) * bright * 0.8
     shine = lights.key_colour * (highlight(normal, view, lights.key_direction, 90.0) * gloss)
     return (tint(base, light) + shine) * shade

@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image
 
 RED_GREEN_BLUE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+H264 = {"preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}
+"""With x264's macroblock tree equal pictures do not always give equal bytes."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def _through_h264(pictures: list[np.ndarray], rate_factor: int) -> list[np.ndarr
     buffer = io.BytesIO()
     side = pictures[0].shape[0]
     with av.open(buffer, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=25, options={"crf": str(rate_factor), "threads": "1"})
+        stream = container.add_stream("libx264", rate=25, options=H264 | {"crf": str(rate_factor)})
         stream.width = stream.height = side
         stream.pix_fmt = "yuv420p"
         for picture in pictures:
