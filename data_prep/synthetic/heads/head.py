@@ -99,8 +99,8 @@ class Head:
         self.centre = np.array([0.0, self.rest[face, 1].mean() + 0.12, 0.9], np.float32)
 
     def _place_teeth(self) -> None:
-        """Upper teeth that show under a lifted lip, less with age; lower ones behind them that stay behind the
-        lower lip while the jaw drops (the template's show the lower ones alone in speech)."""
+        """Upper teeth that show under a lifted lip, less with age; lower ones that stay behind them, and behind
+        the lower lip while the jaw drops (the template's show the lower ones alone in speech)."""
         template, identity = self.template, self.identity
         shown = np.random.default_rng([identity.noise, 4]).uniform(*INCISORS) * (1 - 0.5 * identity.age)
         lower = template.part_vertices(TEETH_LOWER)
