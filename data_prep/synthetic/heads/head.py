@@ -44,7 +44,7 @@ UNIT_GAINS: dict[str, float] = {
 """The template's own shapes of these units are timid: a full browInnerUp lifts the brow by 5 mm, an actor's
 by nearly 10. At weight 1 they move by this much more (our choice)."""
 
-INCISORS = (0.012, 0.038)
+INCISORS = (0.02, 0.05)
 """How far the upper teeth reach below the template's, dm."""
 LOWER_TEETH, LOWER_TEETH_DROP = (0.0, -0.02, -0.03), 1.1
 """Where the lower teeth lie relative to the template's, and how much more they drop with the jaw."""
@@ -78,7 +78,7 @@ class Head:
         self.identity = identity
         self.template = template
         self.rest = rest_shape(template, identity)
-        self.rest[template.part_vertices(TONGUE)] += np.array([0.0, -0.09, -0.08], np.float32)
+        self.rest[template.part_vertices(TONGUE)] += np.array([0.0, -0.06, -0.06], np.float32)
         self.triangles = template.triangles
         self.parts = template.parts
         self.basis = template.units * unit_gains()[:, None, None]
@@ -99,8 +99,8 @@ class Head:
         self.centre = np.array([0.0, self.rest[face, 1].mean() + 0.12, 0.9], np.float32)
 
     def _place_teeth(self) -> None:
-        """Upper teeth that show under a lifted lip, less with age; lower ones that stay behind them, and behind
-        the lower lip while the jaw drops (the template's show the lower ones alone in speech)."""
+        """Upper teeth that show under a lifted lip, less with age; lower ones that stay behind the lower lip
+        while the jaw drops (the template's show the lower ones alone in speech)."""
         template, identity = self.template, self.identity
         shown = np.random.default_rng([identity.noise, 4]).uniform(*INCISORS) * (1 - 0.5 * identity.age)
         lower = template.part_vertices(TEETH_LOWER)

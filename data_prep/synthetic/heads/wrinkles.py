@@ -104,8 +104,8 @@ def age_lines(place: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ForeheadLines:
-    """The lines across a forehead: `heights` on the template, `strength` in [0, 1], `waves` (size in dm, rate,
-    phase) of each; `reach`, how far they run to both sides, dm."""
+    """The lines across a forehead: of each its `heights` on the template, `strength` in [0, 1] and `waves`
+    (size in dm, rate, phase); `reach`, how far they run to both sides, dm."""
 
     heights: tuple[float, ...]
     strength: tuple[float, ...]

@@ -166,12 +166,12 @@ def shade_mouth(
 ) -> wp.vec3:
     """Teeth with gums and gaps, and the tongue; darker towards the throat and the corners of the mouth, and
     under the lips where it is less open."""
-    depth = smooth(1.0, 1.5, place[2])
-    base = wp.vec3(0.50, 0.155, 0.14) * (0.85 + 0.3 * value_noise(place[0] * 60.0, place[2] * 60.0))
+    depth = smooth(0.8, 1.4, place[2])
+    base = wp.vec3(0.50, 0.165, 0.155) * (0.85 + 0.3 * value_noise(place[0] * 60.0, place[2] * 60.0))
     gloss = 0.5
-    bright = 0.6
+    bright = 0.75
     if part != 5:
-        depth = smooth(0.95, 1.42, place[2])
+        depth = smooth(0.75, 1.38, place[2])
         arc = wp.abs(wp.atan2(place[0], wp.max(place[2] - 1.05, 0.02)))
         width = 0.19
         slot = arc / width
@@ -186,7 +186,7 @@ def shade_mouth(
         base = base * (1.0 - gum) + wp.vec3(0.42, 0.14, 0.13) * gum
         gloss = 0.9
         bright = 0.92
-        depth *= 1.0 - 0.55 * smooth(0.55, 1.25, arc)
+        depth *= 1.0 - 0.45 * smooth(0.7, 1.4, arc)
     if part != 3:
         bright *= 0.85
     shade = (0.06 + 0.94 * depth) * (0.72 + 0.28 * look.mouth_open)
