@@ -78,7 +78,7 @@ class Head:
         self.identity = identity
         self.template = template
         self.rest = rest_shape(template, identity)
-        self.rest[template.part_vertices(TONGUE)] += np.array([0.0, -0.06, -0.06], np.float32)
+        self.rest[template.part_vertices(TONGUE)] += np.array([0.0, -0.08, -0.06], np.float32)
         self.triangles = template.triangles
         self.parts = template.parts
         self.basis = template.units * unit_gains()[:, None, None]

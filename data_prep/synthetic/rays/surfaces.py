@@ -166,10 +166,10 @@ def shade_mouth(
 ) -> wp.vec3:
     """Teeth with gums and gaps, and the tongue; darker towards the throat and the corners of the mouth, and
     under the lips where it is less open."""
-    depth = smooth(0.8, 1.4, place[2])
+    depth = smooth(1.0, 1.46, place[2])
     base = wp.vec3(0.50, 0.165, 0.155) * (0.85 + 0.3 * value_noise(place[0] * 60.0, place[2] * 60.0))
     gloss = 0.5
-    bright = 0.75
+    bright = 0.62
     if part != 5:
         depth = smooth(0.75, 1.38, place[2])
         arc = wp.abs(wp.atan2(place[0], wp.max(place[2] - 1.05, 0.02)))
