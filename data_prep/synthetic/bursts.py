@@ -71,8 +71,7 @@ def _burst(
         first, last = (_emotional(emotion, level or 1, manner, rng) for _ in range(2))
     if emotion == "neutral":
         first = rest
-    share = np.zeros(frames)
-    share[still:] = _eased(frames - still) if still == 0 else _eased(frames - still + 1)[1:]
+    share = np.concatenate([np.zeros(max(still - 1, 0)), _eased(frames - max(still - 1, 0))])
     weights = first + (last - first) * share[:, None]
     posture = rng.triangular(-1, 0, 1, 3) * MAX_ANGLES
     rotation = posture + rng.normal(0, TURN, 3) * share[:, None]
@@ -87,8 +86,8 @@ def _burst(
 
 
 def _eased(frames: int) -> np.ndarray:
-    """From 0 to 1 in `frames` steps, slow at both ends; a single frame is at the end."""
-    time = np.linspace(0, 1, frames) if frames > 1 else np.ones(1)
+    """From 0 to 1 in `frames` frames, slow at both ends."""
+    time = np.linspace(0, 1, frames)
     return time * time * (3 - 2 * time)
 
 

@@ -28,7 +28,7 @@ from data_prep.shards.report import write_rejected
 from data_prep.shards.spread import spread, workers
 from data_prep.shards.work import WORK, remove_leftovers
 from data_prep.synthetic import bursts, faces_person
-from data_prep.synthetic.faces_person import Plan, load_burst, make_person, name_of
+from data_prep.synthetic.faces_person import CORPUS, Plan, load_burst, make_person, name_of
 from data_prep.synthetic.heads import variety as heads_variety
 from data_prep.synthetic.rays.device import get_device
 from data_prep.synthetic.scenes import camera
@@ -109,7 +109,7 @@ def make_faces(output: Path, people: dict[str, int], plan: Plan, processes: int)
         by_split = {split: sorted(found) for split, found in speakers.items()}
         command = _command(people, plan)
         written = pack(
-            entries, output, Corpus("synthetic", ARKIT.name, plan.size, by_split, command), CLIPS_PER_SHARD
+            entries, output, Corpus(CORPUS, ARKIT.name, plan.size, by_split, command), CLIPS_PER_SHARD
         )
     seen = sum(len(found) for found in by_split.values())
     print(f"{len(entries)} bursts of {seen} people in {output}, {len(rejected)} left out (rejected.csv)")

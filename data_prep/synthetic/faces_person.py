@@ -21,6 +21,7 @@ from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.io.files import atomic_path
 from lit_emotalk.schema import SAMPLES_PER_FRAME
 
+CORPUS = "faces"
 FIRST_SEED = 9_000_003
 """Seed of the people is this plus `--seed`: a corpus or a tracker's set of such a seed would share them."""
 ROOM_NOISE = 3e-4
@@ -92,7 +93,7 @@ def draw_person_file(plan: Plan, index: int, file: Path) -> None:
 
 def _record(name: str, number: int, burst: Burst, size: int) -> dict:
     key = f"{name}_{burst.label}_{number + 1:03d}"
-    source = Source(key, "synthetic", name, burst.emotion, burst.level, relative=key, video=None)
+    source = Source(key, CORPUS, name, burst.emotion, burst.level, relative=key, video=None)
     return sound_record(source, Truth(), len(burst.weights)) | {"layout": ARKIT.name, "frame_size": size}
 
 

@@ -51,6 +51,7 @@ def test_shards_hold_bursts_of_every_kind(shards):
     faults, _ = verify(shards)
     assert not faults
     manifest = read_manifest(shards)
+    assert manifest.corpus == "faces" and manifest.frame_size == 160
     assert manifest.speakers == {"train": ["F0001", "F0002"], "val": ["F0003"], "test": []}
     records = [clip.record for clip in index_split(manifest, "frames", "train")]
     assert len(records) == 6 and all(r["frames"] == 3 and r["frame_size"] == 160 for r in records)
