@@ -21,7 +21,7 @@ UNITS_EVERY = 3
 TEETH: dict[str, float] = {"happy": 0.75, "angry": 0.5, "disgusted": 0.5, "fear": 0.4, "surprised": 0.2}
 """How often an emotion's face parts the lips beyond its prototype (our choice, after real level-3 faces)."""
 BARED: dict[str, tuple[float, float]] = {
-    "mouthUpperUp": (0.15, 0.6), "mouthLowerDown": (0.0, 0.5), "jawOpen": (0.0, 0.22),
+    "mouthUpperUp": (0.25, 0.7), "mouthLowerDown": (0.0, 0.6), "jawOpen": (0.0, 0.22),
 }  # fmt: skip
 """How far these units then move, at level 3."""
 TURN, SHIFT = np.radians(3.0), 0.015

@@ -42,7 +42,6 @@ from lit_emotalk.face.basis import BASIS_FILE
 from lit_emotalk.face.tracker import TRACKER_FILE
 from lit_emotalk.io.files import sha256_file, sha256_text
 from lit_emotalk.io.progress import track
-from lit_emotalk.schema import SPLITS
 from lit_emotalk.weights import fetch
 
 PROGRAM = "data_prep.synthetic.faces"
@@ -50,6 +49,8 @@ PEOPLE, VAL_PEOPLE = 300, 12
 BURSTS, FRAMES, SIZE = 6, 4, 256
 MAX_PEOPLE, MAX_FRAMES = 9999, 250
 CLIPS_PER_SHARD = 64
+NUMBERED = ("val", "test", "train")
+"""People are numbered in this order: more who train change nobody's split."""
 
 
 def drawing_digest(plan: Plan) -> str:
@@ -67,7 +68,7 @@ def reading_digest() -> str:
 
 
 def make_faces(output: Path, people: dict[str, int], plan: Plan, processes: int) -> None:
-    """Bring the shards in `output` up to date: so many `people` by split, numbered through in its order.
+    """Bring the shards in `output` up to date: so many `people` by split, those who train last.
 
     Raises UserError where the landmarker is missing, nobody's face was found, or the place cannot be written.
     """
@@ -79,7 +80,7 @@ def make_faces(output: Path, people: dict[str, int], plan: Plan, processes: int)
     remove_leftovers(output)
     for stale in {*output.glob(f"{WORK}/drawn-*"), *output.glob(f"{WORK}/read-*")} - {folder, read_folder}:
         shutil.rmtree(stale)
-    split_of = [split for split in SPLITS for _ in range(people[split])]
+    split_of = [split for split in NUMBERED for _ in range(people[split])]
     files = [(folder / f"{name_of(i)}.npz", read_folder / f"{name_of(i)}.npz") for i in range(len(split_of))]
     due = sum(not drawn.is_file() for drawn, _ in files)
     entries: list[Entry] = []

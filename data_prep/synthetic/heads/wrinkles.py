@@ -9,12 +9,29 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.synthetic.heads.texture import COLUMNS, ROWS, band_noise, blob, pack, places, slopes, step
+from data_prep.synthetic.heads.texture import (
+    COLUMNS,
+    HIGH,
+    LOW,
+    ROWS,
+    band_noise,
+    blob,
+    pack,
+    places,
+    slopes,
+    step,
+)
 
+TEXEL = (HIGH - LOW) / ROWS
 GROUPS = (
     "none", "forehead", "frown", "crow", "nasolabial", "bunny", "undereye", "chin", "pucker", "dimple", 
     "marionette", "neck",
 )  # fmt: skip
+FRONT = (
+    slice(round((HIGH - 8.1) / TEXEL), round((HIGH - 6.0) / TEXEL)),
+    slice(COLUMNS // 4, 3 * COLUMNS // 4),
+)
+"""Rows and columns of the texture in which there are lines."""
 
 
 def fold_weights(weights: dict[str, float], wrinkles: float) -> np.ndarray:
@@ -91,15 +108,18 @@ NASOLABIAL = [(0.185, 6.955), (0.25, 6.86), (0.325, 6.755), (0.37, 6.67), (0.385
 MARIONETTE = [(0.31, 6.58), (0.33, 6.48), (0.33, 6.38)]
 
 
-def age_lines(place: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Permanent lines of an old face, as a depth in dm."""
+def age_lines(rng: np.random.Generator) -> np.ndarray:
+    """Permanent lines of an old face, as a depth (ROWS, COLUMNS) in dm."""
+    whole, place = places(), places()[FRONT]
     fine = band_noise(rng, 16.0, stretch=0.6)
-    eyes = blob(place, 0.6, 7.22, 0.14, 0.14) + blob(place, 0.3, 7.12, 0.2, 0.07)
+    eyes = blob(whole, 0.6, 7.22, 0.14, 0.14) + blob(whole, 0.3, 7.12, 0.2, 0.07)
     groove, bulge = _fold(place, NASOLABIAL, 0.03)
     depth = 0.012 * groove - 0.006 * bulge + 0.006 * _line(place, MARIONETTE, 0.025)
     frown = _line(place, [(0.06, 7.39), (0.065, 7.50)], 0.015)
     depth = depth + 0.004 * _forehead(place, 0.02, ForeheadLines.draw(rng)) + 0.003 * frown
-    return depth + 0.0007 * fine * (eyes + 0.3 * step(6.0, 7.0, place[..., 2] * 5))
+    total: np.ndarray = 0.0007 * fine * (eyes + 0.3 * step(6.0, 7.0, whole[..., 2] * 5))
+    total[FRONT] += depth
+    return total
 
 
 @dataclass(frozen=True)
@@ -149,7 +169,7 @@ CAVITY = {"nasolabial": 0.6, "marionette": 0.55, "undereye": 0.6, "dimple": 0.6,
 def paint_wrinkles(noise: int) -> np.ndarray:
     """The texture of a person's expression wrinkles: slopes, cavity and, where a group has lines, its number.
     Where and how they run is drawn from `noise`."""
-    place, rng = places(), np.random.default_rng([noise, 5])
+    place, rng = places()[FRONT], np.random.default_rng([noise, 5])
     x, y = place[..., 0], place[..., 1]
     ax = np.abs(x)
     spread, turn, count = rng.uniform(0.8, 1.3), rng.normal(0, 0.012), int(rng.integers(2, 5))
@@ -159,7 +179,7 @@ def paint_wrinkles(noise: int) -> np.ndarray:
     )
     bars = np.sin(ax * 95.0 + 2.0 * np.sin(y * 9)) * 0.5 + 0.5
     lips = (blob(place, 0.0, 6.74, 0.24, 0.05) + blob(place, 0.0, 6.44, 0.2, 0.04)) * bars
-    pits = np.clip(band_noise(rng, 13.0), 0, 2) * blob(place, 0.0, 6.30, 0.17, 0.10)
+    pits = np.clip(band_noise(rng, 13.0)[FRONT], 0, 2) * blob(place, 0.0, 6.30, 0.17, 0.10)
     bunny: Any = sum(
         _line(place, [(0.02, 7.19 + 0.05 * k), (0.14, 7.225 + 0.07 * k)], 0.013) for k in (-1, 0, 1)
     )
@@ -182,7 +202,7 @@ def paint_wrinkles(noise: int) -> np.ndarray:
         "marionette": (_line(place, MARIONETTE, 0.024), 0.018),
     }
     bulges = {"nasolabial": (bulge, 0.018)}
-    best = np.zeros((ROWS, COLUMNS), np.float32)
+    best = np.zeros(x.shape, np.float32)
     height: Any = best.copy()
     group: Any = best.copy()
     cavity: Any = best.copy()
@@ -195,4 +215,6 @@ def paint_wrinkles(noise: int) -> np.ndarray:
         cavity = np.maximum(cavity, CAVITY.get(name, 1.0) * np.clip(groove, 0, 1))
         best = np.maximum(best, extent)
     slope_v, slope_u = slopes(height)
-    return pack(slope_u, slope_v, cavity, group)
+    texture = np.zeros((ROWS, COLUMNS, 4), np.float32)
+    texture[FRONT] = pack(slope_u, slope_v, cavity, group)
+    return texture
