@@ -20,21 +20,15 @@ from pathlib import Path
 
 import joblib
 
-from data_prep.clips import apex, source
-from data_prep.clips.record import JPEG_QUALITY
-from data_prep.shards.code_digest import code_digest
+from data_prep.clips import apex, record, source
 from data_prep.shards.pack import Corpus, Entry, pack
 from data_prep.shards.report import write_rejected
 from data_prep.shards.spread import spread, workers
 from data_prep.shards.work import WORK, remove_leftovers
-from data_prep.synthetic import bursts, faces_person
+from data_prep.synthetic import faces_person
 from data_prep.synthetic.faces_person import CORPUS, Plan, load_burst, make_person, name_of
-from data_prep.synthetic.heads import variety as heads_variety
 from data_prep.synthetic.rays.device import get_device
-from data_prep.synthetic.scenes import camera
-from data_prep.synthetic.scenes import variety as scenes_variety
 from data_prep.tracker import tracker_set
-from data_prep.tracker.tracker_set import drawing_modules
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError, run_main
 from lit_emotalk.face import alignment, basis, crop, landmarker, look, regions, tracker
@@ -42,6 +36,7 @@ from lit_emotalk.face.basis import BASIS_FILE
 from lit_emotalk.face.tracker import TRACKER_FILE
 from lit_emotalk.io.files import sha256_file, sha256_text
 from lit_emotalk.io.progress import track
+from lit_emotalk.io.sources import Sources, code_digest
 from lit_emotalk.weights import fetch
 
 PROGRAM = "data_prep.synthetic.faces"
@@ -55,10 +50,10 @@ NUMBERED = ("val", "test", "train")
 
 def drawing_digest(plan: Plan) -> str:
     """What the pictures and what is found in them are made by: the code and the plan."""
-    drawn = [*drawing_modules(), heads_variety, scenes_variety, camera, bursts, tracker_set, faces_person]
-    found = [source, crop, landmarker, regions, alignment, look]
-    code = code_digest(*drawn, *found) + sha256_file(BASIS_FILE)
-    return sha256_text(json.dumps([code, JPEG_QUALITY, asdict(plan) | {"device": None}]))[:16]
+    drawn = Sources().digests([faces_person.__name__], within="data_prep.synthetic")
+    found = code_digest(tracker_set, record, source, crop, landmarker, regions, alignment, look)
+    made_of = [drawn, found, sha256_file(BASIS_FILE), asdict(plan) | {"device": None}]
+    return sha256_text(json.dumps(made_of))[:16]
 
 
 def reading_digest() -> str:
@@ -76,7 +71,10 @@ def make_faces(output: Path, people: dict[str, int], plan: Plan, processes: int)
     drawing, reading = drawing_digest(plan), reading_digest()
     folder = output / WORK / f"drawn-{drawing}"
     read_folder = output / WORK / f"read-{drawing[:8]}{reading[:8]}"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write {output}: {error.strerror}; choose another --output") from error
     remove_leftovers(output)
     for stale in {*output.glob(f"{WORK}/drawn-*"), *output.glob(f"{WORK}/read-*")} - {folder, read_folder}:
         shutil.rmtree(stale)

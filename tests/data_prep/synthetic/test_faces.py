@@ -204,6 +204,14 @@ def test_wrong_numbers_are_one_line(tmp_path, wrong):
     assert not (tmp_path / "x").exists()
 
 
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
+    if not fetch.available("face_landmarker"):
+        pytest.skip("the face landmarker's model is not here: lit-emotalk weights fetch face_landmarker")
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="choose another --output"):
+        faces.main(["--output", str(tmp_path / "file" / "x"), "--people", "1", *SMALL])
+
+
 def test_people_of_the_faces_are_not_in_a_corpus():
     corpus = {draw_identity(seed, index).noise for seed in range(3) for index in range(48)}
     ours = {draw_person(faces.faces_person.FIRST_SEED, index, "x").noise for index in range(100)}
