@@ -68,7 +68,7 @@ FACE_ENTRIES: tuple[str, ...] = (*COEFFICIENT_ENTRIES, *PICTURE_ENTRIES)
 
 RECORD: dict[str, str] = {
     "key": "unique name of the clip, letters, digits, '_' and '-' only: SPEAKER_EMOTION_LEVEL_NAME",
-    "corpus": "mead, ravdess, voxceleb2, synthetic, folder",
+    "corpus": "mead, ravdess, voxceleb2, synthetic, folder, or faces: silent bursts of a few frames",
     "speaker": "speaker's name within the corpus",
     "emotion": "canonical emotion or compound, or null where unknown",
     "level": "1..3, or null where unknown",

@@ -146,11 +146,17 @@ def _draw_frame(neutral: bool, acted: bool, manner: Manner, rng: np.random.Gener
 
 
 def draw_acted(manner: Manner, rng: np.random.Generator) -> np.ndarray:
-    """Random weights (51,) float32 in [0, 1] of somebody who speaks with emotion: an emotion's face at any
-    strength, giving way to the mouth between two sounds, now and then lips closed over the jaw, a gaze, a
-    blink."""
+    """Random weights (51,) float32 in [0, 1] of somebody who speaks with an emotion's face at any
+    strength."""
     face = emotional_face(str(rng.choice(MEAD_EMOTIONS)), 3, manner) * rng.uniform(0.0, 1.0)
+    return speak_over(face, rng)
+
+
+def speak_over(face: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Weights (51,) float32 of a face (51,) that speaks: it gives way to the mouth between two sounds, now
+    and then lips closed over the jaw, a gaze, a blink."""
     busy = rng.random()
+    face = face.copy()
     for stem, share in WHILE_SPEAKING.items():
         face[ARKIT.columns(stem)] *= 1 - busy * (1 - share)
     speech = dict.fromkeys(ARKIT_NAMES, 0.0)
