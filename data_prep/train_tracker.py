@@ -2,9 +2,9 @@
 lit_emotalk/face/tracker.safetensors
 
 Renders heads whose units are drawn independently, finds their landmarks, fits the linear face and the
-tracker's
-network, and compares it with MediaPipe's raw scores on heads held out. The rendered set is kept and
-continued.
+tracker's network, and compares it with MediaPipe's raw scores on heads held out. The rendered set is kept and
+continued. The linear face is that of true weights: shards read by the new tracker calibrate it
+(`python -m data_prep.tracker.basis_fit`).
 """
 
 import argparse
@@ -104,6 +104,7 @@ def fit_tracker(heads: list[Head], steps: int, look_steps: int, hidden: int, see
     faces = [load_faces(head, mean, stable, generator) for head in track(heads, "faces", unit="heads")]
     eye = fit_look(faces, look_steps, seed)
     network = fit_network(examples, read_looks(eye, faces), face, pairs, steps, hidden, seed)
+    network.basis.copy_(face.basis)
     return Tracker(face, network, eye)
 
 

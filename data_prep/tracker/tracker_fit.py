@@ -70,7 +70,7 @@ def fit_reference(heads: list[Head]) -> tuple[np.ndarray, np.ndarray]:
             turn = placed.rotation.transpose(0, 2, 1) @ rotation_matrices(head["rotation"][neutral])
             rests.append((np.median(placed.aligned, axis=0), turn))
         mean = np.mean([rest for rest, _ in rests], 0) @ _mean_rotation(np.concatenate([t for _, t in rests]))
-        mean = (mean + _mirrored(mean, mirror_pairs(mean))) / 2
+        mean = (mean + mirror_points(mean, mirror_pairs(mean))) / 2
         mean -= mean[[*OUTER_EYE_CORNERS, *MOUTH_CORNERS]].mean(0)
         mean /= np.linalg.norm(mean[OUTER_EYE_CORNERS[0]] - mean[OUTER_EYE_CORNERS[1]])
         variance = np.zeros(LANDMARKS)
@@ -110,7 +110,8 @@ def mirror_units() -> np.ndarray:
     return np.array([ARKIT_NAMES.index(name) for name in names])
 
 
-def _mirrored(points: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+def mirror_points(points: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Points (..., 478, 3) of a face seen in a mirror."""
     return points[..., pairs, :] * np.array([-1.0, 1.0, 1.0], points.dtype)
 
 
@@ -138,9 +139,9 @@ def mirror_examples(examples: Examples, pairs: np.ndarray) -> Examples:
     """The same faces seen in a mirror."""
     turn = np.array([1.0, -1.0, -1.0], np.float32)
     return Examples(
-        _mirrored(examples.aligned, pairs),
-        _mirrored(examples.on_rest, pairs),
-        _mirrored(examples.rest, pairs),
+        mirror_points(examples.aligned, pairs),
+        mirror_points(examples.on_rest, pairs),
+        mirror_points(examples.rest, pairs),
         examples.rotation * turn,
         examples.rotation_on_rest * turn,
         examples.weights[:, mirror_units()],

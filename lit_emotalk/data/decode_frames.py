@@ -20,6 +20,7 @@ from lit_emotalk.data.decode import (
     read_landmarks,
 )
 from lit_emotalk.data.index import Clip, SampleError
+from lit_emotalk.data.recolour import PLAIN, Colours, Recolour
 from lit_emotalk.data.reframe import STILL, Reframe, Similarity
 from lit_emotalk.face.crop import Crop
 from lit_emotalk.face.regions import LIPS, MOUTH_OPENING, box, region_boxes
@@ -71,7 +72,8 @@ class PairsDecoder:
     the generator how a face goes from one emotion to another. `companions` maps a clip's key to those clips,
     `cross` is the share of training pairs that use them. `resolution` is the pictures' side, `window` (odd)
     the length of the driving window, `eval_pairs` the pairs of a clip in validation and test, `mouth_weight`
-    and `eye_weight` (>= 1) the weights of these regions; `reframe` how far training pairs' crops are moved;
+    and `eye_weight` (>= 1) the weights of these regions; `reframe` how far training pairs' crops are moved,
+    `recolour` how far their colours are changed;
     with `following` training pairs also have the frame after the target (the target again at a clip's end);
     with `second` all pairs have a second frame of the source's clip, see `widest_mouth`.
     """
@@ -85,6 +87,7 @@ class PairsDecoder:
     cross: float
     companions: dict[str, list[Clip]]
     reframe: Reframe
+    recolour: Recolour
     following: bool
     second: bool
 
@@ -94,7 +97,7 @@ class PairsDecoder:
         total = frames_of(clip)
         if choices is None:
             targets = [round((j + 1) * (total - 1) / self.eval_pairs) for j in range(self.eval_pairs)]
-            return [self._pair(clip, 0, clip, [target], STILL) for target in targets]
+            return [self._pair(clip, 0, clip, [target], STILL, PLAIN) for target in targets]
         others = self.companions.get(clip.key, [])
         if others and choices.random() < self.cross:
             other = others[int(choices.integers(len(others)))]
@@ -103,14 +106,24 @@ class PairsDecoder:
             other = clip
             source, target = (int(i) for i in choices.choice(total, 2, replace=total < 2))
         targets = [target, min(target + 1, total - 1)] if self.following else [target]
-        return [self._pair(other, source, clip, targets, self.reframe.draw(choices))]
+        move, colours = self.reframe.draw(choices), self.recolour.draw(choices)
+        return [self._pair(other, source, clip, targets, move, colours)]
 
     def _coefficients(self, clip: Clip) -> np.ndarray:
         return read_array(clip, "coeffs.npy", (frames_of(clip), self.layout.size))
 
     def _pair(
-        self, source_clip: Clip, source: int, clip: Clip, targets: list[int], move: Similarity
+        self,
+        source_clip: Clip,
+        source: int,
+        clip: Clip,
+        targets: list[int],
+        move: Similarity,
+        colours: Colours,
     ) -> Sample:
+        def shown(owner: Clip, frame: int) -> Tensor:
+            return colours.picture(move.picture(picture(owner, f"{frame:04d}.jpg", self.resolution)))
+
         coeffs = self._coefficients(clip)
         source_coeffs = coeffs if source_clip is clip else self._coefficients(source_clip)
         own_landmarks = read_landmarks(source_clip)
@@ -118,7 +131,7 @@ class PairsDecoder:
         landmarks = move.landmarks(target_landmarks[targets[0]])
         face = np.clip(box(landmarks) * self.resolution, 0, self.resolution)
         sample = facts(clip) | {
-            "source": move.picture(picture(source_clip, f"{source:04d}.jpg", self.resolution)),
+            "source": shown(source_clip, source),
             "source_coeffs": torch.from_numpy(move.coefficients(source_coeffs[source : source + 1])[0]),
             "source_landmarks": torch.from_numpy(move.landmarks(own_landmarks[source])).float(),
             "region": region_weights(landmarks, self.resolution, self.mouth_weight, self.eye_weight),
@@ -126,11 +139,11 @@ class PairsDecoder:
         }
         for name, target in zip(("", "following_"), targets, strict=False):
             driving = move.coefficients(driving_window(coeffs, target, self.window))
-            sample[f"{name}target"] = move.picture(picture(clip, f"{target:04d}.jpg", self.resolution))
+            sample[f"{name}target"] = shown(clip, target)
             sample[f"{name}driving"] = torch.from_numpy(driving)
         if self.second:
             other = widest_mouth(own_landmarks, source, targets if source_clip is clip else [])
-            sample["second"] = move.picture(picture(source_clip, f"{other:04d}.jpg", self.resolution))
+            sample["second"] = shown(source_clip, other)
             sample["second_coeffs"] = torch.from_numpy(move.coefficients(source_coeffs[[other]])[0])
             sample["second_landmarks"] = torch.from_numpy(move.landmarks(own_landmarks[other])).float()
         return sample

@@ -6,6 +6,7 @@ from typing import Any
 from lit_emotalk.data.datamodule import ShardDataModule
 from lit_emotalk.data.decode_frames import PairsDecoder, companions_of
 from lit_emotalk.data.pipeline import Clips, Decoder
+from lit_emotalk.data.recolour import Recolour
 from lit_emotalk.data.reframe import Reframe
 from lit_emotalk.errors import UserError
 
@@ -26,6 +27,7 @@ class FramesDataModule(ShardDataModule):
         eye_weight: `region` inside the box of eyes and brows, at least 1.
         cross: share of training pairs in [0, 1] whose source is from another clip of the speaker and scene.
         reframe: how far the crops of training pairs are moved.
+        recolour: how far the colours of training pairs are changed.
         following: whether training batches also have `following_target` and `following_driving`, of the frame
             after the target (for a temporal loss).
         second: whether batches also have `second`, `second_coeffs`, `second_landmarks`, of the frame of the
@@ -47,6 +49,7 @@ class FramesDataModule(ShardDataModule):
         eye_weight: float = 3.0,
         cross: float = 0.5,
         reframe: Reframe = Reframe(),  # noqa: B008
+        recolour: Recolour = Recolour(),  # noqa: B008
         following: bool = False,
         second: bool = False,
         **kwargs: Any,
@@ -64,7 +67,7 @@ class FramesDataModule(ShardDataModule):
         self.mouth_weight = mouth_weight
         self.eye_weight = eye_weight
         self.cross = cross
-        self.reframe = reframe
+        self.reframe, self.recolour = reframe, recolour
         self.following, self.second = following, second
 
     def dataset(self, split: str, rank: int = 0, world: int = 1) -> Clips:
@@ -86,6 +89,7 @@ class FramesDataModule(ShardDataModule):
             self.cross,
             companions_of(self.clips("frames", split)) if split == "train" else {},
             self.reframe,
+            self.recolour,
             self.following,
             self.second,
         )

@@ -19,9 +19,11 @@ class LinearFace(nn.Module):
     """Landmarks from expression weights, linear and differentiable: the 3DMM of this project.
 
     Buffers: mean (478, 3), the resting face seen from the front; basis (51, 478, 3), what one unit at weight
-    1
-    adds; stable (478,), the weights of the rigid alignment. Axes right, down, away; unit: the mean's
-    inter-ocular distance (outer eye corners). Fitted on rendered heads with known weights (our choice).
+    1 adds; stable (478,), the weights of the rigid alignment. Axes right, down, away; unit: the mean's
+    inter-ocular distance (outer eye corners). Mean and alignment come from rendered heads with known weights.
+    The basis is fitted to weights as the tracker reads them, which are what shards hold and networks learn:
+    they move less than the face that was read, so their shapes are larger than the true ones, which the
+    tracker keeps for itself (our choice; `data_prep.tracker.basis_fit`).
     """
 
     mean: Tensor

@@ -64,13 +64,18 @@ class UnitNetwork(nn.Module):
 
     Our choice. Landmarks are projected first, (1434, K). Both come less the speaker's rest where it is known,
     and without it landmarks less the mean face; each of the two cases has its own inputs.
+
+    The buffer basis (51, 478, 3) is what one unit at weight 1 truly adds to the landmarks, as rendered; the
+    linear face's is what a weight that was read off a picture stands for.
     """
 
     projection: Tensor
+    basis: Tensor
 
     def __init__(self, components: int, hidden: int) -> None:
         super().__init__()
         self.register_buffer("projection", torch.zeros(LANDMARKS * 3, components))
+        self.register_buffer("basis", torch.zeros(ARKIT.expression_size, LANDMARKS, 3))
         self.first = nn.Linear(2 * (components + LOOK_SIZE) + 5, hidden)
         self.second = nn.Linear(hidden, hidden)
         self.last = nn.Linear(hidden, ARKIT.expression_size)
@@ -92,7 +97,7 @@ class Tracker:
     """Reads expression and pose from landmarks (T, 478, 3), one unit on all three axes, and, where there are
     pictures, from the face's looks.
 
-    `face` gives the reference of the alignment and the unit shapes; `network` the weights; `eye` the codes of
+    `face` gives the reference of the alignment; `network` the weights and the unit shapes; `eye` the codes of
     faces.
     """
 
@@ -101,7 +106,7 @@ class Tracker:
         self.network = network.eval()
         self.eye = eye.eval()
         self._mean = face.mean.double().numpy()
-        self._basis = face.basis.double().numpy()
+        self._basis = network.basis.double().numpy()
         self._stable = face.stable.double().numpy()
         self._look_basis = eye.basis.double().numpy()
 
@@ -149,7 +154,7 @@ class Tracker:
         lasts through them; infinity where some are neutral, so that brows which sit high are not taken for
         raised ones; 0 where all show the same expression.
 
-        First the median over the frames of each frame less its expression by the linear face; then the rest
+        First the median over the frames of each frame less its expression by the unit shapes; then the rest
         moves until, in `REST_QUANTILE` of the frames, every unit reads zero, but for those that last
         throughout (our choice).
         """
@@ -194,7 +199,7 @@ class Tracker:
         return align(landmarks, self._origin(rest), self._stable)
 
     def _open(self, weights: np.ndarray, placed: Alignment, rest: Rest | None) -> np.ndarray:
-        """The weights with the jaw moved by `JAW_TRUST` of the way to where the linear face's lips are as far
+        """The weights with the jaw moved by `JAW_TRUST` of the way to where the unit shapes' lips are as far
         apart as the landmarks': speech is in this one distance, and landmarks show it well."""
         moved = placed.aligned - self._origin(rest)
         upper, lower = MOUTH_OPENING

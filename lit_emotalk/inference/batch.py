@@ -21,6 +21,7 @@ NEEDED = ("portrait", "speech", "output")
 OPTIONAL: dict[str, Any] = {
     "emotion": str,
     "intensity": float,
+    "strength": float,
     "face": int,
     "second": str,
     "seed": int,

@@ -7,6 +7,7 @@ from pathlib import Path
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.batch import read_rows, run_batch
 from lit_emotalk.inference.emotion.request import Emotion, Schedule, parse_blend
+from lit_emotalk.inference.motion.strength import MOST_STRENGTH
 from lit_emotalk.inference.options import FRAMES, LONGEST_SIDE, MOTIONS, SPEEDS, Options
 from lit_emotalk.inference.output.files import checked_output
 from lit_emotalk.inference.output.provenance import Credentials
@@ -23,8 +24,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--batch",
         metavar="CSV",
         help="make many videos: columns portrait, speech, output and, if wanted, emotion (words, blend or "
-        "schedule), intensity, second, face, seed, motion, pose_from, frame; paths are relative to the CSV; "
-        "rows whose output exists are skipped",
+        "schedule), intensity, strength, second, face, seed, motion, pose_from, frame; paths are relative to "
+        "the CSV; rows whose output exists are skipped",
     )
     parser.add_argument("--emotion", metavar="TEXT", help='in words: "a furious person"')
     parser.add_argument("--emotion-image", metavar="FILE", help="a picture of a face that shows it")
@@ -47,6 +48,12 @@ def build_parser() -> argparse.ArgumentParser:
         "txt, csv or json file; one emotion fades into the next over 0.4 s",
     )
     parser.add_argument("--intensity", type=float, default=1.0, help="0..1 (default 1)")
+    parser.add_argument(
+        "--strength",
+        type=float,
+        default=1.0,
+        help=f"0..{MOST_STRENGTH:g} (default 1): of the whole expression, speech included; 1.5 exaggerates",
+    )
     parser.add_argument("--models", required=True, help="folder with the exports align, eac and hef")
     parser.add_argument(
         "--output",
@@ -118,6 +125,7 @@ def main(argv: list[str]) -> None:
     args = build_parser().parse_args(argv)
     options = Options(
         intensity=args.intensity,
+        strength=args.strength,
         face=args.face,
         second=args.second_portrait,
         frame=args.frame,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.emotion.request import Emotion, Schedule, parse_emotion
+from lit_emotalk.inference.motion.strength import MOST_STRENGTH
 from lit_emotalk.inference.output.provenance import Credentials
 
 FRAMES = ("crop", "picture")
@@ -20,19 +21,21 @@ LONGEST_SIDE = 1920
 class Options:
     """How a video is made.
 
-    intensity: of emotions that have none of their own, in [0, 1]. face: which face of the portrait, from the
-    left from 0; None: the largest. second: another picture of the same person, say with an open mouth, for
-    models of two sources. frame: `crop`, the face alone as the network draws it, or `picture`, the
-    whole portrait with the face moving in it, at most `longest_side` pixels. motion: `natural` head motion
-    and blinks from `seed`, `speaking` ones that follow speech and emotion, or `none`. pose_from: a video
-    whose head motion the portrait takes over in place of that; with `eyes` also its blinks and gaze.
-    coefficients_out: a CSV to write beside. overwrite: replace an older output. mark: write "AI-generated"
-    into the picture. credentials: sign the output by C2PA. progress: show it. watch: called with the frames
-    done and their number; what it raises ends the work.
+    intensity: of emotions that have none of their own, in [0, 1]. strength: of the whole expression, speech
+    included, from 0 (rest) over 1 (as the networks say) to `MOST_STRENGTH` (exaggerated). face: which face of
+    the portrait, from the left from 0; None: the largest. second: another picture of the same person, say
+    with an open mouth, for models of two sources. frame: `crop`, the face alone as the network draws it, or
+    `picture`, the whole portrait with the face moving in it, at most `longest_side` pixels. motion:
+    `natural` head motion and blinks from `seed`, `speaking` ones that follow speech and emotion, or
+    `none`. pose_from: a video whose head motion the portrait takes over in place of that; with `eyes`
+    also its blinks and gaze. coefficients_out: a CSV to write beside. overwrite: replace an older output.
+    mark: write "AI-generated" into the picture. credentials: sign the output by C2PA. progress: show it.
+    watch: called with the frames done and their number; what it raises ends the work.
     Raises UserError for a value that cannot be.
     """
 
     intensity: float = 1.0
+    strength: float = 1.0
     face: int | None = None
     second: Path | str | None = None
     frame: str = "crop"
@@ -54,6 +57,8 @@ class Options:
                 raise UserError(f"{name} must be one of {', '.join(known)}, not '{value}'")
         if not 0 <= self.intensity <= 1:
             raise UserError(f"the intensity must be between 0 and 1, not {self.intensity}")
+        if not 0 <= self.strength <= MOST_STRENGTH:
+            raise UserError(f"the strength must be between 0 and {MOST_STRENGTH:g}, not {self.strength}")
         if self.seed < 0:
             raise UserError(f"the seed must be 0 or more, not {self.seed}")
         if self.longest_side < 64:

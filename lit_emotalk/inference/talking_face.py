@@ -22,6 +22,7 @@ from lit_emotalk.inference.live.streaming import ExpressionStream, Latency
 from lit_emotalk.inference.motion.bearing import add_speaking_motion
 from lit_emotalk.inference.motion.driving import DrivingVideos, driven
 from lit_emotalk.inference.motion.natural import LiveMotion, add_natural_motion
+from lit_emotalk.inference.motion.strength import strengthened
 from lit_emotalk.inference.options import Options, asked_for
 from lit_emotalk.inference.output.files import checked_output, write_output
 from lit_emotalk.inference.output.finish import Finish
@@ -161,6 +162,7 @@ class TalkingFace:
                 expression = self.scheduled(heard, asked)
             else:
                 expression = self.expression(heard, self.code(asked), asked.intensity)
+            expression = strengthened(expression, options.strength)
             coefficients = coefficients_of(expression, source.coefficients[-POSE_SIZE:])
             if options.motion == "natural":
                 coefficients = add_natural_motion(coefficients, options.seed)
@@ -227,7 +229,8 @@ class TalkingFace:
             finish = Finish(source, options, self.resolution)
         expressions = ExpressionStream(self.eac, code, intensity, latency)
         motion = LiveMotion(options.seed) if options.motion == "natural" else None
-        return LiveFace(expressions, source.coefficients[-POSE_SIZE:], motion, frames, finish)
+        pose = source.coefficients[-POSE_SIZE:]
+        return LiveFace(expressions, pose, motion, frames, finish, options.strength)
 
     def live_emotion(
         self, emotion: str | Emotion | None, intensity: float

@@ -26,6 +26,15 @@ def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     return (sums / weights.mean((1, 2, 3)).clamp_min(1e-8)).mean()
 
 
+def emphasised(region: Tensor, warped: Tensor, target: Tensor, gain: float) -> Tensor:
+    """Weights `region` (B, 1, H, W), raised where a warped source (B, 3, H, W) is not the target: there is
+    something to draw. Times 1 + `gain` where they differ by the mean over the image, more where they differ
+    more, smoothed over `DETAIL_SIZE` pixels (our choice)."""
+    apart = (warped.detach().float() - target).abs().mean(1, keepdim=True)
+    near = F.avg_pool2d(apart, DETAIL_SIZE + 1, 1, DETAIL_SIZE // 2, count_include_pad=False)
+    return region * (1 + gain * near / near.mean((1, 2, 3), keepdim=True).clamp_min(1e-4))
+
+
 def area_pyramid(image: Tensor, levels: int) -> list[Tensor]:
     """`image` (B, C, S, S) area-averaged to S / 2^(levels-1), ..., S / 2, S: coarse to fine, as HEF's
     lists.

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 
 from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
+from lit_emotalk.inference.motion.strength import MOST_STRENGTH
 from lit_emotalk.inference.options import Options
 from lit_emotalk.inference.talking_face import TalkingFace
 from lit_emotalk.web.desk import Desk
@@ -59,6 +60,7 @@ class Wanted(BaseModel):
     speech: Text
     emotions: Annotated[list[Text | None], Field(min_length=1, max_length=100)]
     intensity: Annotated[float, Field(ge=0, le=1)] = 1.0
+    strength: Annotated[float, Field(ge=0, le=MOST_STRENGTH)] = 1.0
     frame: Literal["crop", "picture"] = "crop"
     motion: Literal["natural", "speaking", "none"] = "natural"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
@@ -188,6 +190,7 @@ def make_app(
         ]
         options = Options(
             intensity=wanted.intensity,
+            strength=wanted.strength,
             frame=wanted.frame,
             motion=wanted.motion,
             seed=wanted.seed,

@@ -11,6 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from lit_emotalk.inference.live.face import LiveFace, LiveFrame
+from lit_emotalk.inference.motion.strength import MOST_STRENGTH
 from lit_emotalk.inference.output.provenance import STATEMENT, TAGS
 from lit_emotalk.io.coefficient_table import HEADER as COLUMNS
 from lit_emotalk.schema import FPS, SAMPLE_RATE
@@ -22,7 +23,8 @@ WRONG_KIND, WRONG_VALUE, REFUSED, TOO_LARGE, FAILED, FULL = 1003, 1007, 1008, 10
 """Close codes of RFC 6455 and its registry."""
 
 Words = Annotated[str, Field(max_length=1000)]
-Strength = Annotated[float, Field(ge=0, le=1)]
+Intensity = Annotated[float, Field(ge=0, le=1)]
+Strength = Annotated[float, Field(ge=0, le=MOST_STRENGTH)]
 Kind = TypeVar("Kind")
 
 
@@ -51,7 +53,8 @@ class Start(Message):
     session: Annotated[str, Field(max_length=64)] | None = None
     upload: Annotated[str, Field(max_length=64)] | None = None
     emotion: Words | None = None
-    intensity: Strength = 1.0
+    intensity: Intensity = 1.0
+    strength: Strength = 1.0
     motion: Literal["natural", "none"] = "natural"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     frame: Literal["crop", "picture"] = "crop"
@@ -65,7 +68,7 @@ class Change(Message):
 
     type: Literal["change"]
     emotion: Words | None = None
-    intensity: Strength = 1.0
+    intensity: Intensity = 1.0
 
 
 class Finish(Message):

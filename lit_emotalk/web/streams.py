@@ -153,6 +153,7 @@ class Streams:
             emotion = read_emotion(start.emotion, start.intensity, self._limits)
         options = Options(
             intensity=start.intensity,
+            strength=start.strength,
             frame=start.frame,
             motion=start.motion,
             seed=start.seed,

@@ -72,6 +72,17 @@ def test_live_frames_are_offline_frames_whose_coefficients_stay(face, portrait, 
         assert np.abs(made[index].image.astype(int) - offline).max() <= 1
 
 
+def test_strength_exaggerates_a_live_face_within_its_range(face, portrait, sound):
+    plain, strong = (
+        np.stack([f.coefficients for f in heard(face.live(portrait, "happy", Options(**how), SHORT), sound)])
+        for how in ({"motion": "none"}, {"motion": "none", "strength": 1.8})
+    )
+    weights = ARKIT.expression
+    np.testing.assert_allclose(strong[:, weights], (1.8 * plain[:, weights]).clip(0, 1), atol=1e-6)
+    np.testing.assert_array_equal(strong[:, ARKIT.pose], plain[:, ARKIT.pose])
+    assert plain[:, weights].max() > 0.1
+
+
 def test_how_the_sound_is_cut_changes_nothing(face, portrait, sound):
     fine, coarse = (heard(face.live(portrait, "sad", Options(), SHORT), sound, n) for n in (333, 9000))
     for one, other in zip(fine, coarse, strict=True):

@@ -17,6 +17,7 @@ from lit_emotalk.coefficients import POSE_SIZE
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.live.streaming import ExpressionStream, Latency
 from lit_emotalk.inference.motion.natural import LiveMotion
+from lit_emotalk.inference.motion.strength import strengthened
 from lit_emotalk.inference.output.finish import Finish
 from lit_emotalk.schema import FPS
 
@@ -93,6 +94,7 @@ class LiveFace:
 
     `expressions` makes expression frames of sound, `motion` moves head and lids, None leaves them; `pose`
     (6,) is the head's. `frames` draws, None: coefficients only. `finish` is applied to every drawn face.
+    `strength` as in `Options`.
     """
 
     def __init__(
@@ -102,8 +104,10 @@ class LiveFace:
         motion: LiveMotion | None = None,
         frames: FrameStream | None = None,
         finish: Finish | None = None,
+        strength: float = 1.0,
     ) -> None:
         self._expressions, self._pose, self._motion = expressions, pose.astype(np.float32), motion
+        self._strength = strength
         self._frames, self._finish = frames, finish
         self._waiting: list[np.ndarray] = []
         self._given = 0
@@ -141,7 +145,7 @@ class LiveFace:
 
     def _made(self, expression: np.ndarray, draw: bool = True, last: bool = False) -> list[LiveFrame]:
         pose = np.broadcast_to(self._pose, (len(expression), POSE_SIZE))
-        coefficients = np.concatenate([expression, pose], 1)
+        coefficients = np.concatenate([strengthened(expression, self._strength), pose], 1)
         if self._motion is not None:
             coefficients = self._motion(coefficients)
         self._waiting.extend(coefficients)

@@ -1,6 +1,7 @@
 """The parts of the HEF generator: sampling by a flow, source encoder, style code, HEF block."""
 
 import itertools
+import math
 from typing import Literal, NamedTuple
 
 import torch
@@ -8,9 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lit_emotalk.coefficients import POSE_SIZE
+from lit_emotalk.models.hef.guide import HINTS
 from lit_emotalk.models.hef.styconv import StyConv
 
 FlowRule = Literal["residual", "whole", "shared"]
+
+FIRST_RESOLUTION = 8
+"""Side of the coarsest level."""
 
 POSE_GAIN, EXPRESSION_GAIN = 4.0, 6.0
 """Radians and expression weights are small numbers; these bring their changes to the order of one (our
@@ -26,6 +31,11 @@ MASK_LOGIT = 3.0
 """First value of the masks' logits: 95 % of the warped source, so that an untrained generator copies its
 source; and, negative, of a second frame's share in it.
 """
+
+
+def guide_features(flow: Tensor, hints: Tensor) -> Tensor:
+    """What a level's features see of the guide: (B, 2, r, r), (B, 4, r, r) -> (B, 6, r, r)."""
+    return torch.cat((GUIDE_GAIN * flow, hints), 1)
 
 
 def upsample(x: Tensor) -> Tensor:
@@ -75,14 +85,15 @@ class SourceEncoder(nn.Module):
 
     image (B, 3, S, S) in [-1, 1] -> list of levels from r = 8 to S. The picture of a level is area-averaged
     to its resolution; the last one, which results are made of, is enlarged `enlarge` times (bicubic), so that
-    the bilinear warp blurs it little.
+    the bilinear warp blurs it little. A level's features see its picture and the features above it: a picture
+    of half the side gives a pyramid that lacks the finest level.
     """
 
     def __init__(self, channels: tuple[int, ...], enlarge: int = 1) -> None:
         super().__init__()
         self.enlarge = enlarge
         fine_to_coarse = channels[::-1]
-        self.stem = nn.Conv2d(3, fine_to_coarse[0], 3, padding=1)
+        self.stems = nn.ModuleList(nn.Conv2d(3, width, 3, padding=1) for width in fine_to_coarse)
         self.down = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(fine, coarse, 4, stride=2, padding=1),
@@ -98,14 +109,15 @@ class SourceEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> list[SourceLevel]:
         """The pyramid, coarse to fine."""
-        x = F.leaky_relu(self.stem(image), 0.2)
+        finest = len(self.stems) - (image.shape[-1] // FIRST_RESOLUTION).bit_length()
+        x = F.leaky_relu(self.stems[finest](image), 0.2)
         large = image
         if self.enlarge > 1:
             large = F.interpolate(image, scale_factor=self.enlarge, mode="bicubic", align_corners=False)
         pyramid = [SourceLevel(large, x)]
-        for down in self.down:
-            x = F.leaky_relu(down(x), 0.2)
+        for down, stem in zip(self.down[finest:], self.stems[finest + 1 :], strict=True):
             image = F.avg_pool2d(image, 2)
+            x = F.leaky_relu((down(x) + stem(image)) * math.sqrt(0.5), 0.2)
             pyramid.append(SourceLevel(image, x))
         return pyramid[::-1]
 
@@ -147,14 +159,14 @@ class StyleEncoder(nn.Module):
 
 
 class Level(NamedTuple):
-    """What one HEF block hands to the next: features, guide, learned flow, the sum of both, image, and what
-    it made them from. Without a guide there is none to add."""
+    """What one HEF block hands to the next: features, learned flow, its sum with the guide's, image, and what
+    it made them from; `logit` is the mask's."""
 
     x: Tensor
-    guide: Tensor | None
     learned: Tensor
     flow: Tensor
     image: Tensor
+    logit: Tensor
     mask: Tensor
     warped: Tensor
 
@@ -165,9 +177,9 @@ class HEFBlock(nn.Module):
     Features come up from the level below; from them the block reads a flow update, warps the source's
     features and image by its flow, mixes features by a mask, and composes the image from the warped
     source image and the synthesised one. `flow_rule` and `image_residual` are what the ablations change;
-    see `next_flow` and `next_image`. With `guided`, features also see the guide's flow, and the flow is the
-    guide's plus the learned one. With two `sources` a mask mixes the warped second frame into the warped
-    first.
+    see `next_flow`, `next_image` and `next_logit`. With `guided`, features also see the guide's flow and
+    hints, and the flow is the guide's plus the learned one. With two `sources` a mask mixes the warped second
+    frame into the warped first.
     """
 
     def __init__(
@@ -186,7 +198,8 @@ class HEFBlock(nn.Module):
         super().__init__()
         self.first, self.flow_rule, self.image_residual = first, flow_rule, image_residual
         self.reach = PIXELS_PER_LEVEL * 2 / resolution
-        self.expand = StyConv(in_channels + (2 if guided else 0), channels, style_size)
+        self.expand = StyConv(in_channels, channels, style_size)
+        self.hints = nn.Conv2d(2 + HINTS, channels, 1) if guided else None
         heads = (4 if flow_rule != "shared" else 2) + sources - 1
         self.motion = nn.Conv2d(channels, heads, 3, padding=1)
         self.refine = nn.ModuleList(StyConv(channels, channels, style_size) for _ in range(convolutions))
@@ -213,26 +226,33 @@ class HEFBlock(nn.Module):
             return mix(image, warped, mask) + update
         return mix(update, warped, mask)
 
+    def next_logit(self, logit: Tensor, update: Tensor) -> Tensor:
+        """The logit of this level's mask: the one so far (already at this size) with this level's update, so
+        that what is drawn stays drawn above; or, without residuals, the update itself."""
+        return update + (logit if self.image_residual else MASK_LOGIT)
+
     def forward(
         self,
         below: Level,
         source: SourceLevel,
         style: Tensor,
-        guide: Tensor | None,
+        guide: tuple[Tensor, Tensor] | None,
         second: tuple[SourceLevel, Tensor] | None = None,
     ) -> Level:
-        """`source` is this level of the pyramid, `guide` (B, 2, H, W) its flow; `second` the same two of a
-        second frame."""
-        x, learned, image = below.x, below.learned, below.image
-        if below.guide is not None:
-            x = torch.cat((x, GUIDE_GAIN * below.guide.to(x.dtype)), 1)
+        """`source` is this level of the pyramid, `guide` its flow (B, 2, H, W) and hints (B, 4, H, W);
+        `second` this level and the flow of a second frame."""
+        x, learned, image, logit = below.x, below.learned, below.image, below.logit
         x = self.expand(x, style)
         if not self.first:
-            x, learned, image = upsample(x), upsample(learned), upsample(image)
+            x, learned, image, logit = (upsample(each) for each in (x, learned, image, logit))
+        if self.hints is not None and guide is not None:
+            x = x + self.hints(guide_features(*guide))
         heads = self.motion(x)
-        keep, mask = torch.sigmoid(heads[:, :2] + MASK_LOGIT).split(1, 1)
+        keep = torch.sigmoid(heads[:, :1] + MASK_LOGIT)
+        logit = self.next_logit(logit, heads[:, 1:2].float())
+        mask = torch.sigmoid(logit)
         learned = self.next_flow(learned, heads[:, 2:4].float())
-        flow = learned if guide is None else guide + learned
+        flow = learned if guide is None else guide[0] + learned
         picture, features = source.warped(flow)
         if second is not None:
             other, other_guide = second
@@ -243,4 +263,4 @@ class HEFBlock(nn.Module):
         for convolution in self.refine:
             x = convolution(x, style)
         image = self.next_image(image, picture, mask, self.rgb(x))
-        return Level(x, guide, learned, flow, image, mask, picture)
+        return Level(x, learned, flow, image, logit, mask, picture)

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lit_emotalk.models.hef.blocks import GUIDE_GAIN, MASK_LOGIT, HEFBlock, upsample
-from lit_emotalk.models.hef.generator import FIRST_RESOLUTION, HEF, Frame
+from lit_emotalk.models.hef.blocks import FIRST_RESOLUTION, MASK_LOGIT, HEFBlock, guide_features, upsample
+from lit_emotalk.models.hef.generator import HEF, Frame
+from lit_emotalk.models.hef.guide import Guidance
 from lit_emotalk.models.hef.styconv import StyConv
 
 
@@ -102,7 +103,7 @@ class QuickHEF(nn.Module):
         own = source_coeffs.expand(rows, -1)
         style = self.style(own, driving)
         place = self.place(style).unflatten(1, (-1, FIRST_RESOLUTION, FIRST_RESOLUTION))
-        guides: list[Tensor] = []
+        guides = Guidance([], [])
         if self.guide is not None:
             centre = driving[:, self.config.window // 2]
             landmarks = source.landmarks.expand(rows, -1, -1)
@@ -111,33 +112,34 @@ class QuickHEF(nn.Module):
         if self.guide is not None and self.config.sources == 2:
             landmarks, own = source.second or (source.landmarks, source_coeffs)
             seen = landmarks.expand(rows, -1, -1), own.expand(rows, -1)
-            others = self.guide(*seen, centre, self.config.resolutions)
+            others = self.guide(*seen, centre, self.config.resolutions).flows
         if style.device.type != "cpu":
             return self.paint(source, style, place, guides, others)
         parts = [slice(row, row + 1) for row in range(rows)]
         return torch.cat(
             [
-                self.paint(source, style[p], place[p], [g[p] for g in guides], [g[p] for g in others])
+                self.paint(source, style[p], place[p], _rows(guides, p), [each[p] for each in others])
                 for p in parts
             ]
         )
 
     def paint(
-        self, source: DrawnSource, style: Tensor, place: Tensor, guides: list[Tensor], others: list[Tensor]
+        self, source: DrawnSource, style: Tensor, place: Tensor, guides: Guidance, others: list[Tensor]
     ) -> Tensor:
-        """Images (B, 3, S, S) of styles (B, style_size), places (B, C, 8, 8) and guides (B, 2, r, r), none
-        without a guide; `others`: those of a second frame."""
+        """Images (B, 3, S, S) of styles (B, style_size), places (B, C, 8, 8) and what the guide gives, nothing
+        without one; `others`: a second frame's flows (B, 2, r, r)."""
         rows = len(style)
         first = FIRST_RESOLUTION**2
         coarse = _picture(source.features[0][:first], FIRST_RESOLUTION).expand(rows, -1, -1, -1)
         x = torch.cat((coarse, place.to(self.dtype)), 1).contiguous(memory_format=torch.channels_last)
         image = _picture(source.pixels[0][:first], FIRST_RESOLUTION).expand(rows, -1, -1, -1)
         learned = torch.zeros_like(image[:, :2])
+        logit = torch.full_like(image[:, :1], MASK_LOGIT)
         for level, block in enumerate(self.blocks):
-            below, guide = (guides[max(level - 1, 0)], guides[level]) if guides else (None, None)
+            guide = (guides.flows[level], guides.hints[level]) if guides.flows else None
             table = source.pixels[level], source.features[level]
             other = others[level] if others else None
-            x, learned, image = block(x, learned, image, table, style, below, guide, other)
+            x, learned, image, logit = block(x, learned, image, logit, table, style, guide, other)
         return image.clamp(-1, 1)
 
 
@@ -146,9 +148,11 @@ class DrawnBlock(nn.Module):
 
     def __init__(self, block: HEFBlock, dtype: torch.dtype) -> None:
         super().__init__()
-        self.first, self.next_flow, self.next_image = block.first, block.next_flow, block.next_image
+        self.first, self.next_flow = block.first, block.next_flow
+        self.next_image, self.next_logit = block.next_image, block.next_logit
         self.expand = DrawnConv(block.expand, dtype)
         self.motion, self.rgb = _cast(block.motion, dtype), _cast(block.rgb, dtype)
+        self.hints = None if block.hints is None else _cast(block.hints, dtype)
         self.refine = nn.ModuleList(DrawnConv(each, dtype) for each in block.refine)  # type: ignore[arg-type]
 
     def forward(
@@ -156,26 +160,26 @@ class DrawnBlock(nn.Module):
         x: Tensor,
         learned: Tensor,
         image: Tensor,
+        logit: Tensor,
         table: tuple[Tensor, Tensor],
         style: Tensor,
-        below: Tensor | None,
-        guide: Tensor | None,
+        guide: tuple[Tensor, Tensor] | None,
         other: Tensor | None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Features, learned flow and image of the level below to this one's; `table`: the source's pixels and
-        features, `below` and `guide` the guide of both levels, `other` that of a second frame. See
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Features, learned flow, image and mask's logit of the level below to this one's; `table`: the
+        source's pixels and features, `guide` its flow and hints, `other` the flow of a second frame. See
         `HEFBlock.forward`."""
         pixels, features = table
-        if below is not None:
-            seen = (GUIDE_GAIN * below).to(x.dtype, memory_format=torch.channels_last)
-            x = torch.cat((x, seen), 1)
         x = self.expand(x, style)
         if not self.first:
-            x, learned, image = upsample(x), upsample(learned), upsample(image)
+            x, learned, image, logit = (upsample(each) for each in (x, learned, image, logit))
+        if self.hints is not None and guide is not None:
+            x = x + self.hints(guide_features(*guide).to(x.dtype, memory_format=torch.channels_last))
         heads = self.motion(x).to(torch.float32, memory_format=torch.contiguous_format)
-        keep, mask = torch.sigmoid(heads[:, :2] + MASK_LOGIT).split(1, 1)
+        keep = torch.sigmoid(heads[:, :1] + MASK_LOGIT)
+        logit = self.next_logit(logit, heads[:, 1:2])
         learned = self.next_flow(learned, heads[:, 2:4])
-        flows = [learned if guide is None else guide + learned]
+        flows = [learned if guide is None else guide[0] + learned]
         chosen = None
         if other is not None:
             flows.append(other + learned)
@@ -188,7 +192,8 @@ class DrawnBlock(nn.Module):
         if len(pixels) != len(features):
             corners, shares = reads(flows, chosen, pixels)
         warped = sample(pixels, corners, shares, x.shape)
-        return x, learned, self.next_image(image, warped, mask, self.rgb(x).float())
+        image = self.next_image(image, warped, torch.sigmoid(logit), self.rgb(x).float())
+        return x, learned, image, logit
 
 
 def reads(flows: list[Tensor], chosen: Tensor | None, table: Tensor) -> tuple[Tensor, Tensor]:
@@ -225,6 +230,10 @@ def sample(table: Tensor, corners: Tensor, shares: Tensor, shape: torch.Size) ->
     together in memory."""
     mixed = F.embedding_bag(corners, table, mode="sum", per_sample_weights=shares.to(table.dtype))
     return _picture(mixed, shape[-1], shape[0])
+
+
+def _rows(guides: Guidance, part: slice) -> Guidance:
+    return Guidance([each[part] for each in guides.flows], [each[part] for each in guides.hints])
 
 
 def _picture(pixels: Tensor, side: int, rows: int = 1) -> Tensor:

@@ -33,20 +33,28 @@ import torch
 from torch import Tensor, nn
 
 from lit_emotalk.coefficients import get_layout
-from lit_emotalk.models.hef.blocks import FlowRule, HEFBlock, Level, SourceEncoder, SourceLevel, StyleEncoder
+from lit_emotalk.models.hef.blocks import (
+    FIRST_RESOLUTION,
+    MASK_LOGIT,
+    FlowRule,
+    HEFBlock,
+    Level,
+    SourceEncoder,
+    SourceLevel,
+    StyleEncoder,
+)
 from lit_emotalk.models.hef.guide import FaceGuide
 
-FIRST_RESOLUTION = 8
 SHARED_FLOW_RESOLUTION = 32
 
 CHANNELS: dict[str, tuple[int, ...]] = {
-    "tiny": (128, 96, 64, 32, 16, 16, 8),
+    "tiny": (192, 160, 128, 64, 32, 12, 8),
     "realtime": (256, 256, 256, 128, 64, 32, 16),
     "base": (512, 512, 512, 256, 128, 64, 32),
 }
 """Channels of the levels 8, 16, 32, 64, 128, 256 and 512 (our choice)."""
 
-STYLE_SIZE: dict[str, int] = {"tiny": 128, "realtime": 256, "base": 512}
+STYLE_SIZE: dict[str, int] = {"tiny": 256, "realtime": 256, "base": 512}
 CONVOLUTIONS: dict[str, int] = {"tiny": 1, "realtime": 1, "base": 2}
 
 
@@ -181,7 +189,8 @@ class HEF(nn.Module):
 
     def encode_source(self, image: Tensor, landmarks: Tensor, second: Frame | None = None) -> Source:
         """What `forward` needs of source images (B, 3, S, S) in [-1, 1] and their landmarks (B, 478, 3) in
-        crop units; made once per clip.
+        crop units; made once per clip. Of images of half the side, or a quarter, pictures of that size are
+        drawn, without the finest levels.
 
         Where a generator of two sources gets one, it serves as both. ValueError for a second frame that the
         generator has no place for.
@@ -207,12 +216,13 @@ class HEF(nn.Module):
         pyramid = [level.repeated(rows) for level in source.pyramid]
         source_coeffs = source_coeffs.expand(rows, -1)
         style = self.style(source_coeffs, driving)
-        guides: list[Tensor] | list[None] = [None] * len(pyramid)
+        guides: list[tuple[Tensor, Tensor]] | list[None] = [None] * len(pyramid)
         others: list[tuple[SourceLevel, Tensor]] | list[None] = [None] * len(pyramid)
         if self.guide is not None:
             landmarks = source.landmarks.expand(rows, -1, -1)
             centre = driving[:, self.config.window // 2]
-            guides = self.guide(landmarks, source_coeffs, centre, self.config.resolutions)
+            resolutions = self.config.resolutions[: len(pyramid)]
+            guides = list(zip(*self.guide(landmarks, source_coeffs, centre, resolutions), strict=True))
             if self.config.sources == 2:
                 others = self._guided(
                     source.second or Second(source.pyramid, source.landmarks, source_coeffs), centre
@@ -222,15 +232,16 @@ class HEF(nn.Module):
         image = coarse.picture
         level = Level(
             x=torch.cat((coarse.features, place), 1),
-            guide=guides[0],
             learned=torch.zeros_like(image[:, :2], dtype=torch.float32),
             flow=torch.zeros_like(image[:, :2], dtype=torch.float32),
             image=image,
+            logit=torch.full_like(image[:, :1], MASK_LOGIT, dtype=torch.float32),
             mask=image[:, :1],
             warped=image,
         )
         levels: list[Level] = []
-        for block, features, guide, other in zip(self.blocks, pyramid, guides, others, strict=True):
+        blocks = self.blocks[: len(pyramid)]
+        for block, features, guide, other in zip(blocks, pyramid, guides, others, strict=True):
             level = block(level, features, style, guide, other)
             levels.append(level)
         return HEFOutput(
@@ -246,6 +257,7 @@ class HEF(nn.Module):
         assert self.guide is not None
         rows = len(driving)
         landmarks, coeffs = second.landmarks.expand(rows, -1, -1), second.coeffs.expand(rows, -1)
-        guides = self.guide(landmarks, coeffs, driving, self.config.resolutions)
+        resolutions = self.config.resolutions[: len(second.pyramid)]
+        flows = self.guide(landmarks, coeffs, driving, resolutions).flows
         pyramid = [level.repeated(rows) for level in second.pyramid]
-        return list(zip(pyramid, guides, strict=True))
+        return list(zip(pyramid, flows, strict=True))

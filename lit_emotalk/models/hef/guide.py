@@ -1,6 +1,8 @@
-"""Where the linear face says that every point of the source moves: the flow that HEF refines."""
+"""Where the linear face says that every point of the source moves: the flow that HEF refines, and hints of what
+no flow can bring."""
 
 from itertools import product
+from typing import NamedTuple
 
 import torch
 from scipy.spatial import Delaunay
@@ -9,7 +11,7 @@ from torch.nn import functional as F
 
 from lit_emotalk.coefficients import POSE_SIZE
 from lit_emotalk.face.basis import LinearFace
-from lit_emotalk.face.regions import FACE_OVAL
+from lit_emotalk.face.regions import FACE_OVAL, LIPS_INNER
 
 FINEST = 128
 """The flow is painted at the finest level's resolution, at most this one, and enlarged above it."""
@@ -29,6 +31,24 @@ SOFTNESS = 0.1
 THIN = 0.05
 """Share of a pixel's paint under which the surroundings show through."""
 
+HINTS = 4
+"""Channels of the hints."""
+
+FLAT = 2e-5
+"""Area of a triangle, in squares of half image widths, under which its growth is not counted (our choice)."""
+
+
+class Guidance(NamedTuple):
+    """What the guide gives, one entry a resolution r.
+
+    flows: (B, 2, r, r) backward, in half image widths. hints: (B, 4, r, r), zero beyond the face: how much of
+    a pixel lies between the lips; where in the resting face it lies (right, down, inter-ocular distances);
+    and the logarithm of how far its surroundings have grown, which is negative where skin folds.
+    """
+
+    flows: list[Tensor]
+    hints: list[Tensor]
+
 
 class FaceGuide(nn.Module):
     """Backward flows from the source's landmarks and the change of coefficients: no weights to train (our
@@ -37,7 +57,7 @@ class FaceGuide(nn.Module):
     The source's landmarks lose its head pose, move as the linear face says for the change of expression, and
     get the driving head pose. The mesh between them is painted with its motion: drops spread evenly over its
     triangles fall on the pixels where they land. Around the face everything moves as the nearest part of its
-    oval does, less and less away from it. Only for the `arkit` layout.
+    oval does, less and less away from it. The same drops bring the hints. Only for the `arkit` layout.
     """
 
     def __init__(self) -> None:
@@ -47,15 +67,18 @@ class FaceGuide(nn.Module):
         first, second, third = face.mean[corners, :2].unbind(1)
         sides = torch.stack((second - first, third - first), -1)
         drops = _drops(PAINT)
+        between = torch.isin(corners, torch.tensor(LIPS_INNER)).all(1)
         self.register_buffer("mean", face.mean.clone(), persistent=False)
         self.register_buffer("basis", face.basis.flatten(1).clone(), persistent=False)
         self.register_buffer("corners", corners, persistent=False)
         self.register_buffer("drops", drops, persistent=False)
+        self.register_buffer("between", between.float(), persistent=False)
         self.register_buffer("areas", torch.linalg.det(sides).abs() / 2 / len(drops), persistent=False)
         self.mean: Tensor
         self.basis: Tensor
         self.corners: Tensor
         self.drops: Tensor
+        self.between: Tensor
         self.areas: Tensor
 
     def moved(self, landmarks: Tensor, source: Tensor, driving: Tensor) -> tuple[Tensor, Tensor]:
@@ -79,8 +102,8 @@ class FaceGuide(nn.Module):
 
     def forward(
         self, landmarks: Tensor, source: Tensor, driving: Tensor, resolutions: list[int]
-    ) -> list[Tensor]:
-        """Flows (B, 2, r, r) in half image widths for every r.
+    ) -> Guidance:
+        """Flows and hints for every r of `resolutions`.
 
         landmarks (B, 478, 3) of the source in crop units; source, driving (B, 57), the coefficients of the
         source and of the frame to draw.
@@ -89,31 +112,49 @@ class FaceGuide(nn.Module):
             here, there = self.moved(landmarks, source, driving)
             unit = driving[:, -1].float().exp()[:, None, None]
             side = min(max(resolutions), FINEST)
-            paint = self.paint(here - there, there, unit, side)
+            paint = self.paint(here, there, unit, side)
             around = self.surroundings(here - there, there, unit, side // SURROUNDINGS)
-            flow = (paint[:, :2] + THIN * _resized(around, side)) / (paint[:, 2:] + THIN)
-            return [_resized(flow, resolution) for resolution in resolutions]
+            flow = (paint[:, :2] + THIN * _resized(around, side)) / (paint[:, 2:3] + THIN)
+            hints = paint[:, 3 : 3 + HINTS] / (paint[:, 3 + HINTS :] + THIN)
+            return Guidance(
+                [_resized(flow, resolution) for resolution in resolutions],
+                [_resized(hints, resolution) for resolution in resolutions],
+            )
 
-    def paint(self, motion: Tensor, there: Tensor, unit: Tensor, side: int) -> Tensor:
-        """The mesh's motion, summed, and how much of it there is, in pixels: (B, 3, side, side).
+    def paint(self, here: Tensor, there: Tensor, unit: Tensor, side: int) -> Tensor:
+        """The mesh's motion, summed, and how much of it there is, in pixels; the hints, summed, and how much
+        of them there is: (B, 2 + 1 + 4 + 1, side, side).
 
-        motion, there: (B, 478, 2), what a landmark brings and where it lands; unit: (B, 1, 1), the
-        inter-ocular distance in half image widths.
+        here, there: (B, 478, 2), where a landmark comes from and where it lands; unit: (B, 1, 1), the
+        inter-ocular distance in half image widths. Motion is weighed by a triangle's area in the resting
+        face, hints by its area as it lands, so that an open mouth, which has none at rest, is full of them.
         """
-        brought = torch.cat((motion, torch.ones_like(motion[..., :1])), -1)
-        amount = (self.areas[:, None] * (unit * side / 2).square()).unsqueeze(-1)
-        drops = ((self.drops @ brought[:, self.corners]) * amount).flatten(1, 2)
+        rows = len(here)
+        place = self.mean[:, :2].expand(rows, -1, -1)
+        brought = self.drops @ torch.cat((here - there, place), -1)[:, self.corners]
+        landed = triangle_areas(there[:, self.corners])
+        grown = torch.log((landed + FLAT) / (triangle_areas(here[:, self.corners]) + FLAT))
+        resting = (self.areas * (unit[..., 0] * side / 2).square())[..., None, None]
+        covered = (landed * (side / 2) ** 2 / len(self.drops))[..., None, None]
+        known = torch.stack((self.between.expand(rows, -1), grown), -1)[:, :, None]
+        known = known.expand(-1, -1, len(self.drops), -1)
+        one = torch.ones_like(brought[..., :1])
+        columns = (
+            torch.cat((brought[..., :2], one), -1) * resting,
+            torch.cat((known[..., :1], brought[..., 2:], known[..., 1:], one), -1) * covered,
+        )
+        drops = torch.cat(columns, -1).flatten(1, 2)
         place = ((self.drops @ there[:, self.corners]).flatten(1, 2) + 1) / 2 * side - 0.5
         corner = place.floor()
         beyond = place - corner
-        sums = drops.new_zeros(drops.shape[0], side * side, 3)
+        sums = drops.new_zeros(rows, side * side, drops.shape[-1])
         for right, down in product((0, 1), (0, 1)):
             step = torch.tensor([right, down], device=place.device)
             share = (1 - step - beyond).abs().prod(-1)
             pixel = corner.long() + step
             inside = ((pixel >= 0) & (pixel < side)).all(-1)
             column, row = pixel.clamp(0, side - 1).unbind(-1)
-            index = (row * side + column).unsqueeze(-1).expand(-1, -1, 3)
+            index = (row * side + column).unsqueeze(-1).expand(-1, -1, drops.shape[-1])
             sums = sums.scatter_add(1, index, drops * (share * inside).unsqueeze(-1))
         return sums.transpose(1, 2).unflatten(2, (side, side))
 
@@ -125,6 +166,12 @@ class FaceGuide(nn.Module):
         pixels = torch.stack((columns, rows), -1).flatten(0, 1)
         flow = shares(pixels / unit, there[:, oval] / unit) @ motion[:, oval]
         return flow.transpose(1, 2).unflatten(2, (side, side))
+
+
+def triangle_areas(corners: Tensor) -> Tensor:
+    """Areas (B, T) of triangles (B, T, 3, 2)."""
+    first, second = corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0]
+    return (first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]).abs() / 2
 
 
 def _drops(side: int) -> Tensor:

@@ -76,7 +76,8 @@ function goLive() {
   if (!portrait.given) return;
   const form = new FormData(at("#make"));
   const motion = form.get("motion") === "none" ? "none" : "natural";
-  const how = { motion, frame: form.get("frame"), mark: form.has("mark"), late: "skip" };
+  const strength = Number(form.get("strength"));
+  const how = { motion, strength, frame: form.get("frame"), mark: form.has("mark"), late: "skip" };
   const start = { session: session.told.id, upload: portrait.given.id, ...wish(), ...how };
   at("#watching").hidden = false;
   at("#watching").scrollIntoView({ block: "nearest", behavior: "smooth" });
@@ -197,6 +198,7 @@ async function generate() {
     speech: speech.given.id,
     emotions: boxes.map((box) => box.value || null),
     intensity: Number(form.get("intensity")) / 100,
+    strength: Number(form.get("strength")),
     frame: form.get("frame"),
     motion: form.get("motion"),
     seed: Number(form.get("seed")) || 0,
