@@ -10,6 +10,7 @@ from torch import Tensor
 from lit_emotalk.coefficients import POSE_SIZE
 from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.evaluate.figures.command import contact_sheet
+from lit_emotalk.evaluate.heard import heard
 from lit_emotalk.evaluate.real_people.clips import RealClip
 from lit_emotalk.evaluate.real_people.emotions import Reading
 from lit_emotalk.evaluate.real_people.generator import Drawn
@@ -64,14 +65,14 @@ def emotions_picture(face: TalkingFace, clips: Sequence[RealClip]) -> np.ndarray
     spoken = shown if shown.spoken else next((clip for clip in clips if clip.spoken), shown)
     loaded = load_clip(shown.shard, face.resolution)
     portrait = Portrait(loaded.frames[0], loaded.coefficients[0], loaded.landmarks[0])
-    mel = spoken.face.mel
+    speech = heard(spoken.face.signals, face.eac.config.hears)
     times = np.linspace(0, len(spoken.face.true) - 1, TIMES + 2).round().astype(int)[1:-1]
     rows: dict[str, Sequence[np.ndarray]] = {}
     for emotion in track(EMOTIONS, "every emotion in words", len(EMOTIONS), "emotions"):
         word = WORDS[emotion][0]
         code = face.code(Emotion(text=f"a person talking with a {word} expression"))
         with torch.inference_mode():
-            expression = face.expression(mel, code, 1.0)
+            expression = face.expression(speech, code, 1.0)
         driving = coefficients_of(expression, portrait.coefficients[-POSE_SIZE:])
         windows = driving_windows(driving, face.hef.config.window)[times]
         rows[word] = [_scaled(frame) for frame in face.drawing.frames(portrait, windows)]
