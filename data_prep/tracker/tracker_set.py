@@ -20,7 +20,7 @@ from PIL import Image
 from data_prep.clips.record import jpg_bytes
 from data_prep.synthetic.acting.emotion_faces import emotional_face
 from data_prep.synthetic.acting.manner import Manner, draw_manner
-from data_prep.synthetic.acting.performance import WHILE_SPEAKING
+from data_prep.synthetic.acting.mouth import WHILE_SPEAKING
 from data_prep.synthetic.speech.visemes import VISEMES
 from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 from lit_emotalk.emotions import MEAD_EMOTIONS
