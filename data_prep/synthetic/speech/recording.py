@@ -95,7 +95,7 @@ def draw_recording(rng: np.random.Generator) -> Recording:
         snr=float(rng.uniform(5, 25)) if noisy else good.snr,
         low=float(rng.uniform(80, 300)) if narrow else good.low,
         high=float(np.exp(rng.uniform(*np.log((3400, 7500))))) if narrow else good.high,
-        level=float(np.clip(4 * rng.standard_normal(), -8, 8)),
+        level=float(np.clip(5 * rng.standard_normal(), -10, 10)),
         automatic=float(rng.uniform(0.3, 1.0)) if rng.random() < 0.3 else 0.0,
         codec=codec,
         bitrate=int(rng.choice(CODECS[codec])) if codec else 0,

@@ -60,20 +60,25 @@ class Voice:
 
 
 def draw_voice(seed: int, index: int, man: bool) -> Voice:
-    """The voice of speaker `index` of the corpus of `seed`: men 85-155 Hz, women 165-255 Hz.
+    """The voice of speaker `index` of the corpus of `seed`.
 
-    Of each sex every second speaker has a natural voice; the others' consecutive variants differ. hibari's
-    own voice is a woman's: men's vocal tracts are 17 % longer on average (Fant 1960; Goldstein 1980: 17 and
-    14.5 cm).
+    Of each sex every second speaker has a natural voice, men at 85-155 Hz, women at 165-255 Hz; the others'
+    consecutive variants of espeak-ng differ, and stay near their variant's own pitch, an octave above which
+    espeak-ng's range ends and outbursts lie. hibari's own voice is a woman's: men's vocal tracts are 17 %
+    longer on average (Fant 1960; Goldstein 1980: 17 and 14.5 cm).
     """
     variants = MEN if man else WOMEN
     order = np.random.default_rng([_VOICE_STREAM, seed, int(man)]).permutation(len(variants))
     rng = np.random.default_rng([_VOICE_STREAM, seed, index, 2])
     natural = (index // 2) % 2 == 0
+    variant = NATURAL if natural else variants[order[(index // 4) % len(variants)]]
     short, long = ((0.8, 0.91) if man else (0.93, 1.07)) if natural else (0.95, 1.06)
+    low, high = (85.0, 155.0) if man else (165.0, 255.0)
+    if not natural:
+        low, high = max(0.88 * variant_pitch(variant), 0.95 * low), 1.15 * variant_pitch(variant)
     return Voice(
-        variant=NATURAL if natural else variants[order[(index // 4) % len(variants)]],
-        pitch=float(np.exp(rng.uniform(*np.log((85, 155) if man else (165, 255))))),
+        variant=variant,
+        pitch=float(np.exp(rng.uniform(np.log(low), np.log(high)))),
         liveliness=float(rng.uniform(0.85, 1.5)),
         rate=float(rng.uniform(180, 225)),
         tract=float(rng.uniform(short, long)),
