@@ -28,7 +28,6 @@ from data_prep.shards.work import WORK, remove_leftovers
 from data_prep.synthetic import faces_person
 from data_prep.synthetic.faces_person import CORPUS, Plan, load_burst, make_person, name_of
 from data_prep.synthetic.rays.device import get_device
-from data_prep.tracker import tracker_set
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError, run_main
 from lit_emotalk.face import alignment, basis, crop, landmarker, look, regions, tracker
@@ -51,7 +50,7 @@ NUMBERED = ("val", "test", "train")
 def drawing_digest(plan: Plan) -> str:
     """What the pictures and what is found in them are made by: the code and the plan."""
     drawn = Sources().digests([faces_person.__name__], within="data_prep.synthetic")
-    found = code_digest(tracker_set, record, source, crop, landmarker, regions, alignment, look)
+    found = code_digest(record, source, crop, landmarker, regions, alignment, look)
     made_of = [drawn, found, sha256_file(BASIS_FILE), asdict(plan) | {"device": None}]
     return sha256_text(json.dumps(made_of))[:16]
 

@@ -10,8 +10,8 @@ from data_prep.clips.apex import find_apex
 from data_prep.clips.record import Clip, jpg_bytes
 from data_prep.clips.source import Source, Truth, sound_record
 from data_prep.clips.track import shared_tracker
+from data_prep.synthetic.acting.bursts import Burst, draw_bursts
 from data_prep.synthetic.acting.manner import draw_manner
-from data_prep.synthetic.bursts import Burst, draw_bursts
 from data_prep.synthetic.heads.variety import draw_person
 from data_prep.synthetic.scenes.camera import draw_camera, record
 from data_prep.synthetic.scenes.variety import draw_varied_scene

@@ -171,7 +171,7 @@ def shade_mouth(
     gloss = 0.5
     bright = 0.62
     if part != 5:
-        depth = smooth(0.75, 1.38, place[2])
+        depth = smooth(1.02, 1.38, place[2])
         arc = wp.abs(wp.atan2(place[0], wp.max(place[2] - 1.05, 0.02)))
         width = 0.19
         slot = arc / width
@@ -187,6 +187,16 @@ def shade_mouth(
         gloss = 0.9
         bright = 0.92
         depth *= 1.0 - 0.45 * smooth(0.7, 1.4, arc)
+        # Both rows are bands along an ellipse; what lies well inside of it is seen from the tongue's side.
+        back = 0.967
+        front = 1.51
+        if part == 4:
+            back = 0.942
+            front = 1.467
+        along = (place[2] - back) / (front - back)
+        aside = place[0] / 0.311
+        across = along * along + aside * aside + 0.13 * smooth(0.1, 0.0, wp.abs(place[0]))
+        depth *= 1.0 - 0.9 * smooth(0.95, 0.82, across)
     if part != 3:
         bright *= 0.85
     shade = (0.06 + 0.94 * depth) * (0.72 + 0.28 * look.mouth_open)

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from data_prep.synthetic import faces, faces_sheet
+from data_prep.synthetic.acting.bursts import UNITS_EVERY, draw_bursts
 from data_prep.synthetic.acting.manner import draw_manner
-from data_prep.synthetic.bursts import UNITS_EVERY, draw_bursts
 from data_prep.synthetic.heads.glasses import GLASSES
 from data_prep.synthetic.heads.identity import Identity, draw_identity
 from data_prep.synthetic.heads.variety import draw_person

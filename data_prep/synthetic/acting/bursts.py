@@ -10,7 +10,7 @@ import numpy as np
 
 from data_prep.synthetic.acting.emotion_faces import emotional_face
 from data_prep.synthetic.acting.manner import Manner
-from data_prep.tracker.tracker_set import MAX_ANGLES, draw_units, speak_over
+from data_prep.synthetic.acting.random_faces import MAX_ANGLES, draw_units, speak_over
 from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 from lit_emotalk.emotions import LEVELS, MEAD_EMOTIONS
 
