@@ -21,7 +21,7 @@ from data_prep.clips.record import JPEG_QUALITY
 from data_prep.clips.sound import load_sound, prepare_sound
 from data_prep.clips.source import Source
 from data_prep.shards.pack import CLIPS_PER_SHARD, Corpus, Entry, pack
-from data_prep.shards.report import State, summary, write_rejected, write_report
+from data_prep.shards.report import State, summary, write_prepared, write_rejected, write_report
 from data_prep.shards.rests import read_rests, rest_path
 from data_prep.shards.spread import spread, workers
 from data_prep.shards.work import current_state, kept_path, new_state, note_state, remove_leftovers
@@ -94,6 +94,7 @@ def prepare(job: Job) -> None:
             )
         written = _pack(job, fit, states)
     write_report(job.output, fit, states)
+    write_prepared(job.output, fit, states)
     for line in summary(job.output, fit, states, rejected, written):
         print(line)
 
@@ -143,6 +144,7 @@ def _prepare_one(output: Path, source: Source, options: str, frame_size: int) ->
     """Prepare a clip and note its state; what is wrong with a clip is its state, never an exception."""
     state = new_state(source, options)
     target = kept_path(output, source)
+    start = time.monotonic()
     try:
         if source.video is None:
             state["facts"] = prepare_sound(source, target)
@@ -155,6 +157,7 @@ def _prepare_one(output: Path, source: Source, options: str, frame_size: int) ->
     except Exception as error:  # one odd file must not stop a corpus
         state["rejected"] = f"{source.main}: {type(error).__name__}: {' '.join(str(error).split())}"
         return source.key, state
+    state["seconds"] = round(time.monotonic() - start, 3)
     note_state(output, source, state)
     return source.key, state
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.evaluate.settings import Settings, choose_space, choose_sync
+from lit_emotalk.evaluate.settings import CONDITIONS, Settings, choose_space, choose_sync
 
 if TYPE_CHECKING:
     from lit_emotalk.evaluate.tasks import Task
@@ -38,8 +38,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--condition",
         nargs="+",
         default=[],
-        choices=("text", "image", "audio", "none"),
-        help="how the emotion is given",
+        choices=CONDITIONS,
+        help="how the emotion is given; own: the label in words, or else the clip's own picture",
     )
     ours.add_argument("--baseline", nargs="+", default=[], choices=("ground_truth", "copy_source"))
     parser.add_argument(
@@ -102,7 +102,7 @@ def make_tasks(args: argparse.Namespace) -> "list[Task]":
         raise UserError("give --generated and --reference, or --pairs, or --shards with --models")
     if not args.condition and not args.baseline:
         raise UserError(
-            "give --condition (text, image, audio, none) and/or --baseline (ground_truth, copy_source)"
+            f"give --condition ({', '.join(CONDITIONS)}) and/or --baseline (ground_truth, copy_source)"
         )
     if args.condition and not args.models:
         raise UserError("--condition needs --models, the folder with the exports align, eac and hef")

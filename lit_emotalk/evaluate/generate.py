@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lit_emotalk.coefficients import ARKIT, POSE_SIZE
 from lit_emotalk.data.decode import decode_jpg, frames_of, read_array
-from lit_emotalk.data.index import SampleError
+from lit_emotalk.data.index import Clip, SampleError
 from lit_emotalk.emotions import intensity_of
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.heard import heard
@@ -28,7 +28,8 @@ class Generator:
 
     text: "a person talking with a WORD expression", WORD the clip's label. image: the key frame of another
     clip of that emotion, of another speaker where there is one, read as a single picture. audio: the clip's
-    own sound. none: no emotion is asked for (the EAC's null code). The intensity is the clip's level's.
+    own sound. own: as text where the clip has a label, else its own key frame as a picture. none: no emotion
+    is asked for (the EAC's null code). The intensity is the clip's level's.
     """
 
     def __init__(self, models: Path, device: str) -> None:
@@ -41,27 +42,30 @@ class Generator:
         emotion = clip.facts["emotion"]
         if condition in ("text", "image") and not emotion:
             raise UserError(f"{clip.key} has no emotion label for the condition {condition}")
-        if condition == "text":
+        if condition == "text" or (condition == "own" and emotion):
             word = WORDS[emotion][0] if emotion in WORDS else emotion
             return self.face.code(Emotion(text=f"a person talking with a {word} expression"))
         if condition == "image":
-            return self._shown(clip)
+            if clip.other is None:
+                raise UserError(f"no other clip shows the emotion of {clip.key}")
+            return self._shown(clip.other)
+        if condition == "own":
+            return self._shown(clip.signals)
         if condition == "audio":
             space = self.face.space
             return space.encode_clip(torch.from_numpy(heard(clip.signals, space.hears)))
         return None
 
-    def _shown(self, clip: ShardClip) -> Tensor:
-        other, space, device = clip.other, self.face.space, self.face.device
-        if other is None:
-            raise UserError(f"no other clip shows the emotion of {clip.key}")
+    def _shown(self, signals: Clip) -> Tensor:
+        """The code of a clip's key frame, read as a single picture."""
+        space, device = self.face.space, self.face.device
         try:
             if space.config.image == "open_clip":
-                return space.encode_image(to_tensor(decode_jpg(other, "jpg", PICTURE_SIZE), device))[0]
-            single = read_array(other, "single.npy", (frames_of(other), ARKIT.expression_size))
+                return space.encode_image(to_tensor(decode_jpg(signals, "jpg", PICTURE_SIZE), device))[0]
+            single = read_array(signals, "single.npy", (frames_of(signals), ARKIT.expression_size))
         except SampleError as error:
             raise UserError(str(error)) from error
-        units = torch.from_numpy(single[int(other.record["key_frame"])])
+        units = torch.from_numpy(single[int(signals.record["key_frame"])])
         return space.encode_units(units[None].to(device))[0]
 
     def frames(self, clip: ShardClip, loaded: LoadedClip, condition: Condition) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 from lit_emotalk.errors import UserError
 from lit_emotalk.weights import fetch as weights
 
-Condition = Literal["text", "image", "audio", "none"]
+Condition = Literal["text", "image", "audio", "own", "none"]
 Backbone = Literal["auto", "dlib", "arcface"]
 Baseline = Literal["ground_truth", "copy_source"]
 CONDITIONS: tuple[str, ...] = get_args(Condition)

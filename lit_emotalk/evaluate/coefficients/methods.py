@@ -75,14 +75,22 @@ class Convertor:
             word = WORDS[clip.emotion][0] if clip.emotion in WORDS else clip.emotion
             return self.space.encode_text([f"a person talking with a {word} expression"])[0]
         if condition == "audio":
-            return self.space.encode_clip(torch.from_numpy(heard(clip.signals, self.space.hears)))
+            return self.voice(clip)
         pools = ([one.signals for one in pool] for pool in (clips, more))
         other = next((found for pool in pools if (found := other_clip(clip.signals, pool))), None)
         if other is None:
             raise UserError(f"no other clip shows the emotion of {clip.key}")
-        return self._picture(other)
+        return self.picture(other)
 
-    def _picture(self, other: Clip) -> torch.Tensor:
+    @torch.inference_mode()
+    def voice(self, clip: FaceClip) -> torch.Tensor:
+        """The code (D,) of a clip's own sound."""
+        return self.space.encode_clip(torch.from_numpy(heard(clip.signals, self.space.hears)))
+
+    @torch.inference_mode()
+    def picture(self, other: Clip) -> torch.Tensor:
+        """The code (D,) of a clip's key frame, read as a single picture. UserError: the space looks at
+        pictures, and the shards have none."""
         if self.space.config.image == "open_clip":
             try:
                 picture = decode_jpg(other, "jpg", PICTURE_SIZE)

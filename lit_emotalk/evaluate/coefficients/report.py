@@ -69,8 +69,8 @@ def cell(name: str, figures: Figures) -> str:
     return form.format(value if isinstance(value, str | int) else factor * value)
 
 
-def markdown(rows: dict[str, Figures], title: str) -> str:
-    """The table, method by method, with what its columns mean."""
+def markdown(rows: dict[str, Figures], absent: dict[str, str], title: str) -> str:
+    """The table, method by method, with what its columns mean; `absent`: method -> why it has no figures."""
     shown = [name for name in COLUMNS if any(row.get(name) is not None for row in rows.values())]
     lines = [
         f"### {title}",
@@ -79,17 +79,24 @@ def markdown(rows: dict[str, Figures], title: str) -> str:
         "| --- |" + " ---: |" * len(shown),
     ]
     lines += [f"| {name} | " + " | ".join(cell(k, row) for k in shown) + " |" for name, row in rows.items()]
+    lines += [f"| {name} |" + " – |" * len(shown) for name in absent]
+    lines += ["", *(f"- {name}: –, {reason}" for name, reason in absent.items())] if absent else []
     return "\n".join([*lines, "", *(f"- {COLUMNS[name][0]}: {COLUMNS[name][3]}" for name in shown), ""])
 
 
-def write_report(rows: dict[str, Figures], facts: dict[str, Any], title: str, folder: Path) -> str:
-    """Write scores.json, scores.csv and scores.md into `folder`; returns the Markdown."""
-    text = markdown(rows, title)
+def write_report(
+    rows: dict[str, Figures], absent: dict[str, str], facts: dict[str, Any], title: str, folder: Path
+) -> str:
+    """Write scores.json, scores.csv and scores.md into `folder`; returns the Markdown. `absent`: method ->
+    why it has no figures."""
+    text = markdown(rows, absent, title)
     sheet = io.StringIO()
     writer = csv.writer(sheet)
     writer.writerow(["method", *COLUMNS])
     writer.writerows([method, *(row.get(name) for name in COLUMNS)] for method, row in rows.items())
-    write_text(folder / "scores.json", json.dumps({"facts": facts, "rows": rows}, indent=1) + "\n")
+    write_text(
+        folder / "scores.json", json.dumps({"facts": facts, "rows": rows, "absent": absent}, indent=1) + "\n"
+    )
     write_text(folder / "scores.csv", sheet.getvalue())
     write_text(folder / "scores.md", text)
     return text
