@@ -107,9 +107,11 @@ reproduce: $(STAMP)  ## data, training, ablations, tables and figures: PRESET=de
 # LABELS: a CSV as data_prep/README.md has it; without it ROOT/labels.csv, or else what the files' names tell.
 real-people: $(STAMP)  ## how models fare on real videos: ROOT=FOLDER [MODELS=DIR] [LABELS=FILE] [ARGS="--limit 10 --pairs 12"]
 	@test -n "$(ROOT)" || { echo "lit-emotalk: error: say where the videos are: make $@ ROOT=/data/..." >&2; exit 2; }
-	@labels="$(LABELS)"; test -n "$$labels" || { test -f "$(ROOT)/labels.csv" && labels="$(ROOT)/labels.csv"; }; \
+	@labels="$(LABELS)"; labelled="$(ROOT)"; \
+	test -n "$$labels" || { test -f "$(ROOT)/labels.csv" && labels="$(ROOT)/labels.csv"; }; \
+	test -f "$$labels" && labelled="$$labels"; \
 	$(BIN)/lit-emotalk recipe experiments/recipes/real_people.yaml --set "root=$(ROOT)" --set "models=$(MODELS)" \
-		--set "labels=$${labels:-names}" --set "labelled=$${labels:-$(ROOT)}" --set "report=$(ARGS)" \
+		--set "labels=$${labels:-names}" --set "labelled=$$labelled" --set "report=$(ARGS)" \
 		$(if $(filter file,$(origin OUT)),,--set "out=$(OUT)")
 
 animate: $(STAMP)  ## animate a portrait: make animate ARGS="--portrait P --speech A --emotion 'a furious person' --output O.mp4"

@@ -51,7 +51,7 @@ def plain_reason(source: str, reason: str) -> str:
     before, found, after = reason.partition(source)
     if not found:
         return reason
-    words = before.rpartition(" ")[0]
+    words = "" if before.startswith("/") else before.rpartition(" ")[0]
     return f"{words} it{after}" if words else after.lstrip(": ")
 
 

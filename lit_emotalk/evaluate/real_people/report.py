@@ -128,9 +128,8 @@ def _generator(found: Findings) -> list[str]:
         lines += [*_table(head, rows), "", f"Faces found in all pictures of {seen} pairs.", ""]
     return [
         *lines,
-        "Lips: distance of the mouth's landmarks, beside the copy's. r and strength: of the tracked change of "
-        f"expression from the source, medians over the {MOST_MOVING} units that change most over the "
-        "pairs. "
+        "Lips: distance of the mouth's landmarks, beside the copy's. r and strength: of the tracked change "
+        f"of expression from the source, medians over the {MOST_MOVING} units that change most. "
         "The untrained network moves the source as its guide, the linear face, says: what it lacks to the "
         "generator is what training added.",
         "",
