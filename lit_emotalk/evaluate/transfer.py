@@ -107,21 +107,21 @@ def read_pairs(chosen: Sequence[Choice], size: int, window: int, move: Similarit
     """The pairs' pictures of `size` pixels and driving windows, their crops moved. SampleError where a clip
     is damaged."""
     rows = []
-    for source, clip, frame in chosen:
-        own = read_array(source, "coeffs.npy", (frames_of(source), ARKIT.size))[[SOURCE_FRAME]]
+    for first, clip, frame in chosen:
+        still = read_array(first, "coeffs.npy", (frames_of(first), ARKIT.size))[[SOURCE_FRAME]]
         driving = driving_window(read_array(clip, "coeffs.npy", (frames_of(clip), ARKIT.size)), frame, window)
         rows.append(
             (
-                move.picture(picture(source, f"{SOURCE_FRAME:04d}.jpg", size)),
+                move.picture(picture(first, f"{SOURCE_FRAME:04d}.jpg", size)),
                 move.picture(picture(clip, f"{frame:04d}.jpg", size)),
-                torch.from_numpy(move.coefficients(own)[0]),
+                torch.from_numpy(move.coefficients(still)[0]),
                 torch.from_numpy(move.coefficients(driving)),
-                torch.from_numpy(move.landmarks(read_landmarks(source)[SOURCE_FRAME])).float(),
+                torch.from_numpy(move.landmarks(read_landmarks(first)[SOURCE_FRAME])).float(),
                 torch.from_numpy(move.landmarks(read_landmarks(clip)[frame])),
             )
         )
-    *tensors, landmarks = (torch.stack(column) for column in zip(*rows, strict=True))
-    return Pairs(*tensors, landmarks.numpy())
+    source, target, coeffs, windows, own, marks = (torch.stack(column) for column in zip(*rows, strict=True))
+    return Pairs(source, target, coeffs, windows, own, marks.numpy())
 
 
 def untrained(network: HEF) -> HEF:
