@@ -44,9 +44,18 @@ def score_chain(
         file.close()
 
 
-def chain_table(results: Path, bootstrap: Bootstrap) -> Table:
-    """Every column of `evaluate` that some method has a number in, then those without, with reasons."""
-    spec = TableSpec(
-        title="The whole chain", rows=ROWS, columns=tuple(COLUMNS), results=(results,), bootstrap=bootstrap
-    )
-    return build(spec)
+def chain_table(results: Path, bootstrap: Bootstrap) -> tuple[Table, dict[str, str]]:
+    """A table of the columns of `evaluate` that some method has a number in; and column -> why nothing has
+    one for the others."""
+    whole = build(_spec(results, bootstrap, tuple(COLUMNS)))
+    absent = {}
+    for column in COLUMNS:
+        found = [cells[column] for _, cells in whole.rows]
+        if all(cell.estimate is None and cell.value is None for cell in found):
+            absent[column] = found[-1].reason
+    measured = tuple(column for column in COLUMNS if column not in absent)
+    return build(_spec(results, bootstrap, measured)), absent
+
+
+def _spec(results: Path, bootstrap: Bootstrap, columns: tuple[str, ...]) -> TableSpec:
+    return TableSpec("The whole chain", ROWS, columns, (results,), bootstrap=bootstrap)

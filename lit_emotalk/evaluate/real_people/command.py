@@ -102,7 +102,7 @@ def report(
         results = output / "results.jsonl"
         threads = max(1, (os.cpu_count() or 1) // workers)
         score_chain(clips, models, manifest.hash[:8], results, stride, workers, threads)
-        chain = chain_table(results, bootstrap)
+        chain, absent = chain_table(results, bootstrap)
     with clock.step("pictures"):
         made = {
             "pairs.png": (pictures.pairs_picture(drawn), "Source, drawn and true of pairs of frames"),
@@ -131,6 +131,7 @@ def report(
         still=still,
         transfer={kind: (d.figures, len(d.chosen), d.seen) for kind, d in drawn.items()},
         chain=chain,
+        absent=absent,
         pictures={name: shown for name, (_, shown) in made.items()},
         seconds=clock.seconds,
     )

@@ -18,7 +18,8 @@ class Findings:
 
     `facts` say of what: shards, models, clips. `silent` and `still` are the keys of clips left out of the
     lips: nobody speaks, or the mouth does not move. `transfer`: kind of pairs -> (figures by way to draw,
-    pairs, pairs whose faces were found in every picture). `pictures`: file name -> what it shows.
+    pairs, pairs whose faces were found in every picture). `absent`: columns that the chain's table lacks ->
+    why. `pictures`: file name -> what it shows.
     """
 
     facts: dict[str, Any]
@@ -29,6 +30,7 @@ class Findings:
     still: list[str]
     transfer: dict[str, tuple[dict[str, Transfer], int, int]]
     chain: Table
+    absent: dict[str, str]
     pictures: dict[str, str]
     seconds: dict[str, float]
 
@@ -56,7 +58,7 @@ class Findings:
                 kind: {"pairs": pairs, "faces_found": seen, "ways": {n: asdict(t) for n, t in ways.items()}}
                 for kind, (ways, pairs, seen) in self.transfer.items()
             },
-            "chain": numbers(self.chain),
+            "chain": numbers(self.chain) | {"absent": self.absent},
             "pictures": self.pictures,
             "seconds": self.seconds,
         }

@@ -42,7 +42,7 @@ def markdown(found: Findings) -> str:
         *_emotions(found),
         *_lips(found),
         *_generator(found),
-        *_chain(found.chain),
+        *_chain(found.chain, found.absent),
         "## Pictures",
         "",
     ]
@@ -149,7 +149,7 @@ def _transfer_cells(way: Transfer, copied: float | None) -> list[str]:
     ]
 
 
-def _chain(table: Table) -> list[str]:
+def _chain(table: Table, absent: dict[str, str]) -> list[str]:
     lines = [
         "## The whole chain",
         "",
@@ -157,17 +157,16 @@ def _chain(table: Table) -> list[str]:
         "",
     ]
     reasons: list[str] = []
-    rows, absent = [], []
+    rows = []
     for column in table.spec.columns:
-        cells = [cells[column] for _, cells in table.rows]
-        if all(cell.estimate is None and cell.value is None for cell in cells):
-            absent.append(f"- {COLUMNS[column].title}: {DASH}, {cells[-1].reason}.")
-        else:
-            shown = [cell_text(table, column, cell, reasons, "**{}**", " ({})") for cell in cells]
-            rows.append([table.heading(column), *shown])
+        shown = [
+            cell_text(table, column, cells[column], reasons, "**{}**", " ({})") for _, cells in table.rows
+        ]
+        rows.append([table.heading(column), *shown])
     lines += [*_table(["", *(name for name, _ in table.rows)], rows), ""]
     lines += [f"({number}) {reason}." for number, reason in enumerate(reasons, 1)]
-    lines += [""] * bool(reasons) + absent + [""] * bool(absent)
+    lines += [""] * bool(reasons)
+    lines += [f"- {COLUMNS[column].title}: {DASH}, {reason}." for column, reason in absent.items()]
     return [*lines, *(f"- {note}" for note in table.notes), ""]
 
 
