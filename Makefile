@@ -8,6 +8,7 @@ RECIPE ?= experiments/recipes/demo.yaml
 SYNTHETIC_SCALE ?= demo
 PRESET ?= demo
 MEAD ?=
+MODELS ?= outputs/demo/models
 SWEEP ?= experiments/sweeps/hef_demo.yaml
 ARGS ?=
 STAMP := $(VENV)/.installed
@@ -17,7 +18,7 @@ export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo data data-mead data-ravdess data-voxceleb2 data-folder train ablations baselines train-stage1 \
-	train-stage2 train-stage3 train-sync train-tracker evaluate tables reproduce animate serve sweep benchmark \
+	train-stage2 train-stage3 train-sync train-tracker evaluate tables reproduce real-people animate serve sweep benchmark \
 	benchmark-animate benchmark-loader verify corpus-sheet \
 	check-corpus test test-all lint format clean-demo
 
@@ -102,6 +103,16 @@ tables: $(STAMP)  ## print the tables of the evaluation, the paper's columns and
 
 reproduce: $(STAMP)  ## data, training, ablations, tables and figures: PRESET=demo, embedded (GPU) or mead (MEAD=FOLDER)
 	@$(REPRODUCE) $(ARGS)
+
+# LABELS: a CSV as data_prep/README.md has it; without it ROOT/labels.csv, or else what the files' names tell.
+real-people: $(STAMP)  ## how models fare on real videos: ROOT=FOLDER [MODELS=DIR] [LABELS=FILE] [ARGS="--limit 10 --pairs 12"]
+	@test -n "$(ROOT)" || { echo "lit-emotalk: error: say where the videos are: make $@ ROOT=/data/..." >&2; exit 2; }
+	@labels="$(LABELS)"; labelled="$(ROOT)"; \
+	test -n "$$labels" || { test -f "$(ROOT)/labels.csv" && labels="$(ROOT)/labels.csv"; }; \
+	test -f "$$labels" && labelled="$$labels"; \
+	$(BIN)/lit-emotalk recipe experiments/recipes/real_people.yaml --set "root=$(ROOT)" --set "models=$(MODELS)" \
+		--set "labels=$${labels:-names}" --set "labelled=$$labelled" --set "report=$(ARGS)" \
+		$(if $(filter file,$(origin OUT)),,--set "out=$(OUT)")
 
 animate: $(STAMP)  ## animate a portrait: make animate ARGS="--portrait P --speech A --emotion 'a furious person' --output O.mp4"
 	@if [ -n "$(ARGS)" ]; then $(BIN)/lit-emotalk animate --models $(OUT)/models $(ARGS); \

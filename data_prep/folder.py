@@ -2,7 +2,8 @@
 
 Without labels the first folder below the root is the speaker; a video at the root is a speaker of its own.
 The CSV of `--labels` has a column `file` (path below the root) and any of `speaker`, `emotion`, `level`,
-`text`, `scene`, `split`; empty fields are unknown.
+`text`, `scene`, `split`; empty fields are unknown. `--labels names` reads speaker, emotion and level off the
+names of files of known corpora (`clips.file_names`); other files stay without.
 """
 
 import csv
@@ -10,19 +11,22 @@ import re
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from data_prep.clips.file_names import read_name
 from data_prep.clips.source import Source
 from data_prep.shards.command import Command, Found, not_the_corpus
-from data_prep.splits import Splits, check_disjoint
+from data_prep.splits import EVERYONE, Splits, check_disjoint
 from lit_emotalk import schema
 from lit_emotalk.emotions import LEVELS, canonical
 from lit_emotalk.errors import UserError, run_main
 from lit_emotalk.io.files import sha256_text
 
-LAYOUT = "videos (mp4, mov, mkv, webm, avi), in folders named after the speakers"
-VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
+LAYOUT = "videos (mp4, mov, mkv, webm, avi, mpg, flv), in folders named after the speakers"
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".flv")
 SOUND_SUFFIXES = (".wav", ".flac", ".m4a", ".mp3")
 COLUMNS = ("file", "speaker", "emotion", "level", "text", "scene", "split")
 LONGEST_NAME = 80
+NAMES = "names"
+"""In place of the labels' file: the files' names tell."""
 
 Row = dict[str, str]
 
@@ -30,10 +34,11 @@ Row = dict[str, str]
 def find(options: Namespace) -> Found:
     """What the root holds; see `Found`.
 
-    Raises UserError where there is no video, or the labels are no such CSV.
+    Raises UserError where there is no video, the labels are no such CSV, or they name none of the videos.
     """
     root: Path = options.root
-    labels = read_labels(options.labels) if options.labels else {}
+    by_name = options.labels == NAMES
+    labels = read_labels(Path(options.labels)) if options.labels and not by_name else {}
     sources, skipped, seen = [], [], set()
     splits: dict[str, set[str]] = {split: set() for split in schema.SPLITS}
     for path in sorted(root.rglob("*")):
@@ -41,7 +46,7 @@ def find(options: Namespace) -> Found:
             continue
         relative = path.relative_to(root).as_posix()
         seen.add(relative)
-        row = labels.get(relative, {})
+        row = named_row(path.stem) if by_name else labels.get(relative, {})
         try:
             source = _source(path, relative, row)
             if row.get("split"):
@@ -51,9 +56,14 @@ def find(options: Namespace) -> Found:
             skipped.append((relative, str(error)))
     if not sources:
         raise not_the_corpus(root, LAYOUT, len(skipped))
+    if labels and not seen & labels.keys():
+        raise UserError(
+            f"the labels {options.labels} name none of the {len(seen)} videos below {root}: their first file "
+            f"is '{next(iter(labels))}', a video here is '{min(seen)}'"
+        )
     holes = [(file, "the file of this row of the labels") for file in labels if file not in seen]
     sources.sort(key=lambda source: source.key)
-    return Found("folder", sources, skipped, holes, _named(splits, options.labels))
+    return Found("folder", sources, skipped, holes, _named(splits, options.labels, options.split))
 
 
 def read_labels(path: Path) -> dict[str, Row]:
@@ -113,19 +123,38 @@ def _split(name: str) -> str:
     return name
 
 
-def _named(splits: dict[str, set[str]], path: Path | None) -> Splits:
-    """The labels' splits; speakers in none of them train."""
-    named = {split: sorted(speakers) for split, speakers in splits.items() if split != "train"}
-    check_disjoint(named | {"train": sorted(splits["train"])}, f"the labels {path}")
+def named_row(stem: str) -> Row:
+    """A file's name as a row of labels; empty where it says nothing."""
+    named = read_name(stem)
+    if named is None:
+        return {}
+    level = "" if named.level is None else str(named.level)
+    return {"speaker": named.speaker, "emotion": named.emotion, "level": level, "scene": named.scene}
+
+
+def _named(splits: dict[str, set[str]], labels: str | None, others: str) -> Splits:
+    """The labels' splits; speakers in none of them are in the split `others`."""
+    named = {split: sorted(speakers) for split, speakers in splits.items()}
+    check_disjoint(named, f"the labels {labels}")
+    named[others] = [EVERYONE]
+    if others == "train":
+        del named["train"]
     return named
 
 
 def _options(parser: ArgumentParser) -> None:
-    parser.add_argument("--labels", type=Path, help=f"CSV with the columns {', '.join(COLUMNS)}")
+    parser.add_argument(
+        "--labels",
+        help=f"CSV with the columns {', '.join(COLUMNS)}; or '{NAMES}': the names of MEAD's, RAVDESS's and "
+        "CREMA-D's files tell emotion and speaker",
+    )
+    parser.add_argument(
+        "--split", choices=schema.SPLITS, default="train", help="where speakers go that the labels do not say"
+    )
 
 
 COMMAND = Command(
-    "folder", (__doc__ or "").split("\n")[0], LAYOUT, find, options=_options, deciding=("labels",)
+    "folder", (__doc__ or "").split("\n")[0], LAYOUT, find, options=_options, deciding=("labels", "split")
 )
 
 if __name__ == "__main__":

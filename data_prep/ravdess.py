@@ -5,25 +5,21 @@ and may lie in any folders below the root. With the videos (modality 01, mp4) th
 with the sounds alone (modality 03) makes signals shards of sound only, which stage align trains on.
 """
 
-import re
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from data_prep.clips.file_names import RAVDESS_LEVELS, RAVDESS_NAME, ravdess_level
 from data_prep.clips.source import Source
 from data_prep.shards.command import Command, Found, not_the_corpus
 from lit_emotalk.emotions import RAVDESS_CODES
 from lit_emotalk.errors import UserError, run_main
 
 LAYOUT = "Actor_01/03-01-01-01-01-01-01.wav (sound) or Actor_01/01-01-01-01-01-01-01.mp4 (video)"
-NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".m4a", ".ogg")
 WITH_SOUND, WITHOUT_SOUND, SOUND = "01", "02", "03"
 SPEECH = "01"
 STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
-LEVELS = {"01": 2, "02": 3}
-"""Normal intensity is MEAD's level 2, strong is 3; neutral and calm have level 1 only (our choice)."""
-MILD = ("neutral", "calm")
 ACTORS = range(1, 25)
 
 
@@ -66,7 +62,7 @@ def find(options: Namespace) -> Found:
 
 
 def _source(path: Path, relative: str) -> Source:
-    match = NAME.fullmatch(path.stem)
+    match = RAVDESS_NAME.fullmatch(path.stem)
     if match is None:
         raise UserError("the name does not parse, expected MM-VC-EE-II-SS-RR-AA")
     modality, channel, emotion, intensity, statement, repetition, actor = match.groups()
@@ -77,12 +73,12 @@ def _source(path: Path, relative: str) -> Source:
         raise UserError(f"modality {modality} and {path.suffix} do not go together")
     if channel != SPEECH:
         raise UserError(f"channel {channel} is not speech (01)")
-    if emotion not in RAVDESS_CODES or intensity not in LEVELS or statement not in STATEMENTS:
+    if emotion not in RAVDESS_CODES or intensity not in RAVDESS_LEVELS or statement not in STATEMENTS:
         raise UserError(f"emotion {emotion}, intensity {intensity} or statement {statement} is unknown")
     if int(actor) not in ACTORS:
         raise UserError(f"actor {actor} is unknown")
     label = RAVDESS_CODES[emotion]
-    level = 1 if label in MILD else LEVELS[intensity]
+    level = ravdess_level(label, intensity)
     speaker = f"Actor_{actor}"
     return Source(
         key=f"{speaker}_{label}_{level}_{intensity}-{statement}-{repetition}",
@@ -106,7 +102,7 @@ def _trials() -> list[str]:
     return [
         f"{SPEECH}-{emotion}-{intensity}-{statement}-{repetition}"
         for emotion in RAVDESS_CODES
-        for intensity in LEVELS
+        for intensity in RAVDESS_LEVELS
         if (emotion, intensity) != ("01", "02")
         for statement in STATEMENTS
         for repetition in ("01", "02")

@@ -36,7 +36,7 @@ class Report:
     shared: dict[str, str] = field(default_factory=dict)
 
 
-def check_shard(shard: Shard, speakers: list[str]) -> Report:
+def check_shard(shard: Shard, speakers: list[str], hears: schema.Hears = "mel") -> Report:
     """Check one shard against the manifest and every sample of it against the schema."""
     report = Report()
     name = shard.path.name
@@ -44,8 +44,9 @@ def check_shard(shard: Shard, speakers: list[str]) -> Report:
         shard.check_end()
         shard.check_sum()
         for key, sample in read_samples(shard.path):
-            faults = signals_faults if shard.kind == "signals" else frames_faults
-            report.faults.extend(f"{name}: {key}: {fault}" for fault in faults(key, sample))
+            signals = shard.kind == "signals"
+            faults = signals_faults(key, sample, hears) if signals else frames_faults(key, sample)
+            report.faults.extend(f"{name}: {key}: {fault}" for fault in faults)
             record = read_record(sample) or {}
             if record.get("speaker") not in speakers:
                 line = f"{name}: {key}: speaker {record.get('speaker')} is not of the split {shard.split}"
@@ -71,7 +72,10 @@ def verify(directory: Path, workers: int = 1) -> tuple[list[str], dict[str, list
     Raises UserError where there is no readable manifest.
     """
     manifest = read_manifest(directory)
-    jobs = (joblib.delayed(check_shard)(shard, manifest.speakers[shard.split]) for shard in manifest.shards)
+    jobs = (
+        joblib.delayed(check_shard)(shard, manifest.speakers[shard.split], manifest.hears)
+        for shard in manifest.shards
+    )
     found = joblib.Parallel(n_jobs=workers, return_as="generator")(jobs)
     reports = dict(
         zip(manifest.shards, track(found, "verifying", len(manifest.shards), "shards"), strict=True)

@@ -19,6 +19,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "emotion": ("lit_emotalk.inference.emotion.command", "what the emotion space makes of an input"),
     "coefficients": ("lit_emotalk.evaluate.coefficients.command", "score stage eac alone, beside baselines"),
     "evaluate": ("lit_emotalk.evaluate.command", "score models on a corpus"),
+    "real-people": (
+        "lit_emotalk.evaluate.real_people.command",
+        "a report on models and videos of real people",
+    ),
     "tables": ("lit_emotalk.evaluate.tables.command", "tables of evaluations beside the paper's numbers"),
     "figures": ("lit_emotalk.evaluate.figures.command", "contact sheets and comparisons from videos"),
     "study": ("lit_emotalk.web.study.command", "a user study: build and serve it, read the ratings"),

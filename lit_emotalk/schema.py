@@ -5,10 +5,16 @@ same keys in the same order. A corpus without pictures has signals shards alone:
 lack all of `FACE_ENTRIES`, or with coefficients that were acted or captured, whose samples lack
 `PICTURE_ENTRIES`.
 
+Version 2 added `whisper.npy`: shards of version 1 lack it, and those of version 2 that nobody asked it of.
+
 Times: T video frames at `FPS`; frame t covers samples [640 t, 640 (t + 1)) and mel columns 4t .. 4t + 3.
 """
 
-VERSION = 1
+from typing import Literal
+
+VERSION = 2
+READABLE = (1, 2)
+"""Versions of shards that can be read."""
 
 FPS = 25
 SAMPLE_RATE = 16_000
@@ -20,13 +26,26 @@ MEL_LOW_HZ = 55.0
 MEL_HIGH_HZ = 7600.0
 MEL_FLOOR = 1e-5
 MEL_PER_FRAME = SAMPLES_PER_FRAME // MEL_HOP
+WHISPER_SIZE = 768
 LANDMARKS = 478
+
+Hears = Literal["mel", "whisper"]
+"""What a network hears of speech, by the name that it has in shards and batches: the log-mel spectrogram, or
+the states of Whisper's encoder."""
+
+ROWS: dict[Hears, int] = {"mel": MEL_PER_FRAME, "whisper": 1}
+"""Rows of it in a video frame."""
+
+ROW_SIZES: dict[Hears, int] = {"mel": MEL_BANDS, "whisper": WHISPER_SIZE}
+"""Numbers in a row."""
 
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 
 SIGNALS_ENTRIES: dict[str, str] = {
     "json": "the clip's record, see RECORD",
     "mel.npy": "(4T, 80) float16, natural log of the mel magnitude spectrogram, floored at 1e-5",
+    "whisper.npy": "(T, 768) float16, the two states of Whisper tiny.en's encoder in each frame; only in "
+    "shards made with --hears whisper",
     "flac": "T * 640 samples, 16 kHz mono, 16 bit",
     "coeffs.npy": "(T, layout.size) float32, expression and pose, read with the speaker's resting shape",
     "single.npy": "(T, layout.expression_size) float32, expression of each frame read on its own, without a "
@@ -49,7 +68,7 @@ FACE_ENTRIES: tuple[str, ...] = (*COEFFICIENT_ENTRIES, *PICTURE_ENTRIES)
 
 RECORD: dict[str, str] = {
     "key": "unique name of the clip, letters, digits, '_' and '-' only: SPEAKER_EMOTION_LEVEL_NAME",
-    "corpus": "mead, ravdess, voxceleb2, synthetic, folder",
+    "corpus": "mead, ravdess, voxceleb2, synthetic, folder, or faces: silent bursts of a few frames",
     "speaker": "speaker's name within the corpus",
     "emotion": "canonical emotion or compound, or null where unknown",
     "level": "1..3, or null where unknown",

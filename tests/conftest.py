@@ -18,6 +18,7 @@ from data_prep.shards.pack import Corpus, pack_clips
 from lit_emotalk import schema
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.face import regions
+from tests.small_whisper import install_whisper
 
 TINY_SIZE = 64
 TINY_SPLITS = {"train": ["M001"], "val": ["W002"], "test": ["M003"]}
@@ -63,6 +64,25 @@ def tiny_shards(tiny_clips: list[Clip], tmp_path_factory: pytest.TempPathFactory
     """Shards of 8 clips, 3 speakers (one per split), 30-50 frames of 64 pixels, 2 clips a shard."""
     directory = tmp_path_factory.mktemp("shards")
     corpus = Corpus("synthetic", "arkit", TINY_SIZE, TINY_SPLITS, "tests")
+    pack_clips(tiny_clips, directory, corpus, clips_per_shard=2)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def small_whisper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """While it is in use, the registry's Whisper is a small one with a random encoder."""
+    with pytest.MonkeyPatch.context() as patch:
+        install_whisper(patch, tmp_path_factory.mktemp("whisper"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def whisper_shards(
+    tiny_clips: list[Clip], small_whisper: None, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """`tiny_shards` with what Whisper hears."""
+    directory = tmp_path_factory.mktemp("heard")
+    corpus = Corpus("synthetic", "arkit", TINY_SIZE, TINY_SPLITS, "tests", "whisper")
     pack_clips(tiny_clips, directory, corpus, clips_per_shard=2)
     return directory
 

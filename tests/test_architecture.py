@@ -30,14 +30,16 @@ ALLOWED: dict[str, set[str]] = {
     "web": FACE | {"inference"},
     "command": {"contracts", "io"},
     "data_prep.splits": LOW,
-    "data_prep.clips": FACE,
-    "data_prep.shards": FACE | {"data", "data_prep.clips", "data_prep.splits"},
+    "data_prep.clips": FACE | {"models"},
+    "data_prep.shards": FACE | {"models", "data", "data_prep.clips", "data_prep.splits"},
     "data_prep.synthetic.rays": LOW,
     "data_prep.synthetic.heads": LOW | {"data_prep.synthetic.rays"},
     "data_prep.synthetic.scenes": LOW | {"data_prep.synthetic.heads", "data_prep.synthetic.rays"},
     "data_prep.synthetic.speech": LOW,
     "data_prep.synthetic.acting": LOW | {"data_prep.synthetic.speech"},
-    "data_prep.synthetic": LEARNING | SYNTHETIC | {"data_prep.clips", "data_prep.shards"},
+    "data_prep.synthetic": LEARNING
+    | SYNTHETIC
+    | {"data_prep.clips", "data_prep.shards"},
     "data_prep.tracker": LEARNING | SYNTHETIC | {"inference", "data_prep.clips", "data_prep.shards"},
     "data_prep.check_corpus": LEARNING | SYNTHETIC | {"data_prep.synthetic"},
     "data_prep": FACE

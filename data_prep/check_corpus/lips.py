@@ -17,6 +17,7 @@ from lit_emotalk.io.progress import track
 from lit_emotalk.schema import FPS, SAMPLES_PER_FRAME
 
 CLOSED_GAP, CLOSED_ASKED = 0.03, 0.90
+UNEVEN_ASKED = 0.10
 REACH = 8
 """Frames by which sound and lips are moved against each other."""
 IN_STEP = (0, 1)
@@ -36,6 +37,7 @@ def check_lips(clips: list[CheckedClip]) -> tuple[list[Line], LipReport]:
     """The lines on closures and step of all clips. Raises UserError where there is no closure at all."""
     heads: dict[str, Head] = {}
     closures = {"truth": [0, 0], "picture": [0, 0]}
+    emotions: dict[str, list[int]] = {}
     frames = [0, 0]
     curves: dict[str, list[np.ndarray]] = {"truth": [], "picture": []}
     for clip in track(clips, "lips", len(clips), "clips"):
@@ -45,8 +47,13 @@ def check_lips(clips: list[CheckedClip]) -> tuple[list[Line], LipReport]:
         loudness = envelope(clip.samples)
         spans = closure_spans(clip.record["phonemes"], clip.frames)
         for name, gap in gaps.items():
-            closures[name][0] += sum(bool(gap[span].min() < CLOSED_GAP) for span in spans)
-            closures[name][1] += len(spans)
+            hits = sum(bool(gap[span].min() < CLOSED_GAP) for span in spans)
+            counted = [closures[name]]
+            if name == "truth":
+                counted.append(emotions.setdefault(clip.emotion, [0, 0]))
+            for count in counted:
+                count[0] += hits
+                count[1] += len(spans)
             curve = lag_correlations(loudness, gap)
             if np.isfinite(curve).all():
                 curves[name].append(curve)
@@ -55,7 +62,7 @@ def check_lips(clips: list[CheckedClip]) -> tuple[list[Line], LipReport]:
     if not closures["truth"][1] or not curves["truth"] or not curves["picture"]:
         raise UserError("no clip has an m, b or p and lips that move; make a whole corpus")
     report = LipReport(np.mean(curves["truth"], 0), np.mean(curves["picture"], 0))
-    return _lines(closures, frames, curves, report), report
+    return _lines(closures, emotions, frames, curves, report), report
 
 
 def true_gap(head: Head, weights: np.ndarray) -> np.ndarray:
@@ -107,11 +114,15 @@ def lag_correlations(loudness: np.ndarray, gap: np.ndarray) -> np.ndarray:
 
 def _lines(
     closures: dict[str, list[int]],
+    emotions: dict[str, list[int]],
     frames: list[int],
     curves: dict[str, list[np.ndarray]],
     report: LipReport,
 ) -> list[Line]:
     closed, seen, each = Share(*closures["truth"]), Share(*closures["picture"]), Share(*frames)
+    rates = {emotion: hits / count for emotion, (hits, count) in emotions.items() if count}
+    most, least = max(rates, key=rates.__getitem__), min(rates, key=rates.__getitem__)
+    uneven = rates[most] - rates[least]
     lines = [
         Line(
             f"m, b, p with lips closed (gap under {CLOSED_GAP:.0%} of the mouth's width), truth",
@@ -119,6 +130,13 @@ def _lines(
             str(closed),
             closed.value >= CLOSED_ASKED,
             closed.values(),
+        ),
+        Line(
+            "largest difference of closed m, b, p between emotions, truth",
+            f"at most {100 * UNEVEN_ASKED:.0f} points",
+            f"{100 * uneven:.1f} points ({least} {rates[least]:.1%}, {most} {rates[most]:.1%})",
+            uneven <= UNEVEN_ASKED,
+            {"difference": uneven},
         ),
         Line("frames inside m, b, p with lips closed, truth", "", str(each), None, each.values()),
         Line("m, b, p with lips closed as MediaPipe sees them", "", str(seen), None, seen.values()),

@@ -12,6 +12,7 @@ from PIL import Image
 
 from lit_emotalk import schema
 from lit_emotalk.io.audio import log_mel
+from lit_emotalk.models.hearing import Whisper
 
 JPEG_QUALITY = 95
 
@@ -37,10 +38,13 @@ class Clip:
         """The samples as int16."""
         return to_pcm(self.samples)
 
-    def signals_entries(self) -> dict[str, bytes]:
-        """Entries of the signals sample, schema.SIGNALS_ENTRIES, in a fixed order."""
-        mel = log_mel(self.pcm.astype(np.float32) / 32768)
-        entries = {"json": _json_bytes(self.record), "mel.npy": npy_bytes(mel.astype(np.float16))}
+    def signals_entries(self, hears: schema.Hears = "mel") -> dict[str, bytes]:
+        """Entries of the signals sample, schema.SIGNALS_ENTRIES, in a fixed order; UserError as
+        `Whisper.load`."""
+        kept = self.pcm.astype(np.float32) / 32768
+        entries = {"json": _json_bytes(self.record), "mel.npy": npy_bytes(log_mel(kept).astype(np.float16))}
+        if hears == "whisper":
+            entries["whisper.npy"] = npy_bytes(Whisper.load().hear(kept))
         entries["flac"] = flac_bytes(self.pcm)
         if self.coeffs is not None:
             assert self.single is not None

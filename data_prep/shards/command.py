@@ -19,8 +19,9 @@ from data_prep.shards.spread import CLUSTERS
 from data_prep.splits import Splits, names, read_splits
 from lit_emotalk.coefficients import ARKIT, BFM, LAYOUTS, get_layout
 from lit_emotalk.errors import UserError
+from lit_emotalk.schema import ROWS
 
-DECIDING = ("frame_size", "clips_per_shard", "limit", "splits", "coefficients", "deep3d")
+DECIDING = ("frame_size", "clips_per_shard", "limit", "splits", "coefficients", "deep3d", "hears")
 """Options of every corpus that decide what is in the shards."""
 
 
@@ -74,6 +75,7 @@ class Command:
         parser.add_argument(
             "--deep3d", type=Path, help="bfm: folder of Deep3DFaceRecon's outputs, laid out like the corpus"
         )
+        add_hears(parser)
         self.options(parser)
         options = parser.parse_args(arguments)
         for name in ("workers", "limit", "frame_size", "clips_per_shard"):
@@ -113,6 +115,7 @@ class Command:
                 workers=options.workers,
                 cluster=options.cluster,
                 layout=get_layout(options.coefficients),
+                hears=options.hears,
                 skipped=skipped,
             )
         )
@@ -136,9 +139,19 @@ class Command:
             value, flag = getattr(options, name), f"--{name.replace('_', '-')}"
             if value is True:
                 command.append(flag)
-            elif value not in (None, False):
+            elif value not in (None, False) and not (name == "hears" and value == "mel"):
                 command += [flag, str(value)]
         return shlex.join(command)
+
+
+def add_hears(parser: ArgumentParser) -> None:
+    """The option `--hears`."""
+    parser.add_argument(
+        "--hears",
+        choices=sorted(ROWS),
+        default="mel",
+        help="whisper: also what Whisper's encoder hears, for models of hears: whisper (default: mel)",
+    )
 
 
 def spread_out(sources: list[Source], limit: int | None) -> list[Source]:

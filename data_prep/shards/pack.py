@@ -48,13 +48,15 @@ class Entry:
 @dataclass(frozen=True)
 class Corpus:
     """What the manifest says of the whole: corpus name, coefficient layout (None for sound only) and frame
-    size in pixels (None without pictures), speakers of each split, and the command that made the shards."""
+    size in pixels (None without pictures), speakers of each split, and the command that made the shards;
+    `hears`: whisper where the samples hold what Whisper's encoder hears beside the log-mel."""
 
     name: str
     layout: str | None
     frame_size: int | None
     splits: dict[str, list[str]]
     command: str
+    hears: schema.Hears = "mel"
 
 
 def pack_clips(
@@ -101,7 +103,7 @@ def pack(
     manifest_path = directory / "manifest.json"
     if due:
         manifest_path.unlink(missing_ok=True)
-        _write_due(directory, due, plans, state)
+        _write_due(directory, due, plans, state, corpus.hears)
     state = {name: state[name] for name in plans}
     manifest = _manifest(shards, state, corpus)
     if not manifest_path.is_file() or manifest_path.read_text(encoding="utf-8") != manifest:
@@ -117,11 +119,15 @@ Shard = tuple[str, str, str, list[Entry]]
 """File name, kind (signals or frames), split, clips."""
 
 
-def _write_due(directory: Path, due: list[Shard], plans: dict[str, str], state: dict[str, Any]) -> None:
+def _write_due(
+    directory: Path, due: list[Shard], plans: dict[str, str], state: dict[str, Any], hears: schema.Hears
+) -> None:
     """Write the shards and note in `state` what they are, also where the work is interrupted."""
     groups = [list(group) for _, group in groupby(due, key=lambda shard: shard[0].partition("-")[2])]
     jobs = [
-        joblib.delayed(_write_shards)([(directory / shard[0], shard[1]) for shard in group], group[0][3])
+        joblib.delayed(_write_shards)(
+            [(directory / shard[0], shard[1]) for shard in group], group[0][3], hears
+        )
         for group in groups
     ]
     results = track(spread(jobs, ordered=True), "packing", len(groups), "parts")
@@ -149,7 +155,9 @@ def _by_key(entries: Iterable[Entry]) -> dict[str, Entry]:
 
 
 def _plan_hash(kind: str, clips: list[Entry], corpus: Corpus) -> str:
-    parts = [schema.VERSION, kind, corpus.frame_size, corpus.layout, [[e.key, e.content] for e in clips]]
+    heard = corpus.hears if kind == "signals" else None
+    made_of = [[entry.key, entry.content] for entry in clips]
+    parts = [schema.VERSION, kind, corpus.frame_size, corpus.layout, heard, made_of]
     return sha256_text(json.dumps(parts))
 
 
@@ -163,7 +171,9 @@ def _is_current(path: Path, plan: str, known: dict[str, Any] | None) -> bool:
     return status.st_size == known["size"] and sha256_file(path) == known["sha256"]
 
 
-def _write_shards(targets: list[tuple[Path, str]], clips: list[Entry]) -> list[dict[str, Any]]:
+def _write_shards(
+    targets: list[tuple[Path, str]], clips: list[Entry], hears: schema.Hears
+) -> list[dict[str, Any]]:
     """Write the tars (path, kind) of the same clips, each clip loaded once; returns their sizes and sums.
 
     Files in a tar have no owner and no time, so equal content gives equal bytes.
@@ -178,7 +188,7 @@ def _write_shards(targets: list[tuple[Path, str]], clips: list[Entry]) -> list[d
             for entry in clips:
                 clip = entry.load()
                 for tar, (_, kind) in zip(tars, targets, strict=True):
-                    content = clip.signals_entries() if kind == "signals" else clip.frames_entries()
+                    content = clip.signals_entries(hears) if kind == "signals" else clip.frames_entries()
                     for name, data in content.items():
                         info = tarfile.TarInfo(f"{entry.key}.{name}")
                         info.size = len(data)
@@ -202,6 +212,7 @@ def _manifest(shards: list[Shard], state: dict[str, Any], corpus: Corpus) -> str
         "corpus": corpus.name,
         "layout": corpus.layout,
         "frame_size": corpus.frame_size,
+        "hears": corpus.hears,
         "counts": counts,
         "splits": {split: sorted(corpus.splits.get(split, [])) for split in schema.SPLITS},
         "shards": [

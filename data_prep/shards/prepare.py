@@ -21,7 +21,7 @@ from data_prep.clips.record import JPEG_QUALITY
 from data_prep.clips.sound import load_sound, prepare_sound
 from data_prep.clips.source import Source
 from data_prep.shards.pack import CLIPS_PER_SHARD, Corpus, Entry, pack
-from data_prep.shards.report import State, summary, write_rejected, write_report
+from data_prep.shards.report import State, summary, write_prepared, write_rejected, write_report
 from data_prep.shards.rests import read_rests, rest_path
 from data_prep.shards.spread import spread, workers
 from data_prep.shards.work import current_state, kept_path, new_state, note_state, remove_leftovers
@@ -35,6 +35,8 @@ from lit_emotalk.io import audio, video
 from lit_emotalk.io.files import sha256_file, sha256_text
 from lit_emotalk.io.progress import track
 from lit_emotalk.io.sources import code_digest
+from lit_emotalk.models.hearing import check_hearing
+from lit_emotalk.schema import Hears
 from lit_emotalk.weights import fetch as weights
 
 
@@ -44,7 +46,8 @@ class Job:
 
     `sources` all have a video or none has: a corpus of sound only. `splits` names the speakers of each split
     (see `split_of`); `skipped` are files (relative) that are no clips, with the reason; `cluster` as in
-    `spread.workers`; `layout` is arkit, or bfm where every source has imported `coefficients`.
+    `spread.workers`; `layout` is arkit, or bfm where every source has imported `coefficients`; `hears`
+    as in `Corpus`.
     """
 
     corpus: str
@@ -57,6 +60,7 @@ class Job:
     workers: int = 1
     cluster: str | None = None
     layout: Layout = ARKIT
+    hears: Hears = "mel"
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -70,6 +74,7 @@ def prepare(job: Job) -> None:
 
     Raises UserError where the landmarker is missing, no clip is fit, or the place cannot be written.
     """
+    check_hearing(job.hears)
     remove_leftovers(job.output)
     with workers(job.workers, job.cluster):
         states = _prepare_clips(job)
@@ -89,6 +94,7 @@ def prepare(job: Job) -> None:
             )
         written = _pack(job, fit, states)
     write_report(job.output, fit, states)
+    write_prepared(job.output, fit, states)
     for line in summary(job.output, fit, states, rejected, written):
         print(line)
 
@@ -138,6 +144,7 @@ def _prepare_one(output: Path, source: Source, options: str, frame_size: int) ->
     """Prepare a clip and note its state; what is wrong with a clip is its state, never an exception."""
     state = new_state(source, options)
     target = kept_path(output, source)
+    start = time.monotonic()
     try:
         if source.video is None:
             state["facts"] = prepare_sound(source, target)
@@ -150,6 +157,7 @@ def _prepare_one(output: Path, source: Source, options: str, frame_size: int) ->
     except Exception as error:  # one odd file must not stop a corpus
         state["rejected"] = f"{source.main}: {type(error).__name__}: {' '.join(str(error).split())}"
         return source.key, state
+    state["seconds"] = round(time.monotonic() - start, 3)
     note_state(output, source, state)
     return source.key, state
 
@@ -170,5 +178,5 @@ def _pack(job: Job, fit: list[tuple[Source, str]], states: dict[str, State]) -> 
         speakers[split].add(source.speaker)
     layout, frame_size = (None, None) if job.sound_only else (job.layout.name, job.frame_size)
     by_split = {split: sorted(found) for split, found in speakers.items()}
-    corpus = Corpus(job.corpus, layout, frame_size, by_split, job.command)
+    corpus = Corpus(job.corpus, layout, frame_size, by_split, job.command, job.hears)
     return pack(entries, job.output, corpus, job.clips_per_shard)

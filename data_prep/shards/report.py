@@ -1,7 +1,8 @@
-"""What a preparation tells: rejected.csv, report.csv, faces.csv and the lines at its end."""
+"""What a preparation tells: rejected.csv, report.csv, faces.csv, prepared.json and the lines at its end."""
 
 import csv
 import io
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +21,13 @@ def write_csv(path: Path, header: list[str], rows: list[Any]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
-    if not path.is_file() or path.read_text(encoding="utf-8") != text.getvalue():
-        write_text(path, text.getvalue())
+    write_changed(path, text.getvalue())
+
+
+def write_changed(path: Path, text: str) -> None:
+    """Write a text file, unless it is there with the same content."""
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
 
 
 def write_rejected(output: Path, rejected: list[tuple[str, str]]) -> None:
@@ -42,6 +48,21 @@ def write_report(output: Path, fit: list[tuple[Source, str]], states: dict[str, 
             faces += [[source.key, number, *person] for number, person in enumerate(people, 1)]
     write_csv(output / "report.csv", ["key", "split", *facts], rows)
     write_csv(output / "faces.csv", FACES_HEADER, faces)
+
+
+def write_prepared(output: Path, fit: list[tuple[Source, str]], states: dict[str, State]) -> None:
+    """`prepared.json`: clips, frames, and frames a second of one process over the clips whose time is
+    known."""
+    known = [states[source.key] for source, _ in fit]
+    timed = [state for state in known if state.get("seconds")]
+    seconds = sum(state["seconds"] for state in timed)
+    rate = sum(state["facts"]["frames"] for state in timed) / seconds if timed else None
+    facts = {
+        "clips": len(fit),
+        "frames": sum(state["facts"]["frames"] for state in known),
+        "frames_per_second": None if rate is None else round(rate, 1),
+    }
+    write_changed(output / "prepared.json", json.dumps(facts) + "\n")
 
 
 def summary(

@@ -17,9 +17,13 @@ from lit_emotalk.coefficients import LAYOUTS, Layout
 from lit_emotalk.emotions import COMPOUNDS, EMOTIONS, LEVELS
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.audio import log_mel
+from lit_emotalk.models.hearing import WEIGHTS, Whisper
+from lit_emotalk.weights import fetch as weights
 
 MEL_TOLERANCE = 0.02
 """Natural-log units: half precision and other versions of the FFT stay below."""
+STATES_ALIKE = 0.99
+"""Correlation of Whisper's states: other processors round otherwise, another sound stays far below."""
 POSE_LIMIT = np.array([2.0, 2.0, 2.0, 1.5, 1.5, 3.0])
 """Rotation in radians, translation in half widths, log scale: beyond this it is no face in its crop."""
 LANDMARK_RANGE = (-1.0, 2.0)
@@ -51,8 +55,8 @@ def read_samples(path: Path) -> Iterator[tuple[str, Sample]]:
         raise UserError(f"shard {path} is damaged ({error}); make the shards again") from error
 
 
-def signals_faults(key: str, sample: Sample) -> Iterator[str]:
-    """One line per fault of a signals sample (entry name -> bytes)."""
+def signals_faults(key: str, sample: Sample, hears: schema.Hears = "mel") -> Iterator[str]:
+    """One line per fault of a signals sample (entry name -> bytes); `hears` as the manifest says."""
     record = read_record(sample)
     if record is None:
         yield "json is missing or is not a record"
@@ -63,6 +67,7 @@ def signals_faults(key: str, sample: Sample) -> Iterator[str]:
     expected = set(schema.SIGNALS_ENTRIES)
     expected -= set() if pictures else set(schema.PICTURE_ENTRIES)
     expected -= set() if layout else set(schema.COEFFICIENT_ENTRIES)
+    expected -= set() if hears == "whisper" else {"whisper.npy"}
     yield from _entry_faults(sample, expected)
     frames = record.get("frames")
     if not isinstance(frames, int) or frames < 1:
@@ -185,6 +190,20 @@ def _sound_faults(sample: Sample, frames: int) -> Iterator[str]:
         difference = float(np.abs(log_mel(samples) - mel).max())
         if difference > MEL_TOLERANCE:
             yield f"mel.npy is not the mel of the sound (differs by {difference:.2f})"
+    yield from _whisper_faults(sample, samples, frames)
+
+
+def _whisper_faults(sample: Sample, samples: np.ndarray, frames: int) -> Iterator[str]:
+    """Faults of Whisper's states; whether they are the sound's is looked at where its weights are here."""
+    faults = list(_array_faults(sample, "whisper.npy", (frames, schema.WHISPER_SIZE), "float16"))
+    yield from faults
+    states = _array(sample, "whisper.npy")
+    if states is None or faults or not weights.available(WEIGHTS):
+        return
+    heard = Whisper.load().hear(samples)
+    alike = float(np.corrcoef(heard.ravel().astype(np.float32), states.ravel().astype(np.float32))[0, 1])
+    if not alike > STATES_ALIKE:
+        yield f"whisper.npy is not what Whisper hears in the sound (correlates by {alike:.2f})"
 
 
 def _coefficient_faults(sample: Sample, name: str, frames: int, size: int, layout: Layout) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from data_prep.synthetic.corpus import ClipPlan, CorpusPlan, Parameters, clip_ge
 from data_prep.synthetic.heads.identity import draw_identity
 from data_prep.synthetic.scenes.fingerprint import content_fingerprint
 from data_prep.synthetic.scenes.scene import draw_scene
+from data_prep.synthetic.speech.recording import Recording, mild_recording
 from data_prep.synthetic.speech.visemes import closure_track, viseme_track
 from data_prep.synthetic.speech.voice import draw_voice
 from lit_emotalk.errors import UserError
@@ -195,11 +196,16 @@ def film(renderer: "Renderer", acted: Performance, landmarks: list[np.ndarray]) 
         landmarks.append(true_landmarks(renderer.screen()))
 
 
-def act(seed: int, clip: ClipPlan) -> Performance:
+def act(
+    seed: int,
+    clip: ClipPlan,
+    draw_recording: Callable[[np.random.Generator], Recording] = mild_recording,
+) -> Performance:
     """The performance of a planned clip."""
     woman = draw_identity(seed, clip.index).woman
     voice, manner = draw_voice(seed, clip.index, man=not woman), draw_manner(seed, clip.index)
-    return perform(clip.text, clip.emotion, clip.level, voice, manner, clip_generator(seed, clip))
+    generator = clip_generator(seed, clip)
+    return perform(clip.text, clip.emotion, clip.level, voice, manner, generator, draw_recording)
 
 
 def truth_arrays(acted: Performance) -> dict[str, np.ndarray]:
@@ -232,4 +238,5 @@ def clip_record(seed: int, clip: ClipPlan, acted: Performance) -> dict[str, Any]
         "visemes": [[name, round(a, 4), round(b, 4)] for name, a, b in viseme_track(acted.phonemes)],
         "voice": asdict(draw_voice(seed, clip.index, man=not draw_identity(seed, clip.index).woman)),
         "manner": asdict(draw_manner(seed, clip.index)),
+        "recording": acted.recording.to_json(),
     }

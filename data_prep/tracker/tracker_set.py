@@ -18,12 +18,9 @@ from joblib import Parallel, delayed
 from PIL import Image
 
 from data_prep.clips.record import jpg_bytes
-from data_prep.synthetic.acting.emotion_faces import emotional_face
 from data_prep.synthetic.acting.manner import Manner, draw_manner
-from data_prep.synthetic.acting.performance import WHILE_SPEAKING
-from data_prep.synthetic.speech.visemes import VISEMES
-from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
-from lit_emotalk.emotions import MEAD_EMOTIONS
+from data_prep.synthetic.acting.random_faces import MAX_ANGLES, draw_acted, draw_units
+from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.io.files import atomic_path
 from lit_emotalk.io.progress import track
@@ -31,7 +28,7 @@ from lit_emotalk.io.sources import Sources, code_digest
 
 DRAWING = (
     "data_prep.synthetic.heads.identity", "data_prep.synthetic.scenes.scene",
-    "data_prep.synthetic.scenes.render", "data_prep.synthetic.acting.performance",
+    "data_prep.synthetic.scenes.render", "data_prep.synthetic.acting.random_faces",
 )  # fmt: skip
 """Modules that decide, with all that they import there, what a rendered head looks like and does."""
 IDENTITY_SEED_OFFSET = 7_000_000
@@ -41,32 +38,6 @@ ACTED_SHARE = 0.4
 usually is."""
 NEUTRAL_FRAMES = 5
 SIZE = 256
-MAX_ANGLES = np.radians([15.0, 25.0, 15.0])
-"""Largest pitch, yaw and roll."""
-GAZE = ("eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp")
-OPPOSITES = (
-    ("jawLeft", "jawRight"), ("mouthLeft", "mouthRight"), ("eyeBlinkLeft", "eyeWideLeft"),
-    ("eyeBlinkRight", "eyeWideRight"), ("mouthFunnel", "mouthStretchLeft"),
-    ("mouthFunnel", "mouthStretchRight"),
-    ("mouthPucker", "mouthStretchLeft"), ("mouthPucker", "mouthStretchRight"),
-)  # fmt: skip
-"""Pairs of which a frame keeps only the stronger: no face does both."""
-REGIONS: dict[str, tuple[tuple[str, ...], tuple[float, ...]]] = {
-    "brows": (("browDown", "browInnerUp", "browOuterUp"), (0.45, 0.4, 0.15)),
-    "cheeks": (("cheekPuff", "cheekSquint"), (0.75, 0.25)),
-    "lids": (("eyeBlink", "eyeSquint", "eyeWide"), (0.4, 0.5, 0.1)),
-    "nose": (("noseSneer",), (0.75, 0.25)),
-    "jaw": (("jawForward", "jawLeft", "jawRight"), (0.8, 0.2)),
-    "mouth": (
-        (
-            "mouthDimple", "mouthFrown", "mouthFunnel", "mouthLeft", "mouthLowerDown", "mouthPress",
-            "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower",
-            "mouthShrugUpper", "mouthSmile", "mouthStretch", "mouthUpperUp",
-        ),
-        (0.2, 0.4, 0.25, 0.15),
-    ),
-}  # fmt: skip
-"""Region -> names of its units without the side, and the chances that 0, 1, 2 ... of them move."""
 
 
 @dataclass(frozen=True)
@@ -145,30 +116,6 @@ def _draw_frame(neutral: bool, acted: bool, manner: Manner, rng: np.random.Gener
     return draw_acted(manner, rng) if acted else draw_units(rng)
 
 
-def draw_acted(manner: Manner, rng: np.random.Generator) -> np.ndarray:
-    """Random weights (51,) float32 in [0, 1] of somebody who speaks with emotion: an emotion's face at any
-    strength, giving way to the mouth between two sounds, now and then lips closed over the jaw, a gaze, a
-    blink."""
-    face = emotional_face(str(rng.choice(MEAD_EMOTIONS)), 3, manner) * rng.uniform(0.0, 1.0)
-    busy = rng.random()
-    for stem, share in WHILE_SPEAKING.items():
-        face[ARKIT.columns(stem)] *= 1 - busy * (1 - share)
-    speech = dict.fromkeys(ARKIT_NAMES, 0.0)
-    mix = rng.random()
-    for share in (mix, 1 - mix):
-        for stem, weight in VISEMES[str(rng.choice(list(VISEMES)))].target.items():
-            for i in ARKIT.columns(stem):
-                speech[ARKIT_NAMES[i]] += busy * share * weight
-    _draw_gaze(speech, rng)
-    if rng.random() < 0.15:
-        _draw_sides(speech, "eyeBlink", rng)
-    spoken = np.array([speech[name] for name in ARKIT_NAMES])
-    weights = np.clip(face + (1 - face) * spoken, 0, 1)
-    if rng.random() < 0.15:
-        weights[ARKIT_NAMES.index("mouthClose")] = weights[ARKIT_NAMES.index("jawOpen")]
-    return weights.astype(np.float32)
-
-
 def degrade(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A picture as a corpus or a generator at a lower resolution would give it: sometimes half its size,
     sometimes JPEG."""
@@ -183,56 +130,6 @@ def degrade(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         image.save(buffer, "JPEG", quality=int(rng.integers(40, 90)))
         image = Image.open(buffer)
     return np.asarray(image)
-
-
-def draw_units(rng: np.random.Generator) -> np.ndarray:
-    """Random weights (51,) float32 in [0, 1]: few units of each region, independent of one another.
-
-    Our choice. Two sides of a unit mostly move together, the eyes mostly look the same way, and mouthClose
-    (lips kept shut while the jaw drops, as in m, b, p) never exceeds jawOpen.
-    """
-    weights = dict.fromkeys(ARKIT_NAMES, 0.0)
-    for names, chances in REGIONS.values():
-        for name in rng.choice(names, size=rng.choice(len(chances), p=chances), replace=False):
-            _draw_sides(weights, str(name), rng)
-    _draw_gaze(weights, rng)
-    if rng.random() < 0.5:
-        weights["jawOpen"] = _strength(rng)
-        if rng.random() < 0.4:
-            weights["mouthClose"] = weights["jawOpen"] * rng.uniform(0.2, 1.0)
-    for one, other in OPPOSITES:
-        weaker = one if weights[one] < weights[other] else other
-        weights[weaker] = 0.0
-    return np.array([weights[name] for name in ARKIT_NAMES], np.float32)
-
-
-def _strength(rng: np.random.Generator) -> float:
-    return float(rng.beta(1.5, 1.2))
-
-
-def _draw_sides(weights: dict[str, float], name: str, rng: np.random.Generator) -> None:
-    if name in weights:
-        weights[name] = _strength(rng)
-        return
-    both = _strength(rng)
-    chance = rng.random()
-    for side in ("Left", "Right"):
-        if chance < 0.7:
-            weights[name + side] = float(np.clip(both * rng.uniform(0.75, 1.1), 0, 1))
-        elif chance < 0.85 or (side == "Left") == (chance < 0.925):
-            weights[name + side] = _strength(rng)
-
-
-def _draw_gaze(weights: dict[str, float], rng: np.random.Generator) -> None:
-    if rng.random() < 0.4:
-        return
-    across, up = rng.uniform(-1, 1, 2) * rng.uniform(0.2, 1)
-    for side, sign in (("Left", 1), ("Right", -1)):
-        outward = across * sign + rng.normal(0, 0.05)
-        weights[f"eyeLookOut{side}"] = float(np.clip(outward, 0, 1))
-        weights[f"eyeLookIn{side}"] = float(np.clip(-outward, 0, 1))
-        weights[f"eyeLookUp{side}"] = float(np.clip(up, 0, 1))
-        weights[f"eyeLookDown{side}"] = float(np.clip(-up, 0, 1))
 
 
 def load_set(files: list[Path]) -> list[dict[str, np.ndarray]]:

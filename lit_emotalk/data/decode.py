@@ -12,7 +12,7 @@ from torch import Tensor
 from lit_emotalk.coefficients import Layout
 from lit_emotalk.data.index import Clip, SampleError
 from lit_emotalk.emotions import EMOTIONS, intensity_of
-from lit_emotalk.schema import FPS, LANDMARKS, MEL_BANDS, MEL_PER_FRAME
+from lit_emotalk.schema import FPS, LANDMARKS, ROW_SIZES, ROWS, Hears
 
 Sample = dict[str, Any]
 
@@ -102,25 +102,27 @@ class SignalsDecoder:
     """Decodes one clip of a signals shard.
 
     `layout` is None where faces are left out; `frames` the window's length, None for whole clips;
-    `image_size` the side of the key frame, None for no picture.
+    `image_size` the side of the key frame, None for no picture; `heard` what is read of the speech.
     """
 
     layout: Layout | None
     frames: int | None
     image_size: int | None
+    heard: tuple[Hears, ...] = ("mel",)
 
     def __call__(self, clip: Clip, choices: np.random.Generator | None) -> list[Sample]:
         """One sample: a random window where `choices` are given and the clip is longer, else all of it."""
         total = frames_of(clip)
-        mel = read_array(clip, "mel.npy", (MEL_PER_FRAME * total, MEL_BANDS))
         start, length = 0, total
         if choices is not None and self.frames is not None and total > self.frames:
             start, length = int(choices.integers(total - self.frames + 1)), self.frames
         span = slice(start, start + length)
         sample = facts(clip) | {
-            "mel": torch.from_numpy(mel[MEL_PER_FRAME * start : MEL_PER_FRAME * (start + length)]),
             "closed": torch.from_numpy(closed_frames(clip.record.get("phonemes"), total)[span]),
         }
+        for name in self.heard:
+            rows = slice(ROWS[name] * start, ROWS[name] * (start + length))
+            sample[name] = torch.from_numpy(read_speech(clip, name)[rows])
         if self.layout is not None:
             single = read_array(clip, "single.npy", (total, self.layout.expression_size))
             key_frame = int(clip.record["key_frame"])
@@ -134,6 +136,11 @@ class SignalsDecoder:
         if self.image_size is not None:
             sample["image"] = picture(clip, "jpg", self.image_size)
         return [sample]
+
+
+def read_speech(clip: Clip, hears: Hears) -> np.ndarray:
+    """A clip's log-mel (4T, 80) or Whisper's states (T, 768), float32. SampleError where it has none."""
+    return read_array(clip, f"{hears}.npy", (ROWS[hears] * frames_of(clip), ROW_SIZES[hears]))
 
 
 def read_landmarks(clip: Clip) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from lit_emotalk.data.remote import cache_directory, fetch, fetch_text, is_remote
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import sha256_file, sha256_text
-from lit_emotalk.schema import SPLITS, VERSION
+from lit_emotalk.schema import READABLE, SPLITS, Hears
 
 Kind = Literal["signals", "frames"]
 
@@ -64,7 +64,8 @@ class Manifest:
 
     `hash` is the sha256 of its bytes, `layout` the coefficient layout's name (None for sound only),
     `frame_size` the frames' side in pixels (None without pictures), `speakers` the speakers of every split;
-    `directory` is the cache where the shards are from afar.
+    `directory` is the cache where the shards are from afar; `hears` is whisper where the samples hold what
+    Whisper's encoder hears.
     """
 
     directory: Path
@@ -74,6 +75,7 @@ class Manifest:
     frame_size: int | None
     speakers: dict[str, list[str]]
     shards: tuple[Shard, ...]
+    hears: Hears = "mel"
 
     def select(self, kind: Kind, split: str) -> list[Shard]:
         """The shards of one kind and split, in the manifest's order."""
@@ -106,8 +108,9 @@ def _parsed(path: str, text: str, directory: Path, address: str | None) -> Manif
     """A manifest from its text; `address` is the URL of one from afar, `directory` the cache then."""
     try:
         content: dict[str, Any] = json.loads(text)
-        if content["version"] != VERSION:
-            raise UserError(f"{path} has version {content['version']}, not {VERSION}; make the shards again")
+        if content["version"] not in READABLE:
+            known = " or ".join(map(str, READABLE))
+            raise UserError(f"{path} has version {content['version']}, not {known}; make the shards again")
         shards = tuple(
             Shard(
                 directory / (s["name"] if address is None else f"{s['sha256']}.tar"),
@@ -128,6 +131,7 @@ def _parsed(path: str, text: str, directory: Path, address: str | None) -> Manif
             frame_size=content["frame_size"],
             speakers=splits,
             shards=shards,
+            hears=content.get("hears", "mel"),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"

@@ -18,6 +18,7 @@ from lit_emotalk.data.index import Clip, SampleError
 from lit_emotalk.data.order import Order
 from lit_emotalk.data.workers import obey_parent_only, raise_if_loader_died
 from lit_emotalk.errors import UserError
+from lit_emotalk.schema import Hears
 
 Decoder = Callable[[Clip, np.random.Generator | None], list[Sample]]
 Batch = dict[str, Any]
@@ -26,7 +27,7 @@ SKIPPED = "skipped"
 NOWHERE = {"epoch": -1, "given": 0}
 """State of a loader that has not begun."""
 
-SEQUENCES = ("mel", "coeffs", "single", "closed")
+SEQUENCES = ("mel", "whisper", "coeffs", "single", "closed")
 
 
 @dataclass(frozen=True)
@@ -203,6 +204,19 @@ class Loader:
                 f"more than {self.clips.bad_limit} clips (bad_limit) could not be used, the last one: "
                 f"{reasons[-1]}; check the shards with python -m data_prep.verify"
             )
+
+
+def speech_of(batch: Batch, hears: Hears) -> Tensor:
+    """A batch's speech as a network hears it: `mel` (B, 4T, 80) or `whisper` (B, T, 768).
+
+    Raises UserError where the shards do not hold it.
+    """
+    if hears not in batch:
+        raise UserError(
+            "the network hears by whisper, and these shards do not hold what it hears: make them again with "
+            "--hears whisper added to the command in their manifest.json, or set hears to mel"
+        )
+    return batch[hears]
 
 
 def pictures_of(batch: Batch) -> Tensor:

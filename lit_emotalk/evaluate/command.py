@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.evaluate.settings import Settings, choose_sync
+from lit_emotalk.evaluate.settings import CONDITIONS, Settings, choose_space, choose_sync
 
 if TYPE_CHECKING:
     from lit_emotalk.evaluate.tasks import Task
@@ -24,7 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     folders.add_argument("--reference", type=Path, help="folder of true videos of the same names, with sound")
     folders.add_argument("--source", type=Path, help="folder of source portraits (default: first true frame)")
     folders.add_argument(
-        "--pairs", type=Path, help="CSV with the columns generated, reference, source, key, speaker"
+        "--pairs", type=Path, help="CSV with the columns generated, reference, source, key, speaker, emotion"
     )
     folders.add_argument("--resize", action="store_true", help="scale generated videos of another size")
     folders.add_argument(
@@ -38,8 +38,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--condition",
         nargs="+",
         default=[],
-        choices=("text", "image", "audio", "none"),
-        help="how the emotion is given",
+        choices=CONDITIONS,
+        help="how the emotion is given; own: the label in words, or else the clip's own picture",
     )
     ours.add_argument("--baseline", nargs="+", default=[], choices=("ground_truth", "copy_source"))
     parser.add_argument(
@@ -53,6 +53,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--stride", type=int, default=5, help="identity, LPIPS, FID, flow: every n-th frame")
     parser.add_argument("--identity", choices=("auto", "dlib", "arcface"), default="auto")
     parser.add_argument("--sync", default="auto", help="auto, official, none, or the export of stage sync")
+    parser.add_argument(
+        "--emotion-space",
+        default="auto",
+        help="auto (the export align below --models), none, or an export of stage align: names emotions",
+    )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--workers", type=int, help="processes (default: one per core, one on a GPU)")
     return parser
@@ -72,6 +77,7 @@ def main(argv: list[str]) -> None:
         stride=args.stride,
         identity=args.identity,
         sync=choose_sync(args.sync, args.models),
+        space=choose_space(args.emotion_space, args.models),
         models=args.models,
         device=args.device,
         threads=max(1, (os.cpu_count() or 1) // workers),
@@ -96,7 +102,7 @@ def make_tasks(args: argparse.Namespace) -> "list[Task]":
         raise UserError("give --generated and --reference, or --pairs, or --shards with --models")
     if not args.condition and not args.baseline:
         raise UserError(
-            "give --condition (text, image, audio, none) and/or --baseline (ground_truth, copy_source)"
+            f"give --condition ({', '.join(CONDITIONS)}) and/or --baseline (ground_truth, copy_source)"
         )
     if args.condition and not args.models:
         raise UserError("--condition needs --models, the folder with the exports align, eac and hef")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from lit_emotalk.emotions import ALIASES, EMOTIONS, RAVDESS_CODES, canonical
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.lag import sound_lag
 from lit_emotalk.face.crop import clip_crop
@@ -53,7 +54,7 @@ def folder_pairs(generated: Path, reference: Path, source: Path | None) -> tuple
     made, true = _files(generated, VIDEOS, "--generated"), _files(reference, VIDEOS, "--reference")
     portraits = {} if source is None else _files(source, VIDEOS + PICTURES, "--source")
     pairs = [
-        VideoPair(key, made[key], true[key], portraits.get(key), {"speaker": speaker_of(key)})
+        VideoPair(key, made[key], true[key], portraits.get(key), facts_of(key))
         for key in sorted(made.keys() & true.keys())
     ]
     if not pairs:
@@ -73,7 +74,8 @@ def folder_pairs(generated: Path, reference: Path, source: Path | None) -> tuple
 
 def listed_pairs(path: Path) -> list[VideoPair]:
     """Pairs of a CSV with the columns generated, reference and optionally source, key, speaker, emotion;
-    paths are relative to the CSV. UserError where it is missing or lacks a column."""
+    paths are relative to the CSV. UserError where it is missing, lacks a column, or names an unknown
+    emotion."""
     if not path.is_file():
         raise UserError(f"no such file: {path}")
     with open(path, newline="", encoding="utf-8-sig") as handle:
@@ -84,7 +86,9 @@ def listed_pairs(path: Path) -> list[VideoPair]:
     pairs = []
     for row in rows:
         key = row.get("key") or Path(row["generated"]).stem
-        facts = {"speaker": row.get("speaker") or speaker_of(key), "emotion": row.get("emotion") or None}
+        facts = facts_of(key)
+        facts |= {"speaker": row["speaker"]} if row.get("speaker") else {}
+        facts |= {"emotion": canonical(row["emotion"])} if row.get("emotion") else {}
         source = path.parent / row["source"] if row.get("source") else None
         pairs.append(
             VideoPair(key, path.parent / row["generated"], path.parent / row["reference"], source, facts)
@@ -100,6 +104,22 @@ def speaker_of(key: str) -> str:
     name = key.rsplit("/", 1)[-1]
     ravdess = RAVDESS_NAME.search(name)
     return f"Actor_{ravdess.group(2)}" if ravdess else name.split("_")[0]
+
+
+def emotion_of(key: str) -> str | None:
+    """The emotion that a video's name tells: RAVDESS's code, else the one part between '/', '_' and '-' that
+    names a canonical emotion (MEAD's way); None where there is none, or several."""
+    ravdess = RAVDESS_NAME.search(key.rsplit("/", 1)[-1])
+    if ravdess:
+        return RAVDESS_CODES.get(ravdess.group(0).split("-")[2])
+    parts = {ALIASES.get(part, part) for part in re.split(r"[/_-]", key.lower())}
+    named = parts & set(EMOTIONS)
+    return named.pop() if len(named) == 1 else None
+
+
+def facts_of(key: str) -> dict[str, Any]:
+    """What a video's name tells."""
+    return {"speaker": speaker_of(key), "emotion": emotion_of(key)}
 
 
 def _files(folder: Path, suffixes: tuple[str, ...], option: str) -> dict[str, Path]:

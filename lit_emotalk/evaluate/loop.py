@@ -4,19 +4,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
-
-import numpy as np
-import torch
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.evaluate.scoring import FAILURES
+from lit_emotalk.evaluate.columns import COLUMNS
+from lit_emotalk.evaluate.scores import FAILURES
+from lit_emotalk.evaluate.sets import keep, score_sets
 from lit_emotalk.evaluate.settings import Settings
-from lit_emotalk.evaluate.store import SET_KEY, ResultsFile, Row
+from lit_emotalk.evaluate.store import ResultsFile, Row
 from lit_emotalk.evaluate.tasks import Outcome, Task, run
-from lit_emotalk.io.files import atomic_path
 from lit_emotalk.io.progress import track
-from lit_emotalk.metrics.fid import frechet_of_features
 
 LINES_SHOWN = 20
 
@@ -28,7 +24,7 @@ def evaluate(settings: Settings, tasks: list[Task], results: ResultsFile, worker
     rows: list[Row] = []
     frames = 0
     for outcome in track(outcomes(settings, todo, workers), "evaluating", len(todo), "clips"):
-        save_features(results.path, outcome)
+        keep(results.path, outcome)
         for row in outcome.rows:
             results.append(row)
             rows.append(row)
@@ -58,48 +54,15 @@ def outcomes(settings: Settings, tasks: list[Task], workers: int) -> Iterator[Ou
     yield from pool(delayed(run)(settings, task) for task in tasks)
 
 
-def features_folder(results: Path) -> Path:
-    """Where the Inception features of a results file are kept."""
-    return results.with_suffix(".features")
-
-
-def save_features(results: Path, outcome: Outcome) -> None:
-    """Keep a clip's Inception features, one file a method."""
-    for method, values in outcome.features.items():
-        key = outcome.rows[0]["key"].replace("/", "__")
-        with (
-            atomic_path(features_folder(results) / method.replace("/", "__") / f"{key}.npy") as temporary,
-            open(temporary, "wb") as handle,
-        ):
-            np.save(handle, values)
-
-
-def score_sets(results: ResultsFile) -> None:
-    """Add a row with the key "*" and the FID of every method over all its clips, where features were
-    computed."""
-    folder = features_folder(results.path)
-    if not folder.is_dir():
-        return
-    for place in sorted(path for path in folder.iterdir() if path.name != "reference"):
-        names = sorted(
-            path.name for path in place.glob("*.npy") if (folder / "reference" / path.name).is_file()
-        )
-        if not names:
-            continue
-        made, true = (
-            torch.from_numpy(np.concatenate([np.load(source / name) for name in names]))
-            for source in (place, folder / "reference")
-        )
-        if min(len(made), len(true)) > 1:
-            fid = max(float(frechet_of_features(made, true)), 0.0)
-            row = {"method": place.name.replace("__", "/"), "key": SET_KEY, "frames": {"strided": len(made)}}
-            results.append(row | {"metrics": {"fid": fid}})
-
-
 def troubles(rows: list[Row]) -> list[str]:
-    """How many rows have each kind of failure, and what is done about it."""
+    """How many rows have each kind of failure, and what is done about it; and lack each number, and why."""
     counts = Counter(kind for row in rows for kind in row.get("failures", {}))
-    return [f"{counts[kind]} videos {text}" for kind, text in FAILURES.items() if kind in counts]
+    missing = Counter(item for row in rows for item in row.get("missing", {}).items())
+    lines = [f"{counts[kind]} videos {text}" for kind, text in FAILURES.items() if kind in counts]
+    return lines + [
+        f"{count} videos without {COLUMNS[column].title}: {reason}"
+        for (column, reason), count in sorted(missing.items())
+    ]
 
 
 def print_lines(what: str, lines: list[str]) -> None:

@@ -1,6 +1,6 @@
-"""One look at a video for all metrics: landmarks of every frame, identity of every stride-th."""
+"""One look at a video for all metrics: landmarks of every frame, identity and emotion of every stride-th."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -9,6 +9,7 @@ from scipy.signal import medfilt
 from torch import Tensor
 
 from lit_emotalk.data.decode_frames import sync_crop
+from lit_emotalk.evaluate.emotions import EmotionReader
 from lit_emotalk.evaluate.settings import NO_SYNC, OFFICIAL_SYNC, Settings
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.face.look import FACE_PIXELS
@@ -36,12 +37,13 @@ class Reads:
 
     landmarks: (T, 478, 3) float32 pixels, NaN where no face was found. faces: (T, 96, 96) uint8, what the
     tracker looks at, zero there. identity: (K, D) float32 embeddings of the frames 0, stride, 2 stride ...
-    NaN likewise.
+    NaN likewise; emotions: scores (K, E) of the same frames by column (see `EmotionReader`).
     """
 
     landmarks: np.ndarray
     faces: np.ndarray
     identity: np.ndarray
+    emotions: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def found(self) -> np.ndarray:
@@ -50,9 +52,9 @@ class Reads:
 
     def head(self, frames: int, stride: int) -> "Reads":
         """The reads of the first `frames` frames."""
-        return Reads(
-            self.landmarks[:frames], self.faces[:frames], self.identity[: len(range(0, frames, stride))]
-        )
+        strided = len(range(0, frames, stride))
+        emotions = {name: scores[:strided] for name, scores in self.emotions.items()}
+        return Reads(self.landmarks[:frames], self.faces[:frames], self.identity[:strided], emotions)
 
 
 class Reader:
@@ -62,6 +64,7 @@ class Reader:
         self.settings = settings
         self.tracker = Tracker.load()
         self.identity = load_identity(settings.identity, settings.device)
+        self.emotions = EmotionReader(settings, self.tracker)
         self.sync_network = load_sync(settings.sync, settings.device)
         self.lpips = load_lpips(weights.path("lpips_alexnet")) if weights.available("lpips_alexnet") else None
         self.inception = (
@@ -83,24 +86,29 @@ class Reader:
         faces = np.zeros((len(frames), FACE_PIXELS, FACE_PIXELS), np.uint8)
         found = np.isfinite(landmarks[:, 0, 0])
         faces[found] = self.tracker.faces(frames[found], landmarks[found])
-        return Reads(landmarks, faces, self._identities(frames, landmarks))
+        places, wanted, source = self._fresh(frames, found)
+        at, rows = places[wanted], len(places)
+        if not len(at):
+            nothing = {name: np.full((rows, len(e)), np.nan) for name, e in self.emotions.known.items()}
+            return Reads(landmarks, faces, np.full((rows, 1), np.nan, np.float32), nothing)
 
-    def _identities(self, frames: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        def spread(values: np.ndarray) -> np.ndarray:
+            full = np.full((rows, values.shape[1]), np.nan, np.float32)
+            full[wanted] = values
+            return full[source]
+
+        identity = spread(self.identity.embed(frames[at], landmarks[at]))
+        shown = self.emotions.read(frames[at], landmarks[at], faces[at])
+        return Reads(landmarks, faces, identity, {name: spread(scores) for name, scores in shown.items()})
+
+    def _fresh(self, frames: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The frames 0, stride, 2 stride ... (K,); which of the K differ from the one before and have a face;
+        and for each of the K the one whose reading it has."""
         places = np.arange(0, len(frames), self.settings.stride)
-        fresh = np.array(
-            [
-                not k or not np.array_equal(frames[places[k]], frames[places[k - 1]])
-                for k in range(len(places))
-            ]
-        )
+        pairs = zip(places[1:], places, strict=False)
+        fresh = np.array([True, *(not np.array_equal(frames[a], frames[b]) for a, b in pairs)])[: len(places)]
         source = np.maximum.accumulate(np.where(fresh, np.arange(len(places)), 0))
-        wanted = np.flatnonzero(fresh & np.isfinite(landmarks[places, 0, 0]))
-        if not len(wanted):
-            return np.full((len(places), 1), np.nan, np.float32)
-        embeddings = self.identity.embed(frames[places[wanted]], landmarks[places[wanted]])
-        rows = np.full((len(places), embeddings.shape[1]), np.nan, np.float32)
-        rows[wanted] = embeddings
-        return rows[source]
+        return places, np.flatnonzero(fresh & found[places]), source
 
     def rest(self, reads: Reads) -> Rest | None:
         """The speaker at rest; None without any face."""

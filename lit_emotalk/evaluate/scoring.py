@@ -1,17 +1,18 @@
 """The numbers of one clip: a generated video against its reference."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from lit_emotalk.evaluate.looks import Look, look_of, score_emotion, score_looks, score_rhythm
 from lit_emotalk.evaluate.reads import Reader, Reads
+from lit_emotalk.evaluate.scores import Scores
 from lit_emotalk.face.regions import MOUTH_68, OUTER_EYE_CORNERS, POINTS_68, region_boxes
 from lit_emotalk.face.tracker import Rest
 from lit_emotalk.metrics.csim import csim
-from lit_emotalk.metrics.efd import efd
 from lit_emotalk.metrics.lmd import STANDARD_SIZE, lmd
 from lit_emotalk.metrics.lpips import lpips_distance
 from lit_emotalk.metrics.psnr import decibels, squared_errors
@@ -20,51 +21,20 @@ from lit_emotalk.metrics.ssim import mean_ssim, ssim_maps
 from lit_emotalk.metrics.temporal import flow_difference, warping_error
 
 CHUNK = 16
-DIGITS = 6
-
-FAILURES: dict[str, str] = {
-    "frames_more_than_reference": "longer than the reference: the last frames are left out",
-    "frames_fewer_than_reference": "shorter than the reference: its last frames are left out",
-    "frames_off_reference": "off the reference by the sound: compared as they are, or shifted with --align",
-    "no_face_in_generated": "with frames without a face: the face metrics leave them out",
-    "no_face_in_reference": "whose reference has frames without a face: the face metrics leave them out",
-    "no_sound": "without a sound track: no Sync",
-    "too_short_or_faceless_for_sync": "too short or without a face: no Sync",
-}
-"""The kinds of `Scores.failures`, and what is done about them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
     """A true clip: frames (T, H, W, 3) uint8, their reads, sound (N,) at 16 kHz or None, the identity (D,)
-    of the source portrait (NaN where no face was found), and the speaker's rest or None without any face."""
+    of the source portrait (NaN where no face was found), the speaker's rest or None without any face, and
+    what its landmarks say relative to it."""
 
     frames: np.ndarray
     reads: Reads
     samples: np.ndarray | None
     source: np.ndarray
     rest: Rest | None
-
-
-@dataclass
-class Scores:
-    """A clip's `metrics` by column (see `columns`), `frames` counted by kind, `failures` counted by kind."""
-
-    metrics: dict[str, float] = field(default_factory=dict)
-    frames: dict[str, int] = field(default_factory=dict)
-    failures: dict[str, int] = field(default_factory=dict)
-
-    def put(self, name: str, values: np.ndarray | Tensor) -> None:
-        """Set a column to the mean over the values that are numbers; nothing where there is none."""
-        array = np.asarray(values, np.float64)
-        array = array[np.isfinite(array)]
-        if len(array):
-            self.metrics[name] = float(f"{array.mean():.{DIGITS}g}")
-
-    def fail(self, kind: str, count: int) -> None:
-        """Count failures of a kind, if there are any."""
-        if count:
-            self.failures[kind] = count
+    look: Look
 
 
 def reference_of(
@@ -74,7 +44,9 @@ def reference_of(
     where None."""
     reads = reader.read(frames)
     portrait = reads.identity[0] if source is None else reader.read(source[None]).identity[0]
-    return Reference(frames, reads, samples, portrait, reader.rest(reads))
+    rest = reader.rest(reads)
+    look = look_of(reads, rest, frames.shape[1:3], samples, reader)
+    return Reference(frames, reads, samples, portrait, rest, look)
 
 
 def score(
@@ -83,11 +55,13 @@ def score(
     reader: Reader,
     samples: np.ndarray | None,
     reads: Reads | None = None,
+    emotion: str | None = None,
 ) -> Scores:
     """Every metric of a generated video (T, H, W, 3) uint8 of the reference's size.
 
     Frame t is compared with frame t; the longer video's last frames are left out. `samples` is the generated
-    video's own sound (N,), the reference's where None. `reads` are its reads, where they are known.
+    video's own sound (N,), the reference's where None. `reads` are its reads, where they are known. `emotion`
+    is what was asked for.
     """
     total = min(len(generated), len(reference.frames))
     scores = Scores()
@@ -106,12 +80,17 @@ def score(
     made, real = generated[:total], reference.frames[:total]
     score_pictures(scores, made, real, true, reader)
     score_landmarks(scores, own, true, max(made.shape[1:3]))
-    if reference.rest is not None:
-        scores.put("efd", efd(*(torch.from_numpy(reader.expression(r, reference.rest)) for r in (own, true))))
+    sound = reference.samples if samples is None else samples
+    known = reads is reference.reads and samples is None
+    size = generated.shape[1:3]
+    look = reference.look if known else look_of(own, reference.rest, size, sound, reader)
+    score_looks(scores, look.head(total), reference.look.head(total), reference.rest, reader)
+    score_rhythm(scores, own, sound)
+    score_emotion(scores, own, emotion, reader)
     if own.identity.shape[1] == len(reference.source):
         scores.put("csim", csim(torch.from_numpy(own.identity), torch.from_numpy(reference.source)))
     score_motion(scores, made, real, reader)
-    score_sync(scores, made, own, samples if samples is not None else reference.samples, reader)
+    score_sync(scores, made, own, sound, reader)
     return scores
 
 

@@ -23,7 +23,7 @@ from lit_emotalk.evaluate.figures.command import contact_sheet
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.face.tracker import Tracker
 from lit_emotalk.inference.talking_face import Emotion, Portrait, TalkingFace, coefficients_of
-from lit_emotalk.io.audio import load_audio, log_mel
+from lit_emotalk.io.audio import load_audio
 from lit_emotalk.io.files import atomic_path, write_text
 from lit_emotalk.io.progress import track
 from lit_emotalk.io.video import read_frames
@@ -119,12 +119,12 @@ def control_checks(units: dict[str, dict[str, float]], raw: dict[str, dict[str, 
 
 
 def animate_all(
-    face: TalkingFace, portrait: Portrait, mel: np.ndarray, intensity: float
+    face: TalkingFace, portrait: Portrait, samples: np.ndarray, intensity: float
 ) -> dict[str, list[np.ndarray]]:
-    """The portrait saying `mel` (4T, 80) under each prompt: emotion -> T frames, without added motion."""
-    frames = {}
+    """The portrait saying `samples` (N,) under each prompt: emotion -> frames, without added motion."""
+    frames, speech = {}, face.hear(samples)
     for emotion, prompt in track(PROMPTS.items(), "animating each emotion", len(PROMPTS), "videos"):
-        expression = face.expression(mel, face.code(Emotion(text=prompt)), intensity)
+        expression = face.expression(speech, face.code(Emotion(text=prompt)), intensity)
         frames[emotion] = list(face.render(portrait, coefficients_of(expression, portrait.coefficients[-6:])))
     return frames
 
@@ -141,7 +141,7 @@ def showcase(models: Path, shards: Path, corpus: Path, output: Path, intensity: 
 
     face = TalkingFace.load(models, speed="float32")
     portrait = face.read_portrait(image)
-    videos = animate_all(face, portrait, log_mel(samples), intensity)
+    videos = animate_all(face, portrait, samples, intensity)
     with Landmarker(video=False) as landmarker:
         read = {name: measure(frames, landmarker, face.tracker) for name, frames in videos.items()}
     landmarks = np.concatenate([measured.landmarks for measured in read.values()])

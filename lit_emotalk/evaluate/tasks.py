@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from lit_emotalk.evaluate.shards import ShardClip, load_clip
 from lit_emotalk.evaluate.store import ResultsFile, Row
 
 EMBEDDING_DIGITS = 4
+TRUE = "#reference"
+"""The true clip among methods: no method is called so."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +45,12 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A clip's rows, and its Inception features by method (with "reference" for the truth) where they were
-    computed."""
+    """A clip's rows, and by method (`TRUE`: the truth) its coefficients (T, 57), and its Inception features
+    where they were computed."""
 
     rows: list[Row]
-    features: dict[str, np.ndarray]
+    features: dict[str, np.ndarray] = field(default_factory=dict)
+    coefficients: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def run(settings: Settings, task: Task) -> Outcome:
@@ -58,8 +61,9 @@ def run(settings: Settings, task: Task) -> Outcome:
     try:
         reference, videos, lag = _open(settings, tools, task)
     except (UserError, OSError, ValueError) as error:
-        return Outcome([_failed(facts, method, error) for method in task.methods], {})
-    rows, features = [], _features(tools, "reference", reference.frames)
+        return Outcome([_failed(facts, method, error) for method in task.methods])
+    rows, features = [], _features(tools, TRUE, reference.frames)
+    coefficients = {TRUE: reference.look.coefficients}
     for method, kind in task.methods.items():
         try:
             made, samples = videos(kind)
@@ -67,18 +71,22 @@ def run(settings: Settings, task: Task) -> Outcome:
             rows.append(_failed(facts, method, error))
             continue
         same = made is reference.frames
-        scores = score(made, reference, tools, samples, reference.reads if same else None)
+        reads = reference.reads if same else None
+        scores = score(made, reference, tools, samples, reads, task.clip.facts.get("emotion"))
         scores.fail("frames_off_reference", abs(lag))
         row = {"method": method, **facts, "frames": scores.frames, "failures": scores.failures}
         if (made_by := task.made_by(kind)) is not None:
             row["made_by"] = made_by
-        row |= {"metrics": scores.metrics, "seconds": round(time.monotonic() - began, 2)}
+        row |= {"metrics": scores.metrics, "missing": scores.missing, "truth": scores.truth}
+        row |= {"seconds": round(time.monotonic() - began, 2)}
         if same:
             row["identity"] = _mean_identity(reference)
         rows.append(row)
         features |= _features(tools, method, made[: scores.frames["used"]])
+        if scores.coefficients is not None:
+            coefficients[method] = scores.coefficients
         began = time.monotonic()
-    return Outcome(rows, features)
+    return Outcome(rows, features, coefficients)
 
 
 Videos = Callable[[str], tuple[np.ndarray, np.ndarray | None]]

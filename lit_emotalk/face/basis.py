@@ -7,9 +7,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lit_emotalk.coefficients import ARKIT_NAMES
-from lit_emotalk.face.regions import LANDMARKS, LIPS, MOUTH_CORNERS, MOUTH_OPENING
+from lit_emotalk.face.regions import LANDMARKS, LIPS, MOUTH_CORNERS, MOUTH_OPENING, RIGHT_IRIS
 
 BASIS_FILE = Path(__file__).with_name("basis.safetensors")
+NOSE_MIDDLE = 195
 
 __all__ = ["LIPS", "MOUTH_OPENING", "LinearFace"]
 
@@ -44,6 +45,13 @@ class LinearFace(nn.Module):
     def load(cls, file: Path = BASIS_FILE) -> "LinearFace":
         """The face that ships with the package (or the one in `file`)."""
         return cls(**load_file(file))
+
+    @property
+    def upper_face(self) -> list[int]:
+        """The points of the mesh above the middle of the nose's bridge at rest, irises left out: forehead,
+        brows and eyes (our choice)."""
+        height = self.mean[: RIGHT_IRIS[0], 1]
+        return torch.nonzero(height < height[NOSE_MIDDLE]).flatten().tolist()
 
     def landmarks(self, expression: Tensor) -> Tensor:
         """Weights (..., 51) -> points (..., 478, 3)."""

@@ -1,6 +1,7 @@
 """`lit-emotalk export`: HEF and EAC as programs that run without this package, by torch.export or as ONNX.
 
-    eac         mel (1, 4T, 80), code (1, D), intensity (1,) -> expression (1, T, 51)
+    eac         speech, log-mel (1, 4T, 80) or Whisper's states (1, T, 768), as `programs.yaml` says,
+                code (1, D), intensity (1,) -> expression (1, T, 51)
     hef_source  image (1, 3, S, S) in [-1, 1] -> the pyramid, coarse to fine, a picture and features a level
     hef_frame   the pyramid, landmarks (1, 478, 3), source coefficients (1, 57), driving (B, window, 57)
                 -> images (B, 3, S, S) in [-1, 1]
@@ -25,7 +26,7 @@ from lit_emotalk.models.eac import EAC
 from lit_emotalk.models.handover import load_export
 from lit_emotalk.models.hef.blocks import SourceLevel
 from lit_emotalk.models.hef.generator import HEF, Source
-from lit_emotalk.schema import MEL_BANDS, MEL_PER_FRAME
+from lit_emotalk.schema import ROW_SIZES, ROWS
 
 TOLERANCE = 1e-3
 """Largest difference between a program and its network that is accepted; images span 2, expressions 1."""
@@ -74,9 +75,9 @@ class SpeechProgram(nn.Module):
         super().__init__()
         self.eac = eac
 
-    def forward(self, mel: Tensor, code: Tensor, intensity: Tensor) -> Tensor:
-        """Mel (1, 4T, 80), code (1, D), intensity (1,) -> expression (1, T, 51)."""
-        return self.eac(mel, code, intensity)
+    def forward(self, speech: Tensor, code: Tensor, intensity: Tensor) -> Tensor:
+        """Speech (1, 4T, 80) or (1, T, 768), code (1, D), intensity (1,) -> expression (1, T, 51)."""
+        return self.eac(speech, code, intensity)
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,13 @@ def build_programs(eac: EAC, hef: HEF) -> list[Program]:
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, generator=drawn)
 
+    hears = eac.config.hears
+    rows = ROWS[hears]
+
     def speech(frames: int) -> tuple[Tensor, ...]:
         code = nn.functional.normalize(normal(1, eac.config.code_dim), dim=1)
-        return normal(1, MEL_PER_FRAME * frames, MEL_BANDS) - 5, code, torch.tensor([0.7])
+        heard = normal(1, rows * frames, ROW_SIZES[hears]) - (5 if hears == "mel" else 0)
+        return heard, code, torch.tensor([0.7])
 
     side = hef.config.resolution
     image = normal(1, 3, side, side).clamp(-1, 1)
@@ -124,7 +129,7 @@ def build_programs(eac: EAC, hef: HEF) -> list[Program]:
             SpeechProgram(eac).eval(),
             speech(EXAMPLE_FRAMES),
             speech(OTHER_FRAMES),
-            ({1: MEL_PER_FRAME * frames}, {}, {}),
+            ({1: rows * frames}, {}, {}),
         ),
         Program("hef_source", SourceProgram(hef).eval(), (image,), (image.flip(3),), ({},)),
         Program(
@@ -216,6 +221,7 @@ def main(argv: list[str]) -> None:
     card = {
         "resolution": hef.config.resolution,
         "window": hef.config.window,
+        "hears": eac.config.hears,
         "code_dim": eac.config.code_dim,
         "speech_window": eac.config.window,
         "speech_overlap": eac.config.overlap,

@@ -36,8 +36,9 @@ from lit_emotalk.io.video import read_image
 from lit_emotalk.models.eac import EAC
 from lit_emotalk.models.emotion_space import EmotionSpace
 from lit_emotalk.models.handover import load_export
+from lit_emotalk.models.hearing import check_hearing, hear
 from lit_emotalk.models.hef.generator import HEF
-from lit_emotalk.schema import FPS, MEL_PER_FRAME, SAMPLES_PER_FRAME
+from lit_emotalk.schema import FPS, ROWS, SAMPLES_PER_FRAME
 
 LEANING = 0.1
 PORTRAITS_KEPT = 4
@@ -58,8 +59,8 @@ class TalkingFace:
     """The three networks joined for inference.
 
     `resolution` is the side of the generated frames in pixels; `speed`, one of `inference.speed.SPEEDS`, is
-    how they are drawn. Raises UserError where the EAC takes codes of another width than the space's, and for
-    an unknown speed.
+    how they are drawn. Raises UserError where the weights that the networks hear by are not here, the EAC
+    takes codes of another width than the space's, and for an unknown speed.
     """
 
     def __init__(
@@ -74,6 +75,8 @@ class TalkingFace:
                 f"the eac takes codes of width {eac.config.code_dim}, the emotion space gives {space.dim}: "
                 "train stage eac with this export of stage align"
             )
+        for hears in (space.hears, eac.config.hears):
+            check_hearing(hears)
         self.space = space.to(device).eval()
         self.eac = eac.to(device).eval()
         self.hef = hef.to(memory_format=torch.channels_last).to(device).eval()
@@ -144,7 +147,7 @@ class TalkingFace:
         with steps.step("speech"):
             asked = asked_for(emotion, speech, options.intensity)
             samples = load_audio(speech, allow_silence=True)
-            mel = log_mel(samples)
+            heard = self.hear(samples)
             if is_silent(samples):
                 print(f"{speech} is silent: the face rests", file=sys.stderr)
         with steps.step("portrait"):
@@ -156,16 +159,16 @@ class TalkingFace:
             finish = Finish(source, options, self.resolution)
         with steps.step("expression"):
             if isinstance(asked, Schedule):
-                expression = self.scheduled(mel, asked)
+                expression = self.scheduled(heard, asked)
             else:
-                expression = self.expression(mel, self.code(asked), asked.intensity)
+                expression = self.expression(heard, self.code(asked), asked.intensity)
             expression = strengthened(expression, options.strength)
             coefficients = coefficients_of(expression, source.coefficients[-POSE_SIZE:])
             if options.motion == "natural":
                 coefficients = add_natural_motion(coefficients, options.seed)
             elif options.motion == "speaking":
                 leanings = self.leanings(asked, len(coefficients))
-                coefficients = add_speaking_motion(coefficients, mel, leanings, options.seed)
+                coefficients = add_speaking_motion(coefficients, log_mel(samples), leanings, options.seed)
         if options.pose_from is not None:
             with steps.step("driving video"):
                 clip = self.driving_videos.motion(options.pose_from, len(coefficients))
@@ -246,22 +249,27 @@ class TalkingFace:
         """The emotion's code (D,), of unit length; UserError as `EmotionReader.code`."""
         return self.reader.code(emotion)
 
+    def hear(self, samples: np.ndarray) -> np.ndarray:
+        """What the EAC hears of samples (N,) in [-1, 1] at 16 kHz, T = N // 640 frames: log-mel (4T, 80), or
+        Whisper's states (T, 768)."""
+        return hear(samples, self.eac.config.hears)
+
     @torch.inference_mode()
-    def expression(self, mel: np.ndarray, code: torch.Tensor, intensity: float) -> np.ndarray:
-        """Expression coefficients (T, 51) of speech given as log-mel (4T, 80), under an emotion's code."""
-        batch = torch.from_numpy(np.ascontiguousarray(mel, np.float32))[None].to(self.device)
+    def expression(self, speech: np.ndarray, code: torch.Tensor, intensity: float) -> np.ndarray:
+        """Expression coefficients (T, 51) of speech as `hear` gives it, under an emotion's code."""
+        batch = torch.from_numpy(np.ascontiguousarray(speech, np.float32))[None].to(self.device)
         strength = torch.tensor([intensity], dtype=torch.float32, device=self.device)
         return self.eac.predict(batch, code[None].to(self.device), strength)[0].float().cpu().numpy()
 
-    def scheduled(self, mel: np.ndarray, schedule: Schedule) -> np.ndarray:
-        """Expression coefficients (T, 51) of speech given as log-mel (4T, 80), under emotions over time.
+    def scheduled(self, speech: np.ndarray, schedule: Schedule) -> np.ndarray:
+        """Expression coefficients (T, 51) of speech as `hear` gives it, under emotions over time.
 
         The whole speech is converted under each different emotion and intensity, and the coefficients are
         faded into one another by `Schedule.weights`: the EAC was trained with one emotion a clip, and with a
         code for each frame a face keeps traces of emotions that are seconds away (our choice). UserError: an
         emotion begins after the speech has ended.
         """
-        frames = len(mel) // MEL_PER_FRAME
+        frames = len(speech) // ROWS[self.eac.config.hears]
         latest = schedule.entries[-1][0]
         if latest >= frames / FPS:
             raise UserError(
@@ -270,7 +278,7 @@ class TalkingFace:
         made: dict[Emotion, np.ndarray] = {}
         for _, emotion in schedule.entries:
             if emotion not in made:
-                made[emotion] = self.expression(mel, self.code(emotion), emotion.intensity)
+                made[emotion] = self.expression(speech, self.code(emotion), emotion.intensity)
         parts = np.stack([made[emotion] for _, emotion in schedule.entries])
         return np.einsum("te,etc->tc", schedule.weights(frames), parts)
 

@@ -6,6 +6,9 @@ from torch import Tensor
 
 from lit_emotalk.coefficients import ARKIT
 
+SPREAD_FLOOR = 1e-3
+"""Added to standard deviations, so that the gradient of a still unit is finite."""
+
 UNHEARD = ("eyeBlink", "eyeLook")
 """Units that speech does not determine: lids and gaze."""
 
@@ -29,6 +32,24 @@ def coefficient_loss(made: Tensor, true: Tensor, mask: Tensor, weights: Tensor, 
     scalar.
     """
     return masked_mean(F.smooth_l1_loss(made, true, reduction="none", beta=beta) * weights, mask)
+
+
+def spread(values: Tensor, mask: Tensor) -> Tensor:
+    """Standard deviation over each clip's frames where mask (B, T): values (B, T, C) -> (B, C)."""
+    keep = mask[..., None]
+    count = keep.sum(1).clamp(min=1)
+    mean = (values * keep).sum(1) / count
+    variance = ((values - mean[:, None]).square() * keep).sum(1) / count
+    return (variance + SPREAD_FLOOR**2).sqrt()
+
+
+def spread_loss(made: Tensor, true: Tensor, mask: Tensor, weights: Tensor) -> Tensor:
+    """Weighted L1 between the units' standard deviations over each clip: made, true (B, T, 51) -> scalar.
+
+    What cannot be told from the sound draws a prediction to the mean, and its motion is too small: this asks
+    for as much motion as there was, wherever it lies (our choice).
+    """
+    return ((spread(made, mask) - spread(true, mask)).abs() * weights).mean()
 
 
 def velocity_loss(made: Tensor, true: Tensor, mask: Tensor, weights: Tensor) -> Tensor:

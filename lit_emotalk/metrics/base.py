@@ -7,16 +7,19 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+ARROWS = {"higher": "↑", "lower": "↓", "truth": "→"}
+
 
 @dataclass(frozen=True)
 class Protocol:
     """How a figure is made: printed under every table that shows it.
 
-    `better` says which way is better; `backbone` names networks and weights ("none" where there are none).
+    `better` says which way is better ("truth": the nearer to the true videos' value); `backbone` names
+    networks and weights ("none" where there are none).
     """
 
     name: str
-    better: Literal["higher", "lower"]
+    better: Literal["higher", "lower", "truth"]
     unit: str
     backbone: str
     text: str
@@ -24,7 +27,7 @@ class Protocol:
     @property
     def arrow(self) -> str:
         """The arrow that papers put beside the column's name."""
-        return "↑" if self.better == "higher" else "↓"
+        return ARROWS[self.better]
 
 
 class ClipMean(Metric):
@@ -40,7 +43,8 @@ class ClipMean(Metric):
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
-        cls.higher_is_better = cls.PROTOCOL.better == "higher"
+        better = cls.PROTOCOL.better
+        cls.higher_is_better = None if better == "truth" else better == "higher"
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)

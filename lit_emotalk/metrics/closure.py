@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from lit_emotalk.face.basis import LinearFace, mouth_opening, mouth_width
+from lit_emotalk.metrics.speech import runs
 from lit_emotalk.schema import MEL_PER_FRAME
 
 CLOSED_GAP = 0.03
@@ -44,8 +45,7 @@ def lip_gap(face: LinearFace, expression: np.ndarray) -> np.ndarray:
 
 def closures(gap: np.ndarray, closed: np.ndarray) -> Closures:
     """Closures in which the lips met: gap (T,); closed (T,) bool, one closure for each unbroken run."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], closed, [False]])))
-    spans = list(zip(edges[::2], edges[1::2], strict=True))
+    spans = runs(closed)
     return Closures(sum(bool(gap[first:end].min() < CLOSED_GAP) for first, end in spans), len(spans))
 
 

@@ -1,12 +1,14 @@
-"""The CLIP audio encoder: log-mel to one emotion code (paper's supplement, section 1.1 and Fig. 1a)."""
+"""The CLIP audio encoder: speech to one emotion code (paper's supplement, section 1.1 and Fig. 1a)."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from lit_emotalk.errors import UserError
+from lit_emotalk.models.states_front import StatesFront
 from lit_emotalk.models.transformer import TransformerEncoder
-from lit_emotalk.schema import MEL_BANDS
+from lit_emotalk.schema import MEL_BANDS, Hears
 
 MEL_CENTRE = -5.0
 MEL_SPREAD = 2.5
@@ -18,7 +20,8 @@ class AudioEncoderConfig:
     """Sizes of the audio encoder; layers, heads and width are the supplement's.
 
     `dropout` in [0, 1) acts on the residual branches; `kernel` is the width of the stem's convolutions;
-    `trim` leaves out the silence before and after speech (`spoken`).
+    `trim` leaves out the silence before and after speech (`spoken`), for the log-mel only, which tells it.
+    `hears`: the log-mel (the paper's), or what Whisper's encoder makes of the sound.
     """
 
     layers: int = 4
@@ -27,6 +30,7 @@ class AudioEncoderConfig:
     kernel: int = 5
     dropout: float = 0.1
     trim: bool = False
+    hears: Hears = "mel"
 
 
 SPEECH_SHARE = 0.35
@@ -65,57 +69,68 @@ def trim_silence(mel: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 class AudioEncoder(nn.Module):
-    """log-mel -> CLS token and one token a video frame -> Transformer -> the CLS token, projected.
+    """Speech -> CLS token and one token a video frame -> Transformer -> the CLS token, projected.
 
-    Two convolutions of stride 2 bring four mel columns to one token of a video frame (our choice); a learned
-    CLS token is prepended for pooling, and a linear layer projects it (supplement 1.1). Padded frames are
-    zeroed before every convolution and masked in every attention, so that they never change the code; nor,
-    where the configuration says `trim`, does silence before and after speech.
+    Two convolutions of stride 2 bring four mel columns to one token of a video frame (our choice), a
+    `StatesFront` of one convolution Whisper's states; a learned CLS token is prepended for pooling, and a
+    linear layer projects it (supplement 1.1). Padded frames are zeroed before every convolution and masked in
+    every attention, so that they never change the code; nor, where the configuration says `trim`, does
+    silence before and after speech. Speech is natural-log mel (B, 4T, 80) or Whisper's states (B, T, 768), as
+    `hears` says. Raises UserError for `trim` with whisper.
     """
 
     def __init__(self, dim: int, config: AudioEncoderConfig = AudioEncoderConfig()) -> None:
         super().__init__()
         self.config = config
+        if config.trim and config.hears == "whisper":
+            raise UserError("silence is trimmed by the log-mel: leave trim out with hears: whisper")
         width, kernel = config.width, config.kernel
-        self.down = nn.ModuleList(
-            [
-                nn.Conv1d(MEL_BANDS, width, kernel, 2, kernel // 2),
-                nn.Conv1d(width, width, kernel, 2, kernel // 2),
-            ]
-        )
+        if config.hears == "whisper":
+            self.front = StatesFront(width, 1, kernel, config.dropout)
+        else:
+            self.down = nn.ModuleList(
+                [
+                    nn.Conv1d(MEL_BANDS, width, kernel, 2, kernel // 2),
+                    nn.Conv1d(width, width, kernel, 2, kernel // 2),
+                ]
+            )
         self.cls = nn.Parameter(torch.randn(width) * 0.02)
         self.transformer = TransformerEncoder(width, config.layers, config.heads, config.dropout)
         self.project = nn.Linear(width, dim)
 
-    def tokens(self, mel: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """mel (B, 4T, 80), mask (B, T) -> tokens (B, 1 + T, width), CLS first, and their mask (B, 1 + T)."""
+    def tokens(self, speech: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Speech, mask (B, T) -> tokens (B, 1 + T, width), CLS first, and their mask (B, 1 + T)."""
+        frames = self.front(speech, mask) if self.config.hears == "whisper" else self._shrunk(speech, mask)
+        cls = self.cls.to(frames.dtype).expand(len(frames), 1, -1)
+        keep = torch.cat([mask.new_ones(len(mask), 1), mask], 1)
+        return torch.cat([cls, frames], 1), keep
+
+    def _shrunk(self, mel: Tensor, mask: Tensor) -> Tensor:
         x = ((mel - MEL_CENTRE) / MEL_SPREAD).transpose(1, 2)
         for shrink, layer in zip((4, 2), self.down, strict=True):
             valid = mask.repeat_interleave(shrink, 1)[:, None]
             x = torch.nn.functional.gelu(layer(x.masked_fill(~valid, 0.0)))
-        cls = self.cls.to(x.dtype).expand(len(x), 1, -1)
-        keep = torch.cat([mask.new_ones(len(mask), 1), mask], 1)
-        return torch.cat([cls, x.transpose(1, 2)], 1), keep
+        return x.transpose(1, 2)
 
-    def forward(self, mel: Tensor, mask: Tensor) -> Tensor:
-        """mel (B, 4T, 80) natural-log mel, mask (B, T) bool, True where there is speech data -> (B, dim)."""
-        return self.project(self.transformer(*self.tokens(*self.trimmed(mel, mask)))[:, 0])
+    def forward(self, speech: Tensor, mask: Tensor) -> Tensor:
+        """Speech, mask (B, T) bool, True where there is speech data -> (B, dim)."""
+        return self.project(self.transformer(*self.tokens(*self.trimmed(speech, mask)))[:, 0])
 
-    def trimmed(self, mel: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def trimmed(self, speech: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Clips as they are heard: without the silence around speech where the configuration says `trim`."""
-        return trim_silence(mel, mask)[:2] if self.config.trim else (mel, mask)
+        return trim_silence(speech, mask)[:2] if self.config.trim else (speech, mask)
 
-    def attention(self, mel: Tensor, mask: Tensor) -> Tensor:
+    def attention(self, speech: Tensor, mask: Tensor) -> Tensor:
         """How much the code looks at each frame: (B, T), the CLS row averaged over heads and layers (Fig.
         4a); 0 for what is trimmed.
         """
         if not self.config.trim:
-            return self._looks(mel, mask)
-        looks, frames = mel.new_zeros(mask.shape), mask.shape[1]
-        heard, heard_mask, start = trim_silence(mel, mask)
+            return self._looks(speech, mask)
+        looks, frames = speech.new_zeros(mask.shape), mask.shape[1]
+        heard, heard_mask, start = trim_silence(speech, mask)
         for row, (begin, seen) in enumerate(zip(start, self._looks(heard, heard_mask), strict=True)):
             looks[row, begin : begin + len(seen)] = seen[: frames - begin]
         return looks
 
-    def _looks(self, mel: Tensor, mask: Tensor) -> Tensor:
-        return self.transformer.attention_maps(*self.tokens(mel, mask))[:, :, 0, 1:].mean(0)
+    def _looks(self, speech: Tensor, mask: Tensor) -> Tensor:
+        return self.transformer.attention_maps(*self.tokens(speech, mask))[:, :, 0, 1:].mean(0)

@@ -11,8 +11,9 @@ from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.emotions import COMPOUNDS, EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.models.audio_encoder import MEL_CENTRE, MEL_SPREAD
+from lit_emotalk.models.states_front import StatesFront
 from lit_emotalk.models.transformer import TransformerEncoder
-from lit_emotalk.schema import MEL_BANDS, MEL_PER_FRAME
+from lit_emotalk.schema import MEL_BANDS, MEL_PER_FRAME, ROWS, Hears
 
 RESTING = 0.05
 """Where an untrained network's coefficients lie."""
@@ -25,10 +26,12 @@ Codes = Literal["space", "one_hot", "none"]
 class EACConfig:
     """Sizes of the convertor; layers, heads and width are the supplement's (section 1.2).
 
-    code_dim: width of the emotion's codes. context: video frames of mel around a frame that it hears
+    code_dim: width of the emotion's codes. context: video frames of speech around a frame that it hears
     directly, odd. dropout: on the residual branches, in [0, 1). window, overlap: frames of `predict`'s
     windows and of the stretch that two of them share. codes: what the emotion's codes are; with `none` they
     are not looked at. intensity: False leaves the intensity out, its token and its product with the code.
+    hears: the log-mel (the paper's), or what Whisper's encoder makes of the sound. convolutions, kernel: of
+    the front between Whisper's states and the Transformer, which takes the place of `context`.
     """
 
     code_dim: int = 128
@@ -41,6 +44,9 @@ class EACConfig:
     overlap: int = 25
     codes: Codes = "space"
     intensity: bool = True
+    hears: Hears = "mel"
+    convolutions: int = 3
+    kernel: int = 5
 
 
 def label_codes(labels: Sequence[str]) -> Tensor:
@@ -56,22 +62,29 @@ def label_codes(labels: Sequence[str]) -> Tensor:
 class EAC(nn.Module):
     """Transformer over the frames of speech, with a prepended intensity token (supplement 1.2 and Fig. 4b).
 
-    A frame's token is a linear map of the mel columns of `context` frames around it plus a linear map of the
-    emotion's code and of the code times the intensity, which alone brings a weak face to a strong one in few
-    steps (our choice). The first token is a learned vector plus a small network of the intensity. Positions
-    are rotary, so that speech may have any length. A logistic output keeps the coefficients in [0, 1]. For a
-    code that is left out a learned null code stands: speech without an emotion asked for (our choice).
+    A frame's token is a linear map of the mel columns of `context` frames around it, or a convolutional front
+    over Whisper's states, plus a linear map of the emotion's code and of the code times the intensity, which
+    alone brings a weak face to a strong one in few steps (our choice). The first token is a learned vector
+    plus a small network of the intensity. Positions are rotary, so that speech may have any length. A
+    logistic output keeps the coefficients in [0, 1]. For a code that is left out a learned null code stands:
+    speech without an emotion asked for (our choice).
     """
 
     Config = EACConfig
 
     def __init__(self, config: EACConfig = EACConfig()) -> None:
         super().__init__()
+        if config.kernel % 2 == 0 or config.convolutions < 0 or config.layers < 0:
+            raise UserError("EAC: kernel must be odd, convolutions and layers at least 0")
         if config.context % 2 == 0 or not 0 < config.overlap <= config.window // 2:
             raise UserError("EAC: context must be odd, and overlap between 1 and half the window")
         self.config = config
         width = config.width
-        self.hear = nn.Linear(config.context * MEL_PER_FRAME * MEL_BANDS, width)
+        self.hear: nn.Linear | StatesFront
+        if config.hears == "whisper":
+            self.hear = StatesFront(width, config.convolutions, config.kernel, config.dropout)
+        else:
+            self.hear = nn.Linear(config.context * MEL_PER_FRAME * MEL_BANDS, width)
         self.feel = nn.Linear(2 * config.code_dim, width)
         self.null_code = nn.Parameter(torch.randn(config.code_dim) / config.code_dim**0.5)
         if config.intensity:
@@ -82,34 +95,46 @@ class EAC(nn.Module):
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.constant_(self.head.bias, float(torch.logit(torch.tensor(RESTING))))
 
+    @property
+    def reach(self) -> int:
+        """Frames on either side of a frame that it hears directly."""
+        if self.config.hears == "whisper":
+            return self.config.convolutions * (self.config.kernel // 2)
+        return self.config.context // 2
+
     def tokens(
-        self, mel: Tensor, code: Tensor | None, intensity: Tensor, mask: Tensor | None, drop: Tensor | None
+        self, speech: Tensor, code: Tensor | None, intensity: Tensor, mask: Tensor | None, drop: Tensor | None
     ) -> Tensor:
         """Tokens (B, 1 + T, width), the intensity's first (where there is one); arguments as in `forward`."""
-        heard = (mel - MEL_CENTRE) / MEL_SPREAD
-        frames = heard.unflatten(1, (-1, MEL_PER_FRAME)).flatten(2)
-        if mask is not None:
-            frames = frames.masked_fill(~mask[..., None], 0.0)
-        reach = self.config.context // 2
-        padded = nn.functional.pad(frames, (0, 0, reach, reach))
-        speech = self.hear(padded.unfold(1, self.config.context, 1).transpose(2, 3).flatten(2))
-        null = self.null_code.to(frames.dtype).expand(len(mel), 1, -1)
+        spoken = self._spoken(speech, mask)
+        null = self.null_code.to(spoken.dtype).expand(len(speech), 1, -1)
         if self.config.codes == "none":
             code = None
         emotion = null if code is None else code if code.ndim == 3 else code[:, None]
         if drop is not None:
             emotion = torch.where(drop[:, None, None], null, emotion)
-        strength = intensity[:, None].to(frames.dtype)
+        strength = intensity[:, None].to(spoken.dtype)
         emotion = emotion * self.config.code_dim**0.5
         if not self.config.intensity:
-            return speech + self.feel(torch.cat([emotion, emotion], -1))
+            return spoken + self.feel(torch.cat([emotion, emotion], -1))
         token = self.intensity_token + self.intensity(strength)
         felt = self.feel(torch.cat([emotion, emotion * strength[:, None]], -1))
-        return torch.cat([token[:, None], speech + felt], 1)
+        return torch.cat([token[:, None], spoken + felt], 1)
+
+    def _spoken(self, speech: Tensor, mask: Tensor | None) -> Tensor:
+        """What is heard in each frame, (B, T, width)."""
+        if isinstance(self.hear, StatesFront):
+            return self.hear(speech, mask)
+        frames = ((speech - MEL_CENTRE) / MEL_SPREAD).unflatten(1, (-1, MEL_PER_FRAME)).flatten(2)
+        if mask is not None:
+            frames = frames.masked_fill(~mask[..., None], 0.0)
+        reach = self.config.context // 2
+        padded = nn.functional.pad(frames, (0, 0, reach, reach))
+        return self.hear(padded.unfold(1, self.config.context, 1).transpose(2, 3).flatten(2))
 
     def forward(
         self,
-        mel: Tensor,
+        speech: Tensor,
         code: Tensor | None,
         intensity: Tensor,
         mask: Tensor | None = None,
@@ -117,22 +142,23 @@ class EAC(nn.Module):
     ) -> Tensor:
         """Expression coefficients (B, T, 51) in [0, 1] at 25 fps.
 
-        mel (B, 4T, 80) natural-log mel; code (B, D), or (B, T, D) for a schedule, or None for none; intensity
-        (B,) in [0, 1]; mask (B, T) bool, False where padded; drop (B,) bool, whose code is left out.
+        speech, as `hears` says: natural-log mel (B, 4T, 80) or Whisper's states (B, T, 768); code (B, D), or
+        (B, T, D) for a schedule, or None for none; intensity (B,) in [0, 1]; mask (B, T) bool, False where
+        padded; drop (B,) bool, whose code is left out.
         """
         first = int(self.config.intensity)
         keep = None if mask is None else torch.cat([mask.new_ones(len(mask), first), mask], 1)
-        features = self.transformer(self.tokens(mel, code, intensity, mask, drop), keep)
+        features = self.transformer(self.tokens(speech, code, intensity, mask, drop), keep)
         return torch.sigmoid(self.head(features[:, first:]))
 
-    def attention(self, mel: Tensor, code: Tensor | None, intensity: Tensor) -> Tensor:
+    def attention(self, speech: Tensor, code: Tensor | None, intensity: Tensor) -> Tensor:
         """Attention averaged over heads and layers (B, 1 + T, 1 + T), intensity token first (Fig. 4b)."""
-        return self.transformer.attention_maps(self.tokens(mel, code, intensity, None, None)).mean(0)
+        return self.transformer.attention_maps(self.tokens(speech, code, intensity, None, None)).mean(0)
 
     @torch.inference_mode()
     def predict(
         self,
-        mel: Tensor,
+        speech: Tensor,
         code: Tensor | None,
         intensity: Tensor,
         window: int | None = None,
@@ -151,16 +177,17 @@ class EAC(nn.Module):
             raise UserError(
                 f"overlap must be between 1 and half the window of {window} frames, not {overlap}"
             )
-        total = mel.shape[1] // MEL_PER_FRAME
-        reach = self.config.context // 2
-        made = mel.new_zeros(len(mel), total, ARKIT.expression_size)
-        rise = torch.linspace(0, 1, overlap + 2, device=mel.device)[1:-1, None]
+        rows = ROWS[self.config.hears]
+        total = speech.shape[1] // rows
+        reach = self.reach
+        made = speech.new_zeros(len(speech), total, ARKIT.expression_size)
+        rise = torch.linspace(0, 1, overlap + 2, device=speech.device)[1:-1, None]
         for start in window_starts(total, window, overlap):
             end = min(start + window, total)
             left, right = min(reach, start), min(reach, total - end)
             first, last = start - left, end + right
             part = code[:, first:last] if code is not None and code.ndim == 3 else code
-            piece = mel[:, MEL_PER_FRAME * first : MEL_PER_FRAME * last]
+            piece = speech[:, rows * first : rows * last]
             out = self(piece, part, intensity)[:, left : left + end - start]
             if start:
                 shared = made[:, start : start + overlap]

@@ -25,7 +25,7 @@ class EmotionClassifier(nn.Module):
         self.config = config
         self.audio = AudioEncoder(len(EMOTIONS), config.audio)
 
-    def forward(self, mel: Tensor, mask: Tensor) -> Tensor:
-        """mel (B, 4T, 80) natural-log mel, mask (B, T) bool, False where padded -> logits (B, 9), as
-        EMOTIONS are ordered."""
-        return self.audio(mel, mask)
+    def forward(self, speech: Tensor, mask: Tensor) -> Tensor:
+        """Speech as for the encoder, mask (B, T) bool, False where padded -> logits (B, 9), as EMOTIONS are
+        ordered."""
+        return self.audio(speech, mask)

@@ -16,6 +16,7 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.models.audio_encoder import AudioEncoder, AudioEncoderConfig
 from lit_emotalk.models.prompts import training_prompts, word_prompts
 from lit_emotalk.models.text import MINILM_SIZE, MiniLM, OpenClip, TextTower, open_clip_size
+from lit_emotalk.schema import ROWS, Hears
 
 MAX_LOGIT_SCALE = 50.0
 UNITS_GAIN = 4.0
@@ -165,9 +166,21 @@ class EmotionSpace(nn.Module):
         """The codes (9, D) of the canonical emotions, in the order of EMOTIONS."""
         return F.normalize(self.bank.mean(1), dim=-1)
 
-    def encode_audio(self, mel: Tensor, mask: Tensor) -> Tensor:
-        """Codes (B, D) of speech: mel (B, 4T, 80) natural-log mel, mask (B, T) bool, False where padded."""
-        return F.normalize(self.audio(mel, mask), dim=-1)
+    @property
+    def hears(self) -> Hears:
+        """What `encode_audio` takes of speech."""
+        return self.config.audio.hears
+
+    def encode_audio(self, speech: Tensor, mask: Tensor) -> Tensor:
+        """Codes (B, D) of speech, natural-log mel (B, 4T, 80) or Whisper's states (B, T, 768) as `hears`
+        says; mask (B, T) bool, False where padded."""
+        return F.normalize(self.audio(speech, mask), dim=-1)
+
+    def encode_clip(self, speech: Tensor) -> Tensor:
+        """The code (D,) of one clip's speech: natural-log mel (4T, 80) or Whisper's states (T, 768)."""
+        batch = speech[None].to(self.device)
+        mask = torch.ones(1, len(speech) // ROWS[self.hears], dtype=torch.bool, device=self.device)
+        return self.encode_audio(batch, mask)[0]
 
     def encode_units(self, expression: Tensor) -> Tensor:
         """Codes (B, D) of single pictures by their coefficients (B, 51), read without a resting shape."""

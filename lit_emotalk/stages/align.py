@@ -8,13 +8,19 @@ import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
-from lit_emotalk.data.pipeline import pictures_of
+from lit_emotalk.data.pipeline import pictures_of, speech_of
 from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.losses.contrastive import contrastive_loss, gather_rows, positives_of
 from lit_emotalk.metrics.zero_shot import ZeroShot
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
-from lit_emotalk.stages.align_report import WordReport, attention_picture, save_picture, space_pictures
+from lit_emotalk.stages.align_report import (
+    ShownClips,
+    WordReport,
+    attention_picture,
+    save_picture,
+    space_pictures,
+)
 from lit_emotalk.stages.augment import (
     FaceAugment,
     PictureAugment,
@@ -96,7 +102,7 @@ class AlignStage(Stage):
         self.zero_shot = ZeroShot(len(EMOTIONS), space.dim)
         self.pictures_every = pictures_every
         self.words: WordReport | None = None
-        self.heard: tuple[Tensor, Tensor, list[str]] | None = None
+        self.shown: ShownClips | None = None
 
     def setup(self, stage: str) -> None:
         """Fit the text side, unless the weights came with one."""
@@ -134,8 +140,8 @@ class AlignStage(Stage):
         emotion = gather_rows(batch["emotion"])
         positives, known = positives_of(emotion), emotion >= 0
         text = gather_rows(self.draw_texts(batch["emotion"]))[known]
-        heard = space.audio.trimmed(batch["mel"], batch["mask"])
-        audio = gather_rows(space.encode_audio(*augment_sound(*heard, self.sound)))
+        heard = space.audio.trimmed(speech_of(batch, space.hears), batch["mask"])
+        audio = gather_rows(space.encode_audio(*augment_sound(*heard, self.sound, space.hears)))
         scale = space.scale
         losses = {"audio_text": contrastive_loss(audio[known], text, positives[known][:, known], scale)}
         if "single" in batch:
@@ -157,7 +163,7 @@ class AlignStage(Stage):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Encode whole clips and their key frames."""
         space: EmotionSpace = self.inference_network
-        audio = space.encode_audio(batch["mel"], batch["mask"])
+        audio = space.encode_audio(speech_of(batch, space.hears), batch["mask"])
         image = None
         if space.config.image == "open_clip":
             image = space.encode_image(pictures_of(batch))
@@ -170,7 +176,8 @@ class AlignStage(Stage):
         if batch_idx == 0:
             clips = slice(CLIPS_SHOWN)
             titles = [f"{key} ({label})" for key, label in zip(batch["key"], batch["label"], strict=True)]
-            self.heard = batch["mel"][clips], batch["mask"][clips], titles[clips]
+            speech = speech_of(batch, space.hears)
+            self.shown = ShownClips(speech[clips], batch["mel"][clips], batch["mask"][clips], titles[clips])
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """As in validation."""
@@ -205,8 +212,8 @@ class AlignStage(Stage):
         folder = Path(trainer.default_root_dir) / "space"
         words.write(folder / "words.csv")
         pictures = space_pictures(space, seen, words)
-        if self.heard is not None:
-            pictures["attention"] = attention_picture(space, *self.heard)
+        if self.shown is not None:
+            pictures["attention"] = attention_picture(space, self.shown)
         for name, picture in pictures.items():
             save_picture(picture, folder / f"{prefix}-{name}-{epoch:04d}.png")
             for logger in trainer.loggers:

@@ -81,15 +81,25 @@ def space_pictures(space: EmotionSpace, seen: Collected, words: WordReport) -> d
     return {"confusion": draw_confusions(tables, EMOTIONS), "map": draw_map(arrays, EMOTIONS)}
 
 
-def attention_picture(space: EmotionSpace, mel: Tensor, mask: Tensor, titles: list[str]) -> np.ndarray:
-    """Attention of the audio encoder over clips mel (B, 4T, 80), mask (B, T), as uint8 (H, W, 3); the sound
-    is drawn by its loudness, since batches hold no samples."""
+@dataclass(frozen=True, eq=False)
+class ShownClips:
+    """Clips whose attention is drawn: their speech as the space hears it, mel (B, 4T, 80), mask (B, T)."""
+
+    speech: Tensor
+    mel: Tensor
+    mask: Tensor
+    titles: list[str]
+
+
+def attention_picture(space: EmotionSpace, clips: ShownClips) -> np.ndarray:
+    """Attention of the audio encoder over clips, as uint8 (H, W, 3); the sound is drawn by its loudness,
+    since batches hold no samples."""
     rows = []
     with torch.inference_mode():
-        attention = space.audio.attention(mel, mask).float().cpu().numpy()
-    for clip, title in enumerate(titles):
-        frames = int(mask[clip].sum())
-        loudness = mel[clip, : MEL_PER_FRAME * frames].float().exp().sum(1).cpu().numpy()
+        attention = space.audio.attention(clips.speech, clips.mask).float().cpu().numpy()
+    for clip, title in enumerate(clips.titles):
+        frames = int(clips.mask[clip].sum())
+        loudness = clips.mel[clip, : MEL_PER_FRAME * frames].float().exp().sum(1).cpu().numpy()
         wave = np.stack([loudness, -loudness], 1).reshape(-1)
         rows.append(Heard(title, wave, attention[clip, :frames]))
     return draw_attention(rows)

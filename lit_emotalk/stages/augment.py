@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.models.audio_encoder import MEL_CENTRE
-from lit_emotalk.schema import MEL_PER_FRAME
+from lit_emotalk.schema import ROWS, Hears
 
 DECIBEL = math.log(10) / 20
 
@@ -19,10 +19,12 @@ DECIBEL = math.log(10) / 20
 class SoundAugment:
     """How speech is varied in training; 0 leaves a change out. Drawn per sample, `speed` per batch.
 
-    gain: standard deviation of the level in dB. noise: the highest noise level above silence that is mixed
-    in, in natural-log mel. bands: largest shift of the spectrum up or down, in mel bands (another voice).
-    speed: largest relative change of speed. crop: largest share of the frames that is cut off. masks: number
-    of time masks and of band masks (SpecAugment); mask_frames, mask_bands: their largest widths.
+    Of the log-mel alone, gain: standard deviation of the level in dB. noise: the highest noise level above
+    silence that is mixed in, in natural-log mel. bands: largest shift of the spectrum up or down, in mel
+    bands (another voice). Of Whisper's states alone, states: standard deviation of noise that is added,
+    relative to theirs. Of both, speed: largest relative change of speed. crop: largest share of the frames
+    that is cut off. masks: number of time masks, and of band masks of the log-mel (SpecAugment); mask_frames,
+    mask_bands: largest widths.
     """
 
     gain: float = 4.0
@@ -33,13 +35,33 @@ class SoundAugment:
     masks: int = 2
     mask_frames: int = 6
     mask_bands: int = 10
+    states: float = 0.3
 
 
-def augment_sound(mel: Tensor, mask: Tensor, how: SoundAugment) -> tuple[Tensor, Tensor]:
-    """Varied speech: mel (B, 4T, 80), mask (B, T) -> mel (B, 4T', 80), mask (B, T')."""
-    batch, device = len(mel), mel.device
+def augment_sound(
+    speech: Tensor, mask: Tensor, how: SoundAugment, hears: Hears = "mel"
+) -> tuple[Tensor, Tensor]:
+    """Varied speech: mel (B, 4T, 80) or states (B, T, 768), mask (B, T) -> the same of T' frames."""
     if how.speed:
-        mel, mask = _change_speed(mel, mask, 1 + how.speed * (2 * float(torch.rand(())) - 1))
+        speech, mask = _change_speed(speech, mask, 1 + how.speed * (2 * float(torch.rand(())) - 1))
+    if hears == "mel":
+        speech = _vary_mel(speech, how)
+    elif how.states:
+        speech = speech + how.states * speech.std() * torch.randn_like(speech)
+    if how.crop:
+        mask = _crop(mask, how.crop)
+    silence = MEL_CENTRE if hears == "mel" else 0.0
+    for _ in range(how.masks):
+        speech = speech.masked_fill(
+            _band(speech.shape[1], ROWS[hears] * how.mask_frames, speech)[..., None], silence
+        )
+        if hears == "mel":
+            speech = speech.masked_fill(_band(speech.shape[2], how.mask_bands, speech)[:, None], silence)
+    return speech, mask
+
+
+def _vary_mel(mel: Tensor, how: SoundAugment) -> Tensor:
+    batch, device = len(mel), mel.device
     if how.bands:
         mel = _shift_bands(mel, how.bands * (2 * torch.rand(batch, device=device) - 1))
     if how.gain:
@@ -47,20 +69,14 @@ def augment_sound(mel: Tensor, mask: Tensor, how: SoundAugment) -> tuple[Tensor,
     if how.noise:
         level = math.log(1e-5) + how.noise * torch.rand(batch, 1, 1, device=device)
         mel = torch.logaddexp(mel, level + 0.5 * torch.randn_like(mel))
-    if how.crop:
-        mask = _crop(mask, how.crop)
-    for _ in range(how.masks):
-        mel = mel.masked_fill(
-            _band(mel.shape[1], MEL_PER_FRAME * how.mask_frames, mel)[..., None], MEL_CENTRE
-        )
-        mel = mel.masked_fill(_band(mel.shape[2], how.mask_bands, mel)[:, None], MEL_CENTRE)
-    return mel, mask
+    return mel
 
 
-def _change_speed(mel: Tensor, mask: Tensor, factor: float) -> tuple[Tensor, Tensor]:
+def _change_speed(speech: Tensor, mask: Tensor, factor: float) -> tuple[Tensor, Tensor]:
     frames = max(1, round(mask.shape[1] / factor))
-    stretched = F.interpolate(mel.transpose(1, 2), MEL_PER_FRAME * frames, mode="linear")
-    kept = F.interpolate(mask[:, None].to(mel.dtype), frames, mode="nearest")[:, 0] > 0.5
+    rows = speech.shape[1] // mask.shape[1]
+    stretched = F.interpolate(speech.transpose(1, 2), rows * frames, mode="linear")
+    kept = F.interpolate(mask[:, None].to(speech.dtype), frames, mode="nearest")[:, 0] > 0.5
     return stretched.transpose(1, 2), kept
 
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
+from lit_emotalk.data.pipeline import speech_of
 from lit_emotalk.metrics.zero_shot import AverageRecall
 from lit_emotalk.models.emotion_classifier import EmotionClassifier, EmotionClassifierConfig
 from lit_emotalk.stages.augment import SoundAugment, augment_sound
@@ -47,8 +48,9 @@ class ClassifyStage(Stage):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross-entropy over the clips of known emotion; zero where there is none."""
         known = batch["emotion"] >= 0
-        heard = self.network.audio.trimmed(batch["mel"], batch["mask"])
-        logits = self.network(*augment_sound(*heard, self.sound))
+        hears = self.network.config.audio.hears
+        heard = self.network.audio.trimmed(speech_of(batch, hears), batch["mask"])
+        logits = self.network(*augment_sound(*heard, self.sound, hears))
         total = F.cross_entropy(
             logits[known], batch["emotion"][known], reduction="sum", label_smoothing=self.label_smoothing
         )
@@ -58,7 +60,8 @@ class ClassifyStage(Stage):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Classify whole clips."""
-        self.recall.update(self.inference_network(batch["mel"], batch["mask"]), batch["emotion"])
+        speech = speech_of(batch, self.network.config.audio.hears)
+        self.recall.update(self.inference_network(speech, batch["mask"]), batch["emotion"])
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """As in validation."""

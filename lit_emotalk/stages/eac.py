@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from lit_emotalk.coefficients import ARKIT
-from lit_emotalk.data.pipeline import pictures_of
+from lit_emotalk.data.pipeline import pictures_of, speech_of
 from lit_emotalk.emotions import EMOTIONS, LEVELS
 from lit_emotalk.errors import UserError
-from lit_emotalk.losses.coefficients import coefficient_loss, unit_weights, velocity_loss
+from lit_emotalk.losses.coefficients import coefficient_loss, spread_loss, unit_weights, velocity_loss
 from lit_emotalk.losses.lips import LipLoss
 from lit_emotalk.metrics.expression import ExpressionError, MeanFaces
 from lit_emotalk.models.eac import EAC, EACConfig, label_codes
@@ -30,8 +30,9 @@ class EACWeights:
 
     coefficients: smooth L1. velocity: of the frame-to-frame differences. lips: landmarks of the linear face,
     in percent of the inter-ocular distance. opening: of its mouth, likewise, `closed` times more where the
-    lips must meet. emotion: cosine distance of the faces' codes in the emotion space. unheard, mouth: weights
-    of single units (lids and gaze; jaw and mouth) in the first two.
+    lips must meet. spread: of the standard deviations over time. emotion: cosine distance of the faces' codes
+    in the emotion space. unheard, mouth: weights of single units (lids and gaze; jaw and mouth) in those on
+    units.
     """
 
     coefficients: float = 10.0
@@ -39,6 +40,7 @@ class EACWeights:
     lips: float = 0.1
     opening: float = 0.05
     closed: float = 3.0
+    spread: float = 0.0
     emotion: float = 0.2
     unheard: float = 0.1
     mouth: float = 1.5
@@ -137,7 +139,7 @@ class EACStage(Stage):
             return label_codes(batch["label"]).to(self.device)
         space = self.space
         if modality == "audio":
-            return space.encode_audio(batch["mel"], batch["mask"])
+            return space.encode_audio(speech_of(batch, space.hears), batch["mask"])
         if modality == "image":
             if space.config.image == "open_clip":
                 return space.encode_image(pictures_of(batch))
@@ -175,14 +177,16 @@ class EACStage(Stage):
         mask, true = batch["mask"], batch["coeffs"][..., ARKIT.expression]
         codes, drop = self.draw_codes(batch)
         jitter = self.codes.jitter * (2 * torch.rand_like(batch["intensity"]) - 1)
-        mel, mask = augment_sound(batch["mel"], mask, self.voice)
-        made = self.network(mel, codes, (batch["intensity"] + jitter).clamp(0, 1), mask, drop)
+        hears = self.network.config.hears
+        speech, mask = augment_sound(speech_of(batch, hears), mask, self.voice, hears)
+        made = self.network(speech, codes, (batch["intensity"] + jitter).clamp(0, 1), mask, drop)
         lips, opening = self.lip_loss(made, true, mask, batch["closed"])
         return {
             "coefficients": coefficient_loss(made, true, mask, self.unit_weights),
             "velocity": velocity_loss(made, true, mask, self.unit_weights),
             "lips": lips,
             "opening": opening,
+            "spread": spread_loss(made, true, mask, self.unit_weights),
             "emotion": self.emotion_distance(made, true, mask),
         }
 
@@ -215,7 +219,8 @@ class EACStage(Stage):
         baselines = self.mean_faces.faces(batch["emotion"], batch["intensity"])
         for modality in MODALITIES:
             codes = self.encode(batch, modality, training=False)
-            made = self.inference_network(batch["mel"], codes, batch["intensity"], mask)
+            speech = speech_of(batch, self.network.config.hears)
+            made = self.inference_network(speech, codes, batch["intensity"], mask)
             for i, keep in enumerate(mask):
                 still = None if baselines is None else baselines[i]
                 self.error_of(modality).update(made[i, keep], true[i, keep], still)

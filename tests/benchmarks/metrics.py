@@ -7,6 +7,7 @@ faces where it needs them, and compute its metric by scikit-image, the lpips pac
 SyncNet window by window. Loading packages and networks is not counted, on either side. Where weights are
 absent the networks are random, which is as fast. Compare only within one run. Run it with
 python -m tests.benchmarks.metrics --shards outputs/demo/shards [--device cuda]
+or with --true FOLDER for the first videos of a folder; --parts leaves the reference programs out.
 """
 
 import argparse
@@ -24,10 +25,11 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from lit_emotalk.errors import run_main
-from lit_emotalk.evaluate.folders import VideoPair, folder_pairs, load_pair
+from lit_emotalk.evaluate.folders import VIDEOS, VideoPair, folder_pairs, load_pair
+from lit_emotalk.evaluate.looks import look_of, score_looks, score_rhythm
 from lit_emotalk.evaluate.reads import Reader, Reads, filled, reference_crops
+from lit_emotalk.evaluate.scores import Scores
 from lit_emotalk.evaluate.scoring import (
-    Scores,
     reference_of,
     score,
     score_landmarks,
@@ -43,11 +45,14 @@ from lit_emotalk.io.video import read_frames, write_video
 from lit_emotalk.metrics.fid import frechet_of_features, inception_features
 from lit_emotalk.metrics.sync import sync_score
 from lit_emotalk.metrics.temporal import FARNEBACK, warping_error
+from lit_emotalk.metrics.theval_score import clip_measures
 from lit_emotalk.models.syncnet import WINDOW_FRAMES, SyncNet
 from lit_emotalk.schema import FPS
 
 SYNC_BATCH = 20
 BLUR = (5, 5)
+ADDED = "of 2026: "
+"""The metrics that the field took up lately, whose share of the time is printed."""
 
 
 def write_folders(shards: Path, split: str, limit: int, place: Path) -> None:
@@ -59,6 +64,16 @@ def write_folders(shards: Path, split: str, limit: int, place: Path) -> None:
             ("made", [cv2.GaussianBlur(f, BLUR, 0) for f in loaded.frames]),
         ):
             write_video(place / name / f"{clip.key}.mp4", list(frames), audio=loaded.samples)
+
+
+def write_copies(folder: Path, limit: int, place: Path) -> None:
+    """The first videos of a folder, cut to the face, as `write_folders` writes clips."""
+    videos = sorted(path for path in folder.rglob("*") if path.suffix in VIDEOS)[:limit]
+    for video in videos:
+        loaded = load_pair(VideoPair(video.stem, video, video, None), resize=False)
+        soft = [cv2.GaussianBlur(frame, BLUR, 0) for frame in loaded.reference]
+        for name, frames in (("true", list(loaded.reference)), ("made", soft)):
+            write_video(place / name / f"{video.stem}.mp4", frames, audio=loaded.reference_sound)
 
 
 def make_reader(device: str) -> Reader:
@@ -199,6 +214,38 @@ def our_parts(reader: Reader, pair: VideoPair) -> Iterator[tuple[str, int, Calla
     yield "E-warp, tOF, tLPIPS", count, lambda: score_motion(Scores(), made, true, reader)
     yield "Sync (224 pixels, full width)", count, lambda: reader.sync(made, own, sound)
     yield "Inception's features (FID)", count, lambda: reader.inception_features(made)
+    shown, marks, looks = made[own.found], own.landmarks[own.found], own.faces[own.found]
+    yield f"{ADDED}EmoAcc", count, lambda: reader.emotions.read(shown, marks, looks)
+    face, size = reader.tracker.face, made.shape[1:3]
+    tensor = torch.from_numpy(own.landmarks)
+    yield f"{ADDED}THEval's five", count, lambda: clip_measures(tensor, size, sound, face)
+    yield f"{ADDED}BAS, SLCC", count, lambda: score_rhythm(Scores(), own, sound)
+    both_looks = [look_of(r, rest, size, sound, reader) for r in (own, reads)]
+    yield (
+        f"{ADDED}LVE, FDD, MHD, points and pose",
+        count,
+        lambda: (
+            reader.tracker.align(marks),
+            reader.tracker.pose(marks / max(size)),
+            score_looks(Scores(), *both_looks, rest, reader),
+        ),
+    )
+
+
+def print_parts(reader: Reader, pair: VideoPair) -> None:
+    """Every part's speed, and the share of the whole that `ADDED` ones take."""
+    print("| part of the suite | frames/s | frames per CPU second |\n| --- | ---: | ---: |")
+    spent = {}
+    for name, frames, work in our_parts(reader, pair):
+        work()
+        wall, cpu = spent[name] = clocked(work)
+        print(f"| {name} | {frames / wall:.0f} | {frames / max(cpu, 1e-6):.0f} |", flush=True)
+    added, total = (
+        np.array([times for name, times in spent.items() if name.startswith(start)]).sum(0)
+        for start in (ADDED, "")
+    )
+    share = added / total
+    print(f"{ADDED}{share[0]:.1%} of the time of all parts, {share[1]:.1%} of the CPU time")
 
 
 def whole(reader: Reader, pair: VideoPair) -> Scores:
@@ -233,17 +280,21 @@ def main() -> None:
     parser.add_argument("--split", choices=("train", "val", "test"), default="test")
     parser.add_argument("--limit", type=int, default=4, help="number of clips")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--true", type=Path, help="folder of true videos in place of shards")
+    parser.add_argument("--parts", action="store_true", help="only the suite's parts")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        write_folders(args.shards, args.split, args.limit, place)
+        if args.true:
+            write_copies(args.true, args.limit, place)
+        else:
+            write_folders(args.shards, args.split, args.limit, place)
         pairs, _ = folder_pairs(place / "made", place / "true", None)
         reader = make_reader(args.device)
         whole(reader, pairs[0])
-        print("| part of the suite | frames/s | frames per CPU second |\n| --- | ---: | ---: |")
-        for name, frames, work in our_parts(reader, pairs[0]):
-            wall, cpu = clocked(work)
-            print(f"| {name} | {frames / wall:.0f} | {frames / max(cpu, 1e-6):.0f} |", flush=True)
+        print_parts(reader, pairs[0])
+        if args.parts:
+            return
         print("\n| program | seconds | CPU seconds |\n| --- | ---: | ---: |")
         programs = reference_programs(reader) | {
             "suite": partial(whole, reader),

@@ -222,37 +222,6 @@ def test_a_speaker_in_dev_and_test_is_refused(tmp_path: Path) -> None:
 
 
 PARTS = ("dev", "test")
-LABELS = """file,speaker,emotion,level,text,split
-ann/a clip.mp4,Ann,happy,3,hello,
-bob.mp4,Bob,,,,val
-ann/odd.mp4,Ann,jolly,1,,
-gone.mp4,Ann,happy,,,
-"""
-
-
-def test_any_folder(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place("ann/a clip.mp4", "smile")
-    place("ann/odd.mp4", "smile")
-    place("bob.mp4", "ntsc")
-    place("carl/x/y.mp4", "no_sound")
-    hum_to(tmp_path / "root/carl/x/y.wav")
-    place("carl/bad.mp4", "empty")
-    (tmp_path / "labels.csv").write_text(LABELS)
-    output = tmp_path / "out"
-    run(folder.COMMAND, tmp_path / "root", output, monkeypatch, "--labels", str(tmp_path / "labels.csv"))
-    found = {record["source"]: record for record in records(output).values()}
-    assert {name: (r["speaker"], r["emotion"], r["level"], r["split"]) for name, r in found.items()} == {
-        "ann/a clip.mp4": ("Ann", "happy", 3, "train"),
-        "bob.mp4": ("Bob", None, None, "val"),
-        "carl/x/y.mp4": ("carl", None, None, "train"),
-    }
-    assert found["ann/a clip.mp4"]["text"] == "hello"
-    rejected = rows(output / "rejected.csv")
-    assert "unknown emotion label 'jolly'" in rejected["ann/odd.mp4"] and "empty" in rejected["carl/bad.mp4"]
-    assert set(rows(output / "holes.csv")) == {"gone.mp4"}
-    (tmp_path / "labels.csv").write_text(LABELS.replace("happy,3,hello", "sad,2,"))
-    run(folder.COMMAND, tmp_path / "root", output, monkeypatch, "--labels", str(tmp_path / "labels.csv"))
-    assert {r["source"]: r["emotion"] for r in records(output).values()}["ann/a clip.mp4"] == "sad"
 
 
 def test_imported_coefficients(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,20 +252,6 @@ def test_imported_coefficients(place: Place, tmp_path: Path, monkeypatch: pytest
         run(folder.COMMAND, root, output, monkeypatch, "--coefficients", "bfm")
     with pytest.raises(UserError, match="not Deep3DFaceRecon's outputs"):
         run(folder.COMMAND, root, output, monkeypatch, "--coefficients", "bfm", "--deep3d", "/nowhere")
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("name,emotion\n", "unknown name"),
-        ("emotion\n", "no column 'file'"),
-        ("file\na.mp4\na.mp4\n", "twice"),
-    ],
-)
-def test_wrong_labels(tmp_path: Path, text: str, words: str) -> None:
-    (tmp_path / "labels.csv").write_text(text)
-    with pytest.raises(UserError, match=words):
-        folder.read_labels(tmp_path / "labels.csv")
 
 
 @pytest.mark.parametrize("module", [ravdess, voxceleb2, folder])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from data_prep.shards.pack import Corpus, pack_clips
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.coefficients import command as eac_scores
@@ -19,6 +20,7 @@ from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.eac import EAC, EACConfig
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
 from lit_emotalk.models.handover import load_export, save_export
+from tests.conftest import TINY_SIZE, draw_clip
 
 SMALL = {"layers": 1, "heads": 2, "width": 16, "dropout": 0.0}
 
@@ -79,6 +81,16 @@ def test_the_truth_scores_perfectly_and_noise_does_not(clips, train):
     again = [replace(clip, true=clip.true + 0.01 * rng.standard_normal(51)) for clip in train]
     scorer = Scorer(clips, [*train, *again])
     truth = scorer.score({clip.key: clip.true for clip in clips})
+    assert truth["lve"] == truth["fdd"] == truth["mhd"] == 0 and truth["e_fid"] < 1e-9
+    loud = {clip.key: np.exp(clip.mel.astype(float)).mean(1).reshape(-1, 4).mean(1) for clip in clips}
+    opening = {c.key: scorer.face.mouth_opening(torch.tensor(c.true)).numpy() for c in clips}
+    follows = [np.corrcoef(loud[c.key], opening[c.key])[0, 1] for c in clips]
+    assert truth["slcc"] == pytest.approx(np.mean(follows), abs=1e-4)
+    less = scorer.score({clip.key: 0.5 * clip.true for clip in clips})
+    least = scorer.score({clip.key: np.zeros_like(clip.true) for clip in clips})
+    for name in ("lve", "fdd", "mhd", "e_fid"):
+        assert 0 < less[name] < least[name], name
+    assert least["mhd"] == pytest.approx(2 * less["mhd"], rel=0.01) and least["slcc"] == 0
     assert truth["error"] == truth["lips"] == 0.0 and truth["lag"] == 0
     assert truth["emotion_3"] == 1.0
     assert set(truth["closures"]) <= {"angry", "happy"}
@@ -131,6 +143,31 @@ def test_the_command_writes_a_row_for_every_method(models, tiny_shards, tmp_path
     written = json.loads((tmp_path / "scores.json").read_text())
     assert written["facts"]["clips"] == 2 and written["rows"].keys() == rows.keys()
     assert "| no_code |" in (tmp_path / "scores.md").read_text()
+
+
+def test_without_a_training_split_its_rows_are_dashes_with_a_reason(models, tmp_path):
+    clips = [draw_clip("M003", "angry", 3, 24), draw_clip("M003", "happy", 2, 20)]
+    corpus = Corpus("folder", "arkit", TINY_SIZE, {"test": ["M003"]}, "tests")
+    pack_clips(clips, tmp_path / "shards", corpus)
+    given = ["--shards", str(tmp_path / "shards"), "--models", str(models), "--output", str(tmp_path / "out")]
+    eac_scores.main(given)
+    written = json.loads((tmp_path / "out/scores.json").read_text())
+    assert set(written["absent"]) - {"ours, image"} == set(eac_scores.FROM_TRAINING)
+    assert "no other clip" in written["absent"]["ours, image"]
+    assert written["rows"]["ours, text"]["opening"] is not None and "ours, audio" in written["rows"]
+    text = (tmp_path / "out/scores.md").read_text()
+    assert "| nearest training clip | – |" in text and "has no training split" in text
+
+
+def test_without_labels_the_voice_alone_gives_the_emotion(models, tmp_path):
+    clip = draw_clip("M003", "angry", 3, 24)
+    clip.record.update(emotion=None, level=None)
+    pack_clips([clip], tmp_path / "shards", Corpus("folder", "arkit", TINY_SIZE, {"test": ["M003"]}, "tests"))
+    given = ["--shards", str(tmp_path / "shards"), "--models", str(models), "--output", str(tmp_path / "out")]
+    eac_scores.main(given)
+    written = json.loads((tmp_path / "out/scores.json").read_text())
+    assert set(written["rows"]) == {"ground truth", "ours, audio"}
+    assert "no emotion label" in written["absent"]["ours, text"]
 
 
 def test_wrong_input_is_named(models, tiny_shards, sound_shards, tmp_path):

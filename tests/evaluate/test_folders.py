@@ -8,21 +8,22 @@ import pytest
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.command import main
-from lit_emotalk.evaluate.folders import folder_pairs, listed_pairs, speaker_of
+from lit_emotalk.evaluate.folders import emotion_of, folder_pairs, listed_pairs, speaker_of
 from lit_emotalk.evaluate.lag import sound_lag
 from lit_emotalk.evaluate.reads import Reader
 from lit_emotalk.evaluate.settings import Settings, choose_sync
-from lit_emotalk.evaluate.store import read_results
+from lit_emotalk.evaluate.store import SET_KEY, read_results
 from lit_emotalk.io.video import write_video
 from lit_emotalk.weights import fetch as weights
 from tests.evaluate.conftest import blurred
 
 
 def evaluate(*arguments: object) -> dict[tuple[str, str], dict]:
-    """Run the command and give its rows by method and key."""
+    """Run the command and give its clips' rows by method and key."""
     main([*map(str, arguments), "--workers", "1", "--stride", "4"])
     output = Path(arguments[arguments.index("--output") + 1])
-    return {(row["method"], row["key"]): row for row in read_results(output)[1]}
+    rows = {(row["method"], row["key"]): row for row in read_results(output)[1]}
+    return {name: row for name, row in rows.items() if name[1] != SET_KEY}
 
 
 def test_truth_is_perfect_and_damage_moves_what_it_should(make_folder, moving_face, tmp_path):
@@ -42,6 +43,18 @@ def test_truth_is_perfect_and_damage_moves_what_it_should(make_folder, moving_fa
     assert same["psnr"] == 100 and same["ssim"] == pytest.approx(1)
     assert same["m_lmd"] == same["f_lmd"] == same["efd"] == same["tof"] == 0
     assert same["csim"] > 0.97
+    assert same["lve"] == same["fdd"] == same["mhd"] == 0
+    for name in ("lve", "mhd"):
+        assert 0 < metrics["soft"][name] < metrics["softer"][name], name
+    rows = read_results(tmp_path / "results.jsonl")[1]
+    sets = {row["method"]: row for row in rows if row["key"] == SET_KEY}
+    truth, still = sets["same"]["metrics"], sets["frozen"]["metrics"]
+    assert truth["theval"] == 1 and truth["e_fid"] == 0 and truth["pose_fid"] < 1e-9
+    for name in ("lip_dynamics", "head_motion", "eyebrow_dynamics"):
+        assert truth[f"theval_score_{name}"] == 1
+    assert max(still["theval_score_lip_dynamics"], still["theval_score_head_motion"]) < 0.6, "it is still"
+    assert 0 < sets["soft"]["metrics"]["pose_fid"] < still["pose_fid"] and still["e_fid"] > 0
+    assert sets["same"]["frames"]["e_fid"] == sets["same"]["frames"]["e_fid_true"] == 16
     for name in ("psnr", "psnr_face", "ssim", "ssim_face"):
         assert same[name] > soft[name] > softer[name] > frozen[name]
     assert same["sharp"] == pytest.approx(100) and 60 > soft["sharp"] > softer["sharp"]
@@ -77,7 +90,25 @@ def test_no_sound_at_all_is_counted_and_said(moving_face, tmp_path, capsys):
     arguments = ("--generated", tmp_path / "made", "--reference", tmp_path / "true")
     row = evaluate(*arguments, "--output", tmp_path / "r.jsonl")["made", "a"]
     assert row["failures"]["no_sound"] == 1
-    assert "1 videos without a sound track: no Sync" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "1 videos without a sound track: no Sync" in said
+    for column in ("BAS", "SLCC", "Lip sync", "Silent lips"):
+        assert f"1 videos without {column}: needs sound" in said
+    assert "1 videos without Head dyn.: needs more frames with a face" in said
+    assert not {"bas", "slcc", "theval_lip_sync", "theval_head_motion"} & row["metrics"].keys()
+
+
+def test_a_video_without_any_face_has_reasons_in_place_of_numbers(make_folder, moving_face, tmp_path):
+    reference = make_folder("true", {"a_happy": moving_face})
+    made = make_folder("made", {"a_happy": np.full_like(moving_face, 128)})
+    row = evaluate("--generated", made, "--reference", reference, "--output", tmp_path / "r.jsonl")[
+        "made", "a_happy"
+    ]
+    lacking = {"efd", "lve", "fdd", "mhd", "bas", "slcc", "theval_lip_dynamics", "theval_eyebrow_dynamics"}
+    assert lacking <= row["missing"].keys() and not lacking & row["metrics"].keys()
+    assert all(np.isfinite(value) for value in row["metrics"].values())
+    sets = [row for row in read_results(tmp_path / "r.jsonl")[1] if row["key"] == SET_KEY]
+    assert not sets, "nothing can be said of the set"
 
 
 @pytest.mark.parametrize("name", ["lpips_alexnet", "fid_inception", "syncnet"])
@@ -167,6 +198,19 @@ def test_pairs_of_a_list(tmp_path):
     assert second.source is None and second.facts["speaker"] == "2"
     table.write_text("made,reference\n1,2\n")
     with pytest.raises(UserError, match="generated"):
+        listed_pairs(table)
+
+
+def test_emotions_are_read_off_names_and_lists(tmp_path):
+    assert emotion_of("M030_front_angry_level3_001") == "angry"
+    assert emotion_of("M003/fear/3") == emotion_of("x-Fearful-2") == "fear"
+    assert emotion_of("01-01-05-02-01-01-17") == "angry"
+    assert emotion_of("W002_00") is emotion_of("happy_sad") is None
+    table = tmp_path / "pairs.csv"
+    table.write_text("generated,reference,emotion\na_happy.mp4,b.mp4,\nc_happy.mp4,d.mp4,Disgust\n")
+    assert [pair.facts["emotion"] for pair in listed_pairs(table)] == ["happy", "disgusted"]
+    table.write_text("generated,reference,emotion\na.mp4,b.mp4,bored\n")
+    with pytest.raises(UserError, match="unknown emotion label 'bored'"):
         listed_pairs(table)
 
 

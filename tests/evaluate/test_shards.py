@@ -2,6 +2,7 @@
 by model."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,14 @@ import torch
 import yaml
 
 from lit_emotalk.data import Clip
+from lit_emotalk.data.decode import read_array
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.command import main
 from lit_emotalk.evaluate.generate import Generator
 from lit_emotalk.evaluate.reads import filled, reference_crops
 from lit_emotalk.evaluate.settings import sync_name
 from lit_emotalk.evaluate.shards import load_clip, shard_clips, spread
-from lit_emotalk.evaluate.store import read_results
+from lit_emotalk.evaluate.store import SET_KEY, read_results
 from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.eac import EAC, EACConfig
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
@@ -25,7 +27,7 @@ from lit_emotalk.models.hef.generator import HEF, HEFConfig
 from lit_emotalk.models.syncnet import SyncNet, SyncNetConfig
 from lit_emotalk.weights import fetch as weights
 
-CONDITIONS = ["text", "image", "audio", "none"]
+CONDITIONS = ["text", "image", "audio", "own", "none"]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,8 @@ def evaluate(shards: Path, output: Path, *arguments: object) -> dict[tuple[str, 
     if not weights.available("face_landmarker"):
         pytest.skip("the face landmarker's model is not here: lit-emotalk weights fetch face_landmarker")
     main(["--shards", str(shards), "--output", str(output), "--workers", "1", *map(str, arguments)])
-    return {(row["method"], row["key"]): row for row in read_results(output)[1]}
+    rows = {(row["method"], row["key"]): row for row in read_results(output)[1]}
+    return {name: row for name, row in rows.items() if name[1] != SET_KEY}
 
 
 def test_rows_of_baselines_and_conditions(tiny_shards, models, tmp_path, capsys):
@@ -103,8 +106,14 @@ def test_every_condition_has_its_own_code(tiny_shards, models):
     codes = [maker.code(clip, condition, mel) for condition in CONDITIONS]
     assert codes[-1] is None
     given = torch.stack([code for code in codes if code is not None])
-    assert torch.allclose(given.norm(dim=-1), torch.ones(3), atol=1e-5)
-    assert torch.pdist(given).min() > 0.05
+    assert torch.allclose(given.norm(dim=-1), torch.ones(4), atol=1e-5)
+    assert torch.equal(given[3], given[0]), "the label in words"
+    assert torch.pdist(given[:3]).min() > 0.05
+    nameless = replace(clip, facts=clip.facts | {"emotion": None})
+    own = maker.code(nameless, "own", mel)
+    single = read_array(clip.signals, "single.npy", (clip.signals.record["frames"], 51))
+    shown = torch.from_numpy(single[clip.signals.record["key_frame"]][None])
+    assert torch.equal(own, maker.face.space.encode_units(shown)[0]), "its own picture"
     assert (
         given[0] @ maker.face.space.encode_label(["happy"])[0]
         > given[0] @ maker.face.space.encode_label(["sad"])[0]

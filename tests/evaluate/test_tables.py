@@ -14,6 +14,7 @@ from lit_emotalk.evaluate.tables.command import main
 from lit_emotalk.evaluate.tables.spec import Bootstrap, read_spec
 from lit_emotalk.evaluate.tables.statistics import clear_winner, estimate, resample
 from lit_emotalk.evaluate.tables.write import markdown
+from lit_emotalk.metrics.theval_score import MEASURES, QUALITY
 
 PROTOCOL = {
     "stride": 5,
@@ -213,3 +214,62 @@ def test_methods_of_other_tables_leave_no_trace(tmp_path):
 def test_committed_specs_are_readable(name):
     spec = read_spec(Path(__file__).parents[2] / "experiments" / "tables" / f"{name}.yaml")
     assert spec.results and len(spec.rows) > 2
+
+
+def test_reasons_of_rows_stand_below_the_table(tmp_path):
+    (tmp_path / "spec.yaml").write_text(
+        SPEC.replace("m_lmd, fid]", "theval_score_lip_sync, theval_score_aesthetics, emo_net, theval]")
+        .replace("[psnr", "[slcc")
+        .replace("fid: 37.83", "slcc: 0.5")
+        .replace("psnr: 27.98", "theval: 0.8")
+    )
+    results = write_results(tmp_path / "results.jsonl")
+    lines = [json.loads(line) for line in results.read_text().splitlines()]
+    for line in lines[1:-1]:
+        line["missing"] = {"slcc": "needs sound", "theval_lip_sync": "needs speech"}
+    lines[0]["protocol"]["emotion_network"] = "face-api"
+    lines[1]["missing"]["emo_net"] = "the network does not know 'contempt'"
+    results.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    table = build(read_spec(tmp_path / "spec.yaml"), [results])
+    truth = dict(table.rows)["Truth"]
+    assert truth["slcc"].reason == "needs sound"
+    assert truth["theval_score_lip_sync"].reason == "needs speech"
+    assert "quality network" in truth["theval_score_aesthetics"].reason
+    assert truth["emo_net"].reason == "the network does not know 'contempt'"
+    assert truth["theval"].reason == "not measured on any clip"
+    assert "18 videos have no SLCC: needs sound." in table.notes
+    assert any("backbone face-api" in note for note in table.notes)
+
+
+def test_measures_that_are_best_near_the_truth_have_no_winner(tmp_path):
+    (tmp_path / "spec.yaml").write_text(SPEC.replace("[psnr, m_lmd, fid]", "[theval_head_motion, psnr]"))
+    results = write_results(tmp_path / "results.jsonl")
+    lines = [json.loads(line) for line in results.read_text().splitlines()]
+    for line in lines[1:-1]:
+        line["metrics"]["theval_head_motion"] = line["metrics"]["psnr"]
+    results.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    table = build(read_spec(tmp_path / "spec.yaml"), [results])
+    assert table.heading("theval_head_motion") == "Head dyn. →"
+    good = dict(table.rows)["Good"]
+    assert good["psnr"].bold and not good["theval_head_motion"].bold
+
+
+def test_the_frames_of_frechets_distances_are_printed(tmp_path):
+    (tmp_path / "spec.yaml").write_text(SPEC.replace("[psnr, m_lmd, fid]", "[e_fid, pose_fid]"))
+    results = write_results(tmp_path / "results.jsonl")
+    of_all = {"method": "good", "key": "*", "frames": {"e_fid": 310, "e_fid_true": 300}}
+    with open(results, "a") as handle:
+        handle.write(json.dumps(of_all | {"metrics": {"e_fid": 1.25, "pose_fid": 0.5}}) + "\n")
+    table = build(read_spec(tmp_path / "spec.yaml"), [results])
+    assert dict(table.rows)["Good"]["e_fid"].value == 1.25
+    assert "Generated and true frames in E-FID and pose FID: Good 310 and 300." in table.notes
+
+
+def test_the_published_totals_are_the_means_of_the_published_scores():
+    spec = read_spec(Path(__file__).parents[2] / "experiments" / "tables" / "real_people.yaml")
+    five = [f"theval_score_{name}" for name in MEASURES]
+    eight = five + [f"theval_score_{name}" for name in QUALITY]
+    assert "another set" in spec.reported_title and len(spec.reported) == 6
+    for name, row in spec.reported.items():
+        assert row["theval"] == pytest.approx(np.mean([row[c] for c in five]), abs=1e-4), name
+        assert row["theval_all"] == pytest.approx(np.mean([row[c] for c in eight]), abs=2e-4), name

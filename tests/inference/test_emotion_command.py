@@ -155,6 +155,6 @@ def test_codes_of_videos_blends_and_long_sound_are_means(files):
     blend = reader.code(parse_blend(f"happy:3,image={files / 'face.png'}:1"))
     torch.testing.assert_close(blend, unit(3 * parts[0] + parts[1], dim=0))
     samples = soundfile.read(files / "long.wav", dtype="float32")[0]
-    thirds = [reader._encode_sound(log_mel(part)) for part in np.split(samples, 3)]
+    thirds = [reader.space.encode_clip(torch.from_numpy(log_mel(part))) for part in np.split(samples, 3)]
     heard = reader.code(Emotion(audio=files / "long.wav"))
     torch.testing.assert_close(heard, unit(sum(thirds), dim=0), rtol=0.01, atol=0.01)

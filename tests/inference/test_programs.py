@@ -8,7 +8,8 @@ import yaml
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference import programs
-from lit_emotalk.inference.programs import build_programs, export_onnx
+from lit_emotalk.inference.programs import build_programs, export_onnx, export_program
+from lit_emotalk.models.eac import EAC, EACConfig
 from lit_emotalk.models.handover import load_export
 from tests.small_models import save_small_models
 
@@ -39,6 +40,17 @@ def test_the_programs_agree_with_the_networks(models, tmp_path):
             wanted = hef(hef.encode_source(image, landmarks), own, driving).image
             torch.testing.assert_close(frame(pyramid, landmarks, own, driving), wanted, atol=1e-4, rtol=0)
             assert wanted.std() > 0.01
+
+
+def test_a_convertor_that_hears_states_is_exported_for_states(models, tmp_path):
+    torch.manual_seed(0)
+    eac = EAC(EACConfig(code_dim=16, layers=1, heads=2, width=16, hears="whisper", convolutions=1)).eval()
+    program = build_programs(eac, load_export(models / "hef", "hef"))[0]
+    assert export_program(program, tmp_path) < programs.TOLERANCE
+    speech = torch.export.load(tmp_path / "eac.pt2").module()
+    given = (torch.randn(1, 61, 768), torch.randn(1, 16), torch.tensor([0.2]))
+    with torch.no_grad():
+        torch.testing.assert_close(speech(*given), eac(*given), atol=1e-4, rtol=0)
 
 
 def test_what_differs_is_refused(models, tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.inference.live.streaming import FADE_FRAMES, SILENT_FRAMES, ExpressionStream, Latency
 from lit_emotalk.io.audio import MelStream, log_mel
 from lit_emotalk.models.eac import EAC, EACConfig
+from lit_emotalk.models.hearing import hear
 from lit_emotalk.schema import MEL_FLOOR
 
 SHORT = Latency(hop=2, ahead=3, window=20)
@@ -84,8 +85,8 @@ def test_memory_does_not_grow(eac, sound):
     for _ in range(4):
         for piece in pieces(sound, [640]):
             stream.push(piece)
-            assert len(stream._mel) <= 4 * (SHORT.window + SHORT.hop + SHORT.ahead)
-            assert len(stream._sound._pending) < 2 * 640
+            assert stream._sound.frames <= SHORT.window + SHORT.hop + SHORT.ahead
+            assert len(stream._sound._sound._pending) < 2 * 640
 
 
 def test_another_emotion_fades_in(eac, sound):
@@ -113,3 +114,29 @@ def test_wrong_numbers_are_refused(eac):
         ExpressionStream(eac, None).push(np.array([0.1, np.nan], np.float32))
     assert ExpressionStream(eac, None).push(np.zeros(100, np.float32)).shape == (0, 51)
     assert ExpressionStream(eac, None).finish().shape == (0, 51)
+
+
+def test_a_stream_hears_by_whisper_as_the_whole_sound_would(sound, small_whisper):
+    torch.manual_seed(0)
+    hearing = EAC(EACConfig(code_dim=8, layers=1, heads=2, width=32, hears="whisper", convolutions=1)).eval()
+    torch.nn.init.normal_(hearing.head.weight, std=0.3)
+    stream = ExpressionStream(hearing, code(), 1.0, SHORT)
+    made = np.concatenate([*(stream.push(piece) for piece in pieces(sound, [640, 100])), stream.finish()])
+    wanted = []
+    for first in range(0, FRAMES, SHORT.hop):
+        count = min(SHORT.hop, FRAMES - first)
+        end = min(first + count + SHORT.ahead, FRAMES)
+        start = max(0, end - SHORT.window)
+        window = np.pad(sound[640 * start : 640 * end], (0, 640 * SILENT_FRAMES))
+        with torch.inference_mode():
+            out = hearing(torch.from_numpy(hear(window, "whisper"))[None], code()[None], torch.ones(1))[0]
+        wanted.append(out[first - start : first - start + count].numpy())
+    assert made.shape == (FRAMES, 51)
+    np.testing.assert_allclose(made, np.concatenate(wanted), atol=2e-3)
+    assert stream._sound.frames <= SHORT.window + SHORT.hop + SHORT.ahead
+
+
+def test_a_stream_of_whisper_refuses_what_is_not_a_number(small_whisper):
+    stream = ExpressionStream(EAC(EACConfig(code_dim=8, layers=1, heads=2, width=32, hears="whisper")), None)
+    with pytest.raises(UserError, match="not numbers"):
+        stream.push(np.array([0.0, np.nan], np.float32))

@@ -5,7 +5,13 @@ import torch
 
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.face.basis import LinearFace
-from lit_emotalk.losses.coefficients import coefficient_loss, masked_mean, unit_weights, velocity_loss
+from lit_emotalk.losses.coefficients import (
+    coefficient_loss,
+    masked_mean,
+    spread_loss,
+    unit_weights,
+    velocity_loss,
+)
 from lit_emotalk.losses.lips import LipLoss
 
 MASK = torch.tensor([[True, True, True, False], [True, True, False, False]])
@@ -55,6 +61,28 @@ def test_velocity_loss_sees_motion_only_and_never_the_padding():
     broken = made.clone()
     broken[~MASK] = 9.0
     assert float(velocity_loss(broken, made, MASK, torch.ones(51))) == 0.0
+
+
+def test_spread_loss_compares_standard_deviations_over_real_frames():
+    made, true = pair()
+    weights = unit_weights(0.1, 2.0)
+    clips = [(made[0, :3], true[0, :3]), (made[1, :2], true[1, :2])]
+    gaps = [(m.std(0, correction=0) - t.std(0, correction=0)).abs() * weights for m, t in clips]
+    wanted = float(torch.stack(gaps).mean())
+    assert float(spread_loss(made, true, MASK, weights)) == pytest.approx(wanted, rel=1e-3)
+    broken = made.clone()
+    broken[~MASK] = 9.0
+    assert float(spread_loss(broken, true, MASK, weights)) == pytest.approx(wanted, rel=1e-3)
+
+
+def test_spread_loss_sets_a_still_face_in_motion():
+    still = torch.full((1, 6, 51), 0.3)
+    still[0, 2] += 1e-4
+    still.requires_grad_()
+    true = torch.rand(1, 6, 51, generator=torch.Generator().manual_seed(2))
+    spread_loss(still, true, torch.ones(1, 6, dtype=torch.bool), torch.ones(51)).backward()
+    assert still.grad is not None and still.grad.isfinite().all()
+    assert (still.grad[0, 2] < 0).all()
 
 
 def test_unit_weights_have_mean_one_and_lower_lids():

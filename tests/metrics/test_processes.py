@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed
@@ -10,19 +11,34 @@ import torch.multiprocessing as multiprocessing
 from torchmetrics import Metric
 
 import lit_emotalk.metrics
+from lit_emotalk.face.basis import LinearFace
 from lit_emotalk.metrics.base import ClipMean
+from lit_emotalk.metrics.coefficient_fid import ExpressionFID, PoseFID
 from lit_emotalk.metrics.csim import CSIM, csim
 from lit_emotalk.metrics.efd import EFD, efd
+from lit_emotalk.metrics.emotion_accuracy import EmoAcc
 from lit_emotalk.metrics.expression import ExpressionError
 from lit_emotalk.metrics.fid import FrechetDistance
 from lit_emotalk.metrics.lmd import FaceLMD, MouthLMD, lmd
 from lit_emotalk.metrics.lpips import LPIPS, lpips_distance
 from lit_emotalk.metrics.psnr import PSNR, psnr
+from lit_emotalk.metrics.rhythm import BAS, SLCC
+from lit_emotalk.metrics.shape_error import FDD, LVE, MHD
 from lit_emotalk.metrics.sharpness import Sharpness
 from lit_emotalk.metrics.ssim import SSIM, ssim
 from lit_emotalk.metrics.sync import Sync
 from lit_emotalk.metrics.temporal import TLPIPS, TOF, WarpingError
+from lit_emotalk.metrics.theval import (
+    EyebrowDynamics,
+    HeadMotionDynamics,
+    LipDynamics,
+    LipSync,
+    SilentLipStability,
+    head_track,
+)
+from lit_emotalk.metrics.theval_score import THEval, clip_measures
 from lit_emotalk.metrics.zero_shot import AverageRecall, ZeroShot
+from tests.metrics.talking import SIZE, landmarks, speech
 
 CLIPS = 5
 
@@ -49,10 +65,22 @@ def make_metrics() -> dict[str, Metric]:
         WarpingError,
         ExpressionError,
         AverageRecall,
+        BAS,
+        EmoAcc,
+        EyebrowDynamics,
+        FDD,
+        HeadMotionDynamics,
+        LVE,
+        LipDynamics,
+        LipSync,
+        MHD,
+        SLCC,
+        SilentLipStability,
+        THEval,
     )
     made = [
         *(metric() for metric in plain),
-        FrechetDistance(size=4),
+        *(distance(size=4) for distance in (FrechetDistance, ExpressionFID, PoseFID)),
         LPIPS(Difference()),
         TLPIPS(Difference()),
         ZeroShot(emotions=3, dim=4),
@@ -80,18 +108,37 @@ def values(clips: range, batch: int = 1000) -> dict[str, float]:
             metrics[name].update(*pictures)
         for name in ("EFD", "Sync"):
             metrics[name].update(*features)
+        update_talking(metrics, clip)
         metrics["CSIM"].update(features[0], features[1, 0])
         metrics["TOF"].update(*arrays)
         metrics["WarpingError"].update(arrays[0])
         for made, true, label in zip(*(f.split(batch) for f in (*features, emotion)), strict=True):
-            metrics["FrechetDistance"].update(true, real=True)
-            metrics["FrechetDistance"].update(made, real=False)
+            for name in ("FrechetDistance", "ExpressionFID", "PoseFID"):
+                metrics[name].update(true, real=True)
+                metrics[name].update(made, real=False)
             metrics["ZeroShot"].update(made, true, label, words)
             metrics["AverageRecall"].update(made[:, :3], label)
     computed = {name: metric.compute() for name, metric in metrics.items()}
-    for name in ("Sync", "ExpressionError", "ZeroShot"):
+    for name in ("Sync", "ExpressionError", "ZeroShot", "THEval"):
         computed |= computed.pop(name)
     return {name: float(value) for name, value in computed.items()}
+
+
+def update_talking(metrics: dict[str, Metric], clip: int) -> None:
+    """The metrics that want a whole face and sound."""
+    made, true = (torch.from_numpy(landmarks(30 + clip, seed)) for seed in (clip, clip + 90))
+    sound = speech(np.arange(30 + clip) < 18, clip)
+    size, face = (SIZE, SIZE), LinearFace.load()
+    metrics["LipDynamics"].update(made, size)
+    metrics["EyebrowDynamics"].update(made)
+    metrics["HeadMotionDynamics"].update(*head_track(made, size, face))
+    for name in ("LVE", "MHD"):
+        metrics[name].update(made / 60, true / 60)
+    metrics["FDD"].update(made / 60, true / 60, face.mean, face.upper_face)
+    for name in ("LipSync", "SilentLipStability", "BAS", "SLCC"):
+        metrics[name].update(made, sound)
+    metrics["THEval"].update(*(clip_measures(marks, size, sound, face).values for marks in (made, true)))
+    metrics["EmoAcc"].update(made[:, :3, 0], ("happy", "sad", "angry"), "sad")
 
 
 def run_rank(rank: int, address: str, results: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from lit_emotalk.errors import UserError
 from lit_emotalk.models.audio_encoder import SPEECH_MARGIN, AudioEncoder, AudioEncoderConfig, spoken
 from lit_emotalk.models.transformer import Attention, Layer, rotary_turns, rotate
 
@@ -121,3 +122,22 @@ def test_rotary_scores_depend_on_distance_only():
 
     assert score(3, 7) == pytest.approx(score(20, 24), abs=1e-5)
     assert score(3, 7) != pytest.approx(score(3, 8), abs=1e-3)
+
+
+def test_hears_states_and_never_the_padding():
+    torch.manual_seed(0)
+    encoder = AudioEncoder(16, replace(SMALL, hears="whisper")).eval()
+    heard = torch.randn(2, 50, 768, generator=torch.Generator().manual_seed(3))
+    mask = torch.ones(2, 50, dtype=torch.bool)
+    mask[1, 30:] = False
+    codes = encoder(heard, mask)
+    loud = heard.clone()
+    loud[1, 30:] = 50.0
+    torch.testing.assert_close(encoder(loud, mask), codes)
+    torch.testing.assert_close(encoder(heard[1:, :30], mask[1:, :30])[0], codes[1], rtol=1e-5, atol=1e-6)
+    assert encoder.attention(heard, mask).shape == (2, 50)
+
+
+def test_states_are_not_trimmed():
+    with pytest.raises(UserError, match="leave trim out"):
+        AudioEncoder(16, replace(SMALL, hears="whisper", trim=True))

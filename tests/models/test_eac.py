@@ -166,3 +166,42 @@ def test_label_codes_are_one_hot_and_two_hot_for_compounds():
     assert happy.nonzero()[:, 0].tolist() == [EMOTIONS.index("happy")] and float(happy.norm()) == 1.0
     assert both.nonzero()[:, 0].tolist() == [EMOTIONS.index("happy"), EMOTIONS.index("surprised")]
     assert float(both.norm()) == pytest.approx(1.0) and not unknown.any()
+
+
+@pytest.fixture
+def hearing() -> EAC:
+    torch.manual_seed(0)
+    return EAC(replace(SMALL, hears="whisper", convolutions=2)).eval()
+
+
+def states(frames: int, batch: int = 1) -> torch.Tensor:
+    return torch.randn(batch, frames, 768, generator=torch.Generator().manual_seed(3))
+
+
+def test_hears_states_and_never_the_padding(hearing):
+    mask = torch.ones(2, 30, dtype=torch.bool)
+    mask[1, 18:] = False
+    heard = states(30, 2)
+    made = hearing(heard, code(2), torch.ones(2), mask)
+    assert made.shape == (2, 30, 51)
+    loud = heard.clone()
+    loud[1, 18:] = 50.0
+    torch.testing.assert_close(hearing(loud, code(2), torch.ones(2), mask)[1, :18], made[1, :18])
+    alone = hearing(heard[1:, :18], code(2)[1:], torch.ones(1))
+    torch.testing.assert_close(alone[0], made[1, :18], rtol=1e-4, atol=1e-6)
+    assert (hearing(heard.flip(1), code(2), torch.ones(2)) - made).abs().mean() > 1e-4
+
+
+def test_windows_over_states_hear_across_their_borders(hearing):
+    for layer in hearing.transformer.layers:
+        assert isinstance(layer, Layer)
+        torch.nn.init.zeros_(layer.attention.out.weight)
+        torch.nn.init.zeros_(layer.attention.out.bias)
+    heard = states(130)
+    whole = hearing(heard, code(), torch.ones(1))
+    torch.testing.assert_close(hearing.predict(heard, code(), torch.ones(1)), whole, rtol=1e-4, atol=1e-5)
+
+
+def test_an_even_kernel_is_refused():
+    with pytest.raises(UserError, match="odd"):
+        EAC(replace(SMALL, hears="whisper", kernel=4))

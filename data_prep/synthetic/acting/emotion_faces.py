@@ -9,7 +9,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from data_prep.synthetic.acting.manner import Manner
-from data_prep.synthetic.speech.prosody import COMPOUND_SHARE
+from data_prep.synthetic.acting.vocal_emotion import COMPOUND_SHARE
 from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.emotions import COMPOUNDS
 from lit_emotalk.schema import FPS

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data_prep.synthetic.acting.vocal_emotion import VocalActing, draw_vocal_acting
 from lit_emotalk.coefficients import ARKIT_NAMES
 
 _MANNER_STREAM = 0x3A22E
@@ -17,7 +18,8 @@ class Manner:
     `strength`: of all emotional faces; `unit_strength`: (51,) factor per unit; `asymmetry`: (51,) factor per
     unit, opposite on the two sides; `scorn_left`: contempt shows on the left; `head`, `head_speed`, `nod`:
     size and speed of head motion and of nods on stressed syllables; `blinks`: a minute; `blink_seconds`;
-    `gaze`: size of gaze shifts; `articulation`: how far the mouth moves in speech.
+    `gaze`: size of gaze shifts; `articulation`: how far the mouth moves in speech; `vocal`: how they act with
+    the voice.
     """
 
     strength: float
@@ -31,6 +33,7 @@ class Manner:
     blink_seconds: float
     gaze: float
     articulation: float
+    vocal: VocalActing
 
 
 def draw_manner(seed: int, index: int) -> Manner:
@@ -58,6 +61,7 @@ def draw_manner(seed: int, index: int) -> Manner:
         blink_seconds=float(rng.uniform(0.2, 0.32)),
         gaze=float(rng.uniform(0.5, 1.4)),
         articulation=float(rng.uniform(0.85, 1.15)),
+        vocal=draw_vocal_acting(seed, index),
     )
 
 

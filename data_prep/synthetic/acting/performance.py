@@ -1,17 +1,22 @@
 """A clip as it is acted: the sound of an emotional sentence and the face and head that go with it, frame by
 frame."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from data_prep.synthetic.acting.emotion_faces import emotion_envelope, emotional_face, smooth_noise
 from data_prep.synthetic.acting.manner import Manner
 from data_prep.synthetic.acting.motion import bearing_of, blink_track, gaze_track, move_head
-from data_prep.synthetic.speech.effects import colour, place, resample
+from data_prep.synthetic.acting.mouth import breathe_in, how_open, join_face_and_speech
+from data_prep.synthetic.acting.vocal_emotion import acted_prosody
+from data_prep.synthetic.speech.effects import colour, resample
 from data_prep.synthetic.speech.espeak import SILENCE, Phoneme
-from data_prep.synthetic.speech.prosody import Prosody, emotional_prosody, speak, vary_prosody
-from data_prep.synthetic.speech.visemes import LipTrack, lip_track
+from data_prep.synthetic.speech.prosody import Prosody
+from data_prep.synthetic.speech.recording import Recording, mild_recording, record
+from data_prep.synthetic.speech.speaking import speak
+from data_prep.synthetic.speech.visemes import lip_track
 from data_prep.synthetic.speech.voice import Voice
 from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.schema import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
@@ -26,32 +31,6 @@ MICRO_UNITS: tuple[str, ...] = (
 )
 MICRO_SIZE = 0.025
 
-WHILE_SPEAKING: dict[str, float] = {
-    "jawOpen": 0.4, "mouthPress": 0.15, "mouthRollLower": 0.2, "mouthShrugLower": 0.35, "mouthUpperUp": 0.6,
-    "mouthLowerDown": 0.5, "mouthFunnel": 0.5, "mouthPucker": 0.5, "mouthFrown": 0.8, "mouthSmile": 0.85,
-    "mouthStretch": 0.75,
-}  # fmt: skip
-"""Share of an emotion's mouth that is left while the mouth is busy speaking; 1 where it is not named."""
-
-WHEN_ROUND: dict[str, float] = {
-    "mouthSmile": 0.45,
-    "mouthStretch": 0.35,
-    "mouthDimple": 0.5,
-    "mouthFrown": 0.7,
-}
-"""Share of an emotion's mouth that is left in a fully rounded sound."""
-
-WHEN_CLOSED: dict[str, float] = {
-    "jawOpen": 0.25, "mouthLowerDown": 0.0, "mouthUpperUp": 0.0, "mouthFunnel": 0.0, "mouthRollLower": 0.5,
-    "mouthShrugLower": 0.5,
-    "mouthStretch": 0.5, "mouthSmile": 0.7, "mouthPucker": 0.6, "noseSneer": 0.6, "mouthFrown": 0.7,
-    "jawForward": 0.25,
-}  # fmt: skip
-"""Share of a unit that is left while the lips are closed for m, b, p."""
-
-CLOSING_PRESS, CLOSING_ROLL = 0.3, 0.12
-CLOSE_PER_JAW = 1.0
-
 
 @dataclass(frozen=True)
 class Performance:
@@ -59,7 +38,7 @@ class Performance:
 
     `samples`: float32 (640 T,) in (-1, 1); `weights`: float32 (T, 51) in [0, 1], `ARKIT_NAMES`; `rotation`:
     float32 (T, 3) rotation vector in radians; `translation`: float32 (T, 2) in crop half widths, right and
-    down; `phonemes`: (name, start, end) in seconds of the clip.
+    down; `phonemes`: (name, start, end) in seconds of the clip; `recording`: how the sound was recorded.
     """
 
     samples: np.ndarray
@@ -71,27 +50,54 @@ class Performance:
     emotion: str
     level: int
     text: str
+    recording: Recording
 
     @property
     def phoneme_rows(self) -> list[list[str | float]]:
         """The phonemes as records hold them: [name, start s, end s], to a tenth of a millisecond."""
         return [[p.name, round(p.start, 4), round(p.end, 4)] for p in self.phonemes]
 
+    def cut(self, first: int, last: int) -> "Performance":
+        """The frames [first, last) alone, sound and phonemes with them."""
+        shift, length = first / FPS, (last - first) / FPS
+        phonemes = tuple(
+            replace(p, start=max(p.start - shift, 0.0), end=min(p.end - shift, length))
+            for p in self.phonemes
+            if p.end > shift and p.start < shift + length
+        )
+        return replace(
+            self,
+            samples=self.samples[first * SAMPLES_PER_FRAME : last * SAMPLES_PER_FRAME],
+            weights=self.weights[first:last],
+            rotation=self.rotation[first:last],
+            translation=self.translation[first:last],
+            phonemes=phonemes,
+        )
+
 
 def perform(
-    sentence: str, emotion: str, level: int, voice: Voice, manner: Manner, rng: np.random.Generator
+    sentence: str,
+    emotion: str,
+    level: int,
+    voice: Voice,
+    manner: Manner,
+    rng: np.random.Generator,
+    draw_recording: Callable[[np.random.Generator], Recording] = mild_recording,
 ) -> Performance:
     """Act a sentence with a canonical emotion or compound at level 1..3. Equal arguments and generator states
-    give equal performances; sound, face and motion draw from three streams of `rng`."""
-    sound_rng, face_rng, motion_rng = rng.spawn(3)
-    samples, phonemes = _sound(
-        sentence, vary_prosody(emotional_prosody(emotion, level), sound_rng), voice, sound_rng
-    )
+    give equal performances; sound, face, motion and recording draw from four streams of `rng`."""
+    sound_rng, face_rng, motion_rng, recording_rng = rng.spawn(4)
+    recording = draw_recording(recording_rng)
+    prosody = acted_prosody(emotion, level, manner.vocal, sound_rng)
+    dry, phonemes = _sound(sentence, prosody, voice, recording, sound_rng)
+    samples = record(dry, recording, recording_rng)
     frames = len(samples) // SAMPLES_PER_FRAME
-    lips = lip_track(phonemes, (np.arange(frames) + 0.5) / FPS)
+    times = (np.arange(frames) + 0.5) / FPS
+    lips = lip_track(phonemes, times, how_open(dry, phonemes, prosody.loudness))
+    lips = breathe_in(lips, phonemes, times, face_rng)
     bearing = bearing_of(emotion, level)
     face = emotional_face(emotion, level, manner) * emotion_envelope(emotion, frames, face_rng)
-    weights = _join_face_and_speech(face + _micro_movements(frames, face_rng), lips, manner)
+    weights = join_face_and_speech(face + _micro_movements(frames, face_rng), lips, manner)
     blink = blink_track(bearing, manner, frames, motion_rng)
     for side in ("Left", "Right"):
         lid = weights[:, ARKIT_NAMES.index(f"eyeBlink{side}")]
@@ -110,17 +116,18 @@ def perform(
         emotion=emotion,
         level=level,
         text=sentence,
+        recording=recording,
     )
 
 
 def _sound(
-    sentence: str, prosody: Prosody, voice: Voice, rng: np.random.Generator
+    sentence: str, prosody: Prosody, voice: Voice, recording: Recording, rng: np.random.Generator
 ) -> tuple[np.ndarray, tuple[Phoneme, ...]]:
     """The sentence with a little silence around it, a whole number of frames long, and its phonemes."""
     spoken = speak(sentence, prosody, voice, rng)
     dry = resample(spoken.samples, spoken.rate)
-    lead = round(rng.uniform(0.06, 0.12) * SAMPLE_RATE)
-    tail = round(rng.uniform(0.08, 0.14) * SAMPLE_RATE)
+    lead = round(recording.before * SAMPLE_RATE)
+    tail = round(recording.after * SAMPLE_RATE)
     total = -(-(lead + len(dry) + tail) // SAMPLES_PER_FRAME) * SAMPLES_PER_FRAME
     dry = np.pad(colour(dry, prosody, voice, rng), (lead, total - lead - len(dry)))
     offset = lead / SAMPLE_RATE
@@ -129,7 +136,7 @@ def _sound(
         moved.pop()
     before = Phoneme(SILENCE, 0.0, moved[0].start)
     after = Phoneme(SILENCE, moved[-1].end, total / SAMPLE_RATE)
-    return place(dry, voice, rng), (before, *moved, after)
+    return dry, (before, *moved, after)
 
 
 def _micro_movements(frames: int, rng: np.random.Generator) -> np.ndarray:
@@ -139,26 +146,3 @@ def _micro_movements(frames: int, rng: np.random.Generator) -> np.ndarray:
         track = MICRO_SIZE * np.maximum(smooth_noise(frames, 0.4, rng), 0)
         unrest[:, [i for i, name in enumerate(ARKIT_NAMES) if name.startswith(stem)]] = track[:, None]
     return unrest
-
-
-def _join_face_and_speech(face: np.ndarray, lips: LipTrack, manner: Manner) -> np.ndarray:
-    """(frames, 51): the emotional face gives way where speech needs the mouth, speech is added, and closures
-    are enforced last: little jaw, nothing that parts the lips, and `mouthClose` for the jaw opening that is
-    left."""
-    weights = face.copy()
-    busy, rounding, closed = lips.activity, lips.rounding, lips.closure
-    for i, name in enumerate(ARKIT_NAMES):
-        stem = name.removesuffix("Left").removesuffix("Right")
-        weights[:, i] *= 1 - (1 - WHILE_SPEAKING.get(stem, 1.0)) * busy
-        weights[:, i] *= 1 - (1 - WHEN_ROUND.get(stem, 1.0)) * rounding
-        if stem in lips.units:
-            speech = np.clip(manner.articulation * lips.units[stem], 0, 1)
-            weights[:, i] += (1 - weights[:, i]) * speech
-        weights[:, i] *= 1 - (1 - WHEN_CLOSED.get(stem, 1.0)) * closed
-        if stem == "mouthPress":
-            weights[:, i] = np.maximum(weights[:, i], CLOSING_PRESS * closed)
-        if stem in ("mouthRollLower", "mouthRollUpper"):
-            weights[:, i] = np.maximum(weights[:, i], CLOSING_ROLL * closed)
-    jaw = weights[:, ARKIT_NAMES.index("jawOpen")]
-    weights[:, ARKIT_NAMES.index("mouthClose")] = CLOSE_PER_JAW * jaw * closed
-    return weights

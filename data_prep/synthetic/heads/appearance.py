@@ -117,13 +117,13 @@ def bake(identity: Identity) -> Textures:
     )
     gloss = np.clip(gloss * (0.95 - 0.3 * identity.age), 0.15, 1.1) * (1 - 0.8 * np.clip(beard + roots, 0, 1))
     height = identity.pores * (0.0008 * pores + 0.0007 * fine) + 0.0016 * depth * band_noise(rng, 30.0)
-    height = height - identity.wrinkles * age_lines(place, rng)
+    height = height - identity.wrinkles * age_lines(rng)
     slope_v, slope_u = slopes(height)
     blank = np.zeros((ROWS, COLUMNS), np.float32)
     return Textures(
         skin=pack(skin[..., 0], skin[..., 1], skin[..., 2], gloss),
         relief=pack(slope_u, slope_v, blank, blank),
-        wrinkle=paint_wrinkles(),
+        wrinkle=paint_wrinkles(identity.noise),
         strands=_strands(identity, rng),
     )
 

@@ -59,6 +59,11 @@ def build_hair(head: Head) -> HairMesh:
         pieces.append(_curtain(head))
     if style == "bun":
         pieces.append(_bun(head))
+    return join(pieces)
+
+
+def join(pieces: list[HairMesh]) -> HairMesh:
+    """Several meshes as one."""
     offsets = np.cumsum([0] + [len(piece.vertices) for piece in pieces])
     return HairMesh(
         np.concatenate([piece.vertices for piece in pieces]).astype(np.float32),

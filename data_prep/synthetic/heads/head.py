@@ -19,6 +19,8 @@ from data_prep.synthetic.heads.template import (
     MUSCLE,
     ORIGINS,
     SKIN,
+    TEETH_LOWER,
+    TEETH_UPPER,
     TONGUE,
     WEIGHT,
     Template,
@@ -41,6 +43,11 @@ UNIT_GAINS: dict[str, float] = {
 }
 """The template's own shapes of these units are timid: a full browInnerUp lifts the brow by 5 mm, an actor's
 by nearly 10. At weight 1 they move by this much more (our choice)."""
+
+INCISORS = (0.02, 0.05)
+"""How far the upper teeth reach below the template's, dm."""
+LOWER_TEETH, LOWER_TEETH_DROP = (0.0, -0.02, -0.03), 1.1
+"""Where the lower teeth lie relative to the template's, and how much more they drop with the jaw."""
 
 CONTACT_COLUMNS = 17
 LIP_LINE, LIP_REACH = 6.607, 0.14
@@ -71,10 +78,11 @@ class Head:
         self.identity = identity
         self.template = template
         self.rest = rest_shape(template, identity)
-        self.rest[template.part_vertices(TONGUE)] += np.array([0.0, -0.09, -0.08], np.float32)
+        self.rest[template.part_vertices(TONGUE)] += np.array([0.0, -0.08, -0.06], np.float32)
         self.triangles = template.triangles
         self.parts = template.parts
         self.basis = template.units * unit_gains()[:, None, None]
+        self._place_teeth()
         self.eyes = tuple(template.part_vertices(part) for part in (EYE_LEFT, EYE_RIGHT))
         for vertices in self.eyes:
             self.basis[:, vertices] = 0.0
@@ -89,6 +97,16 @@ class Head:
         skin = template.part_vertices(SKIN)
         face = skin[(template.vertices[skin, 1] > 6.1) & (template.vertices[skin, 2] > 0.9)]
         self.centre = np.array([0.0, self.rest[face, 1].mean() + 0.12, 0.9], np.float32)
+
+    def _place_teeth(self) -> None:
+        """Upper teeth that show under a lifted lip, less with age; lower ones that stay behind the lower lip
+        while the jaw drops (the template's show the lower ones alone in speech)."""
+        template, identity = self.template, self.identity
+        shown = np.random.default_rng([identity.noise, 4]).uniform(*INCISORS) * (1 - 0.5 * identity.age)
+        lower = template.part_vertices(TEETH_LOWER)
+        self.rest[template.part_vertices(TEETH_UPPER), 1] -= shown
+        self.rest[lower] += np.array(LOWER_TEETH, np.float32)
+        self.basis[UNIT["jawOpen"], lower] *= LOWER_TEETH_DROP
 
     def expression(self, weights: np.ndarray) -> np.ndarray:
         """Vertices (V, 3) for unit weights (51,), eyeballs turned, lips apart, the head not turned."""

@@ -56,6 +56,20 @@ class Hair:
 
 
 @dataclass(frozen=True)
+class Glasses:
+    """A pair of glasses: `width` of a rim relative to half the distance of the eyes, `height` relative to the
+    width, `roundness` from a box (0) to an ellipse (1), `thickness` in dm, `colour` sRGB, `gloss` in [0, 1].
+    """
+
+    width: float
+    height: float
+    roundness: float
+    thickness: float
+    colour: Colour
+    gloss: float
+
+
+@dataclass(frozen=True)
 class Identity:
     """One synthetic person. Colours are sRGB in [0, 1]; amounts are in [0, 1] unless said otherwise.
 
@@ -91,6 +105,7 @@ class Identity:
     makeup: float
     teeth: Colour
     local: dict[str, float] = field(default_factory=dict)
+    glasses: Glasses | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As plain lists, dicts and numbers."""
@@ -104,6 +119,9 @@ class Identity:
         }
         hair: dict[str, Any] = dict(values["hair"])
         hair["colour"] = tuple(hair["colour"])
+        glasses: dict[str, Any] | None = values.get("glasses")
+        if glasses is not None:
+            fixed["glasses"] = Glasses(**(glasses | {"colour": tuple(glasses["colour"])}))
         return Identity(**(fixed | {"hair": Hair(**hair)}))
 
 

@@ -7,7 +7,14 @@ pixel.
 
 from data_prep.synthetic.rays.device import wp
 from data_prep.synthetic.rays.shading import Lights, Look, hash_noise, shadow
-from data_prep.synthetic.rays.surfaces import shade_eye, shade_hair, shade_lash, shade_mouth, shade_skin
+from data_prep.synthetic.rays.surfaces import (
+    shade_eye,
+    shade_hair,
+    shade_lash,
+    shade_mouth,
+    shade_rim,
+    shade_skin,
+)
 
 wp.set_module_options({"enable_backward": False, "fast_math": True})
 
@@ -78,6 +85,8 @@ def shade(s: Surface, lights: Lights, look: Look, t: int, x: float, y: float) ->
         )
     if part < 6:
         return shade_mouth(lights, look, place, normal, view, lit, part)
+    if part == 9:
+        return shade_rim(lights, look, normal, view, lit)
     uv = s.uv[ia] * wa + s.uv[ib] * wb + s.uv[ic] * wc
     return shade_hair(lights, look, point, normal, view, occlusion, lit, uv, part, s.strands)
 

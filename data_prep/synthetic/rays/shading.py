@@ -59,6 +59,8 @@ class Look:
     pupil: float
     mouth_open: float
     lash: wp.vec3
+    rim: wp.vec3
+    rim_gloss: float
 
 
 @wp.func

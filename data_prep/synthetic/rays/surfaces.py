@@ -79,9 +79,10 @@ def shade_skin(
     base = wp.vec3(paint[0], paint[1], paint[2]) * (1.0 - 0.45 * fold[2] * outer)
     creases = 0.86 + 0.28 * value_noise(place[0] * 46.0, place[1] * 9.0)
     base = base * (1.0 - lip) + look.lips * (creases * lip)
-    base = base * (1.0 - inner) + wp.vec3(0.16, 0.035, 0.03) * inner
+    base = base * (1.0 - inner) + wp.vec3(0.12, 0.027, 0.023) * inner
     hollow = inner * smooth(1.5, 1.2, place[2])
-    occlusion = wp.max(occlusion, 0.75 * lip) * (1.0 - 0.85 * hollow)
+    occlusion = occlusion * (0.5 + 0.5 * occlusion)
+    occlusion = wp.max(occlusion, 0.6 * lip) * (1.0 - 0.85 * hollow)
     occlusion = occlusion * (1.0 - inner) + inner * (1.0 - 0.9 * hollow) * 0.6
     lit = lit * (1.0 - 0.9 * hollow)
 
@@ -163,27 +164,48 @@ def shade_eye(
 def shade_mouth(
     lights: Lights, look: Look, place: wp.vec3, normal: wp.vec3, view: wp.vec3, lit: float, part: int
 ) -> wp.vec3:
-    """Teeth with gums and gaps, and the tongue; darker with depth and with a less open mouth."""
-    depth = smooth(0.95, 1.45, place[2])
-    base = wp.vec3(0.50, 0.155, 0.14) * (0.85 + 0.3 * value_noise(place[0] * 60.0, place[2] * 60.0))
+    """Teeth with gums and gaps, and the tongue; darker towards the throat and the corners of the mouth, and
+    under the lips where it is less open."""
+    depth = smooth(1.0, 1.46, place[2])
+    base = wp.vec3(0.50, 0.165, 0.155) * (0.85 + 0.3 * value_noise(place[0] * 60.0, place[2] * 60.0))
     gloss = 0.5
+    bright = 0.62
     if part != 5:
+        depth = smooth(1.02, 1.38, place[2])
         arc = wp.abs(wp.atan2(place[0], wp.max(place[2] - 1.05, 0.02)))
         width = 0.19
         slot = arc / width
         nearest = wp.abs(slot - wp.floor(slot + 0.5))
-        gap = smooth(0.07, 0.0, nearest)
+        gap = smooth(0.06, 0.0, nearest)
         gum = smooth(6.70, 6.725, place[1] + 0.03 * nearest)
+        root = smooth(6.61, 6.70, place[1])
         if part == 4:
             gum = smooth(6.505, 6.475, place[1])
-        base = look.teeth * (1.0 - 0.45 * gap)
+            root = smooth(6.58, 6.50, place[1])
+        base = look.teeth * ((1.0 - 0.28 * gap) * (1.0 - 0.22 * root))
         base = base * (1.0 - gum) + wp.vec3(0.42, 0.14, 0.13) * gum
         gloss = 0.9
-    shade = (0.1 + 0.9 * depth) * (0.55 + 0.45 * look.mouth_open)
-    light = hemisphere(lights, normal) * 0.6
-    lit = 0.55 + 0.45 * lit
-    light += lights.key_colour * (wp.max(wp.dot(normal, lights.key_direction) + 0.3, 0.0) * 0.6 * lit)
-    light += lights.fill_colour * wp.max(wp.dot(normal, lights.fill_direction) + 0.3, 0.0) * 0.6
+        bright = 0.92
+        depth *= 1.0 - 0.45 * smooth(0.7, 1.4, arc)
+        # Both rows are bands along an ellipse; what lies well inside of it is seen from the tongue's side.
+        back = 0.967
+        front = 1.51
+        if part == 4:
+            back = 0.942
+            front = 1.467
+        along = (place[2] - back) / (front - back)
+        aside = place[0] / 0.311
+        across = along * along + aside * aside + 0.13 * smooth(0.1, 0.0, wp.abs(place[0]))
+        depth *= 1.0 - 0.9 * smooth(0.95, 0.82, across)
+    if part != 3:
+        bright *= 0.85
+    shade = (0.06 + 0.94 * depth) * (0.72 + 0.28 * look.mouth_open)
+    light = hemisphere(lights, normal) * bright
+    lit = 0.6 + 0.4 * lit
+    light += lights.key_colour * (
+        wp.max(wp.dot(normal, lights.key_direction) + 0.3, 0.0) * bright * lit * 0.8
+    )
+    light += lights.fill_colour * wp.max(wp.dot(normal, lights.fill_direction) + 0.3, 0.0) * bright * 0.8
     shine = lights.key_colour * (highlight(normal, view, lights.key_direction, 90.0) * gloss)
     return (tint(base, light) + shine) * shade
 
@@ -257,3 +279,15 @@ def shade_hair(
 def shade_lash(lights: Lights, look: Look, normal: wp.vec3) -> wp.vec3:
     """Lashes: dark, lit softly from all around."""
     return tint(look.lash, hemisphere(lights, normal) + lights.key_colour * 0.3)
+
+
+@wp.func
+def shade_rim(lights: Lights, look: Look, normal: wp.vec3, view: wp.vec3, lit: float) -> wp.vec3:
+    """Rims of glasses: plastic or metal."""
+    light = hemisphere(lights, normal)
+    light += lights.key_colour * (wp.max(wp.dot(normal, lights.key_direction), 0.0) * lit)
+    light += lights.fill_colour * wp.max(wp.dot(normal, lights.fill_direction), 0.0)
+    shine = lights.key_colour * (highlight(normal, view, lights.key_direction, 50.0) * lit)
+    shine += lights.fill_colour * highlight(normal, view, lights.fill_direction, 50.0)
+    shine += hemisphere(lights, normal) * 0.08
+    return tint(look.rim, light) + shine * (look.rim_gloss * 2.0)

@@ -1,4 +1,4 @@
-"""Backgrounds: plain, graded, rooms out of focus, lights out of focus, walls."""
+"""Backgrounds: plain, graded, rooms and lights out of focus, walls, curtains, outdoors, shelves, clutter."""
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -36,5 +36,59 @@ def paint_backdrop(scene: Scene, size: int) -> np.ndarray:
         zoom = gaussian_filter(np.kron(grain, np.ones((8, 8), np.float32)), 5, mode="wrap")
         rows, columns = (y * 511).astype(int), (x * 511).astype(int)
         picture = picture * (1 + 0.25 * zoom[rows, columns] / zoom.std() * 0.4)[..., None]
+    elif scene.background in _DRAWN:
+        picture = _DRAWN[scene.background](np.stack([first, second, third]), x, y, rng)
     shade = 1 - 0.35 * np.hypot(x - 0.5, y - 0.5)[..., None]
     return np.clip(picture * shade, 0, 1.5).astype(np.float32)
+
+
+def _curtain(tones: np.ndarray, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Cloth that hangs in folds, a little aslant."""
+    across = x + rng.normal(0, 0.15) * y + 0.02 * np.sin(5 * y + rng.uniform(0, 6))
+    folds = sum(np.sin(across * rng.uniform(8, 40) + rng.uniform(0, 6)) / (1 + order) for order in range(3))
+    return tones[0] * (1 + rng.uniform(0.1, 0.35) * np.asarray(folds)[..., None])
+
+
+def _outdoors(tones: np.ndarray, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A bright sky over blurred ground and leaves."""
+    sky = np.array([0.55, 0.72, 0.95]) * rng.uniform(0.5, 1.3) * (1 - 0.4 * y[..., None])
+    ground = np.array([0.14, 0.2, 0.08]) * rng.uniform(0.4, 1.6) + 0.3 * tones[0]
+    line = rng.uniform(0.15, 0.75) + 0.04 * np.sin(7 * x + rng.uniform(0, 6))
+    below = np.clip((y - line) / 0.05 + 0.5, 0, 1)[..., None]
+    leaves = _clouds(x.shape[0], rng, 0.03)[..., None]
+    return sky * (1 - below) + ground * np.clip(1 + 0.7 * leaves, 0.1, None) * below
+
+
+def _shelves(tones: np.ndarray, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Rows of upright spines between boards."""
+    rows, columns = int(rng.integers(2, 5)), int(rng.integers(12, 40))
+    row, column = (y * rows).astype(int), (x * columns).astype(int)
+    spine = rng.integers(3, size=(rows + 1, columns + 1))[row, column]
+    light = rng.uniform(0.3, 1.6, (rows + 1, columns + 1))[row, column]
+    picture = tones[spine] * light[..., None]
+    board = (y * rows) % 1 < 0.1
+    picture = np.where(board[..., None], tones[0] * 0.6, picture)
+    blur = x.shape[0] * rng.uniform(0.0, 0.02)
+    return np.asarray(gaussian_filter(picture, (blur, blur, 0)))
+
+
+def _clutter(tones: np.ndarray, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Soft shapes of several sizes, in the tones and between them."""
+    picture = np.broadcast_to(tones[0], (*x.shape, 3)).copy()
+    for size in (0.2, 0.08, 0.03):
+        for tone in tones:
+            share = np.clip(0.4 + 0.4 * _clouds(x.shape[0], rng, size), 0, 1)[..., None]
+            picture += share * (tone * rng.uniform(0.4, 1.6) - picture)
+    return picture
+
+
+def _clouds(side: int, rng: np.random.Generator, size: float) -> np.ndarray:
+    """Smooth noise (side, side) of deviation 1 whose spots are about `size` of the picture large; the same
+    at every side up to sampling."""
+    grain = gaussian_filter(rng.standard_normal((128, 128)), 128 * size, mode="wrap")
+    place = (np.arange(side) * 128) // side
+    smooth = gaussian_filter(grain[np.ix_(place, place)], side / 256)
+    return smooth / smooth.std()
+
+
+_DRAWN = {"curtain": _curtain, "outdoors": _outdoors, "shelves": _shelves, "clutter": _clutter}

@@ -9,7 +9,8 @@ import numpy as np
 
 from data_prep.synthetic.heads.appearance import bake
 from data_prep.synthetic.heads.clothes import NECKLINES, dress
-from data_prep.synthetic.heads.hair import build_hair
+from data_prep.synthetic.heads.glasses import build_glasses
+from data_prep.synthetic.heads.hair import build_hair, join
 from data_prep.synthetic.heads.head import (
     Head,
     gaze_rotation,
@@ -127,7 +128,7 @@ class Renderer:
         return wp.array(np.ascontiguousarray(values), dtype=dtype, device=self.device)
 
     def _load_geometry(self) -> None:
-        head, hair = self.head, build_hair(self.head)
+        head, hair = self.head, join([build_hair(self.head), *build_glasses(self.head)])
         own, extra = len(head.rest), len(hair.vertices)
         rest = np.concatenate([head.rest, hair.vertices])
         self._count = own + extra
@@ -289,6 +290,9 @@ class Renderer:
         look.hair_gloss, look.curl = identity.hair.gloss, identity.hair.curl
         top = np.array([0.0, head.eye_centres[:, 1].mean() + 1.25, -0.1], np.float32)
         look.hair_pole = wp.vec3(*seen(top).tolist())
+        glasses = identity.glasses
+        if glasses is not None:
+            look.rim, look.rim_gloss = wp.vec3(*linear(glasses.colour).tolist()), glasses.gloss
         look.cloth = wp.vec3(*linear(scene.cloth).tolist())
         look.neckline = wp.vec4(*NECKLINES[scene.neckline])
         look.eye_left, look.eye_right = (wp.vec3(*seen(centre).tolist()) for centre in head.eye_centres)

@@ -1,19 +1,28 @@
-"""Signal processing of the voice: tension, breath, tremor, roughness, nasality, tilt, loudness, room. All our
-choice."""
+"""Signal processing of the voice: effort, tension, breath, tremor, roughness, nasality, tilt, timbre. Sizes
+are our choice where no source is named."""
 
+import librosa
 import numpy as np
 import soxr
 from scipy.ndimage import gaussian_filter1d
 
 from data_prep.synthetic.speech.prosody import Prosody
-from data_prep.synthetic.speech.voice import Voice
+from data_prep.synthetic.speech.voice import TIMBRE_HZ, Voice
 from lit_emotalk.schema import SAMPLE_RATE
 
-NEUTRAL_RMS = 0.063
+NEUTRAL_RMS = 0.02
+"""Of neutral speech, -34 dB of full scale: shouts are 20 dB louder and not clipped."""
+EFFORT_HZ: tuple[float, ...] = (100.0, 300.0, 700.0, 1500.0, 2500.0, 4500.0, 8000.0)
+EFFORT_GAIN: tuple[float, ...] = (0.6, 0.8, 1.0, 1.15, 1.2, 1.0, 0.75)
+"""dB in each band for a dB of effort: louder speech has the more energy at 1.5-4 kHz (Nordenberg and Sundberg
+2004, long-term spectra of loud speech)."""
 TREMOR_HZ = 6.5
 CREAK_HZ = 42.0
 TILT_FROM_HZ = 500.0
-LIMIT_FROM, LIMIT = 0.7, 0.98
+BREATH_WINDOW, BREATH_HOP = 512, 128
+BREATH_SMOOTH_BINS = 8.0
+BREATH_FROM_HZ = 900.0
+ENVELOPE_SECONDS = 0.03
 
 
 def resample(samples: np.ndarray, rate: float) -> np.ndarray:
@@ -23,42 +32,24 @@ def resample(samples: np.ndarray, rate: float) -> np.ndarray:
 
 def colour(samples: np.ndarray, prosody: Prosody, voice: Voice, rng: np.random.Generator) -> np.ndarray:
     """The emotional colour of a voice: float (N,) 16 kHz -> float64 (N,), as loud as the emotion is."""
-    voiced = samples.astype(np.float64) / max(_speech_rms(samples), 1e-6)
+    voiced = samples.astype(np.float64) / max(speech_rms(samples), 1e-6)
     if prosody.tension > 0:
-        drive = 0.3 + 1.2 * prosody.tension
+        drive = 0.2 + 0.3 * prosody.tension
         voiced = np.tanh(drive * voiced) / np.tanh(drive)
     if prosody.tremor > 0:
         voiced = _tremble(voiced, prosody.tremor, rng)
     if prosody.rough > 0:
         voiced = _creak(voiced, prosody.rough, rng)
-    voiced = _filter(voiced, prosody)
+    voiced = _filter(voiced, prosody, voice)
     breath = voice.breath + prosody.breath
     if breath > 0:
         voiced = _breathe(voiced, breath, rng)
-    return voiced / max(_speech_rms(voiced), 1e-6) * NEUTRAL_RMS * 10 ** (prosody.loudness / 20)
+    if prosody.dynamics:
+        voiced = _expand(voiced, prosody.dynamics)
+    return voiced / max(speech_rms(voiced), 1e-6) * NEUTRAL_RMS * 10 ** (prosody.loudness / 20)
 
 
-def place(samples: np.ndarray, voice: Voice, rng: np.random.Generator) -> np.ndarray:
-    """The voice in the speaker's room as recorded: light reverberation, recording level (+-1.5 dB), noise
-    floor; float32."""
-    decay = voice.reverb * rng.uniform(0.85, 1.15)
-    time = np.arange(round(decay * SAMPLE_RATE)) / SAMPLE_RATE
-    tail = rng.standard_normal(len(time)) * 10 ** (-3 * time / decay)
-    tail[: round(0.004 * SAMPLE_RATE)] = 0.0
-    tail *= 10 ** (rng.uniform(-16, -10) / 20) / np.linalg.norm(tail)
-    size = 1 << int(np.ceil(np.log2(len(samples) + len(tail))))
-    echo = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(tail, size), size)[: len(samples)]
-    level = 10 ** (1.5 * np.clip(rng.standard_normal(), -2, 2) / 20)
-    noise = 10 ** (rng.uniform(-66, -56) / 20) * rng.standard_normal(len(samples))
-    mixed = level * (samples + echo) + noise
-    over = np.maximum(np.abs(mixed) - LIMIT_FROM, 0)
-    room = LIMIT - LIMIT_FROM
-    return np.where(over > 0, np.sign(mixed) * (LIMIT_FROM + room * np.tanh(over / room)), mixed).astype(
-        np.float32
-    )
-
-
-def _speech_rms(samples: np.ndarray) -> float:
+def speech_rms(samples: np.ndarray) -> float:
     """Root mean square of the louder part of a signal, so that pauses do not count."""
     frames = samples[: len(samples) // 320 * 320].reshape(-1, 320)
     power = (frames.astype(np.float64) ** 2).mean(1)
@@ -73,31 +64,45 @@ def _tremble(samples: np.ndarray, amount: float, rng: np.random.Generator) -> np
     delay = 0.035 * amount / (2 * np.pi * TREMOR_HZ) * SAMPLE_RATE * np.sin(phase)
     position = np.arange(count)
     warped = np.interp(position + delay, position, samples)
-    return warped * (1 + 0.55 * amount * np.sin(phase + 1.0))
+    return warped * (1 + 0.55 * min(amount, 1.5) * np.sin(phase + 1.0))
 
 
 def _creak(samples: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
     """Irregular amplitude pulses at about 42 Hz, as in a creaky or growling voice."""
     rate = CREAK_HZ * (1 + 0.2 * _slow_noise(len(samples), 0.03, rng))
     phase = 2 * np.pi * np.cumsum(rate) / SAMPLE_RATE
-    return samples * (1 - 0.8 * amount * (0.5 + 0.5 * np.cos(phase)) ** 2)
+    return samples * (1 - 0.7 * min(amount, 1.3) * (0.5 + 0.5 * np.cos(phase)) ** 2)
 
 
 def _breathe(samples: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise of 1.2-6 kHz that follows the voice's envelope."""
-    envelope = gaussian_filter1d(np.abs(samples), 0.012 * SAMPLE_RATE)
-    spectrum = np.fft.rfft(rng.standard_normal(len(samples)))
-    frequency = np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE)
-    spectrum *= (frequency > 1200) * np.minimum(1, 3500 / np.maximum(frequency, 1))
-    return samples + 0.55 * amount * envelope * np.fft.irfft(spectrum, len(samples))
+    """Aspiration noise above 900 Hz that goes through the same vocal tract: noise times the voice's smoothed
+    spectrum, less steep by 3 dB an octave; the voice itself gives way (a leaking glottis closes less)."""
+    spectrum = librosa.stft(samples, n_fft=BREATH_WINDOW, hop_length=BREATH_HOP)
+    envelope = gaussian_filter1d(np.abs(spectrum), BREATH_SMOOTH_BINS, axis=0)
+    hertz = np.fft.rfftfreq(BREATH_WINDOW, 1 / SAMPLE_RATE)
+    slope = np.sqrt(np.maximum(hertz, BREATH_FROM_HZ) / BREATH_FROM_HZ) * (hertz > BREATH_FROM_HZ)
+    phase = np.exp(2j * np.pi * rng.random(envelope.shape))
+    noise = librosa.istft(slope[:, None] * envelope * phase, hop_length=BREATH_HOP, length=len(samples))
+    return (1 - 0.3 * min(amount, 1.0)) * samples + 1.6 * amount * noise
 
 
-def _filter(samples: np.ndarray, prosody: Prosody) -> np.ndarray:
-    """Spectral tilt above 500 Hz, and nasality: more at 270 Hz, less at 850 Hz, more at 2.2 kHz."""
+def _expand(samples: np.ndarray, exponent: float) -> np.ndarray:
+    """Loud syllables louder and quiet ones quieter: the slow envelope to the power of 1 + `exponent`."""
+    envelope = np.sqrt(gaussian_filter1d(samples**2, ENVELOPE_SECONDS * SAMPLE_RATE))
+    relative = np.clip(envelope / max(speech_rms(samples), 1e-6), 0.05, 3.0)
+    return samples * relative**exponent
+
+
+def _filter(samples: np.ndarray, prosody: Prosody, voice: Voice) -> np.ndarray:
+    """The speaker's timbre; what effort does to the spectrum; spectral tilt above 500 Hz; nasality: more at
+    270 Hz, less at 850 Hz, more at 2.2 kHz."""
     frequency = np.maximum(np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE), 1.0)
-    gain = prosody.tilt * np.log2(np.maximum(frequency / TILT_FROM_HZ, 1.0))
-    for centre, width, decibel in ((270.0, 90.0, 7.0), (850.0, 230.0, -13.0), (2200.0, 300.0, 5.0)):
-        gain = gain + prosody.nasal * decibel * np.exp(-0.5 * ((frequency - centre) / width) ** 2)
+    octave = np.log2(frequency)
+    gain = np.interp(octave, np.log2(TIMBRE_HZ), voice.timbre)
+    gain += prosody.loudness * (np.interp(octave, np.log2(EFFORT_HZ), EFFORT_GAIN) - 1)
+    gain += prosody.tilt * np.log2(np.maximum(frequency / TILT_FROM_HZ, 1.0))
+    for centre, width, decibel in ((270.0, 90.0, 7.0), (850.0, 230.0, -10.0), (2200.0, 300.0, 5.0)):
+        gain += prosody.nasal * decibel * np.exp(-0.5 * ((frequency - centre) / width) ** 2)
     return np.fft.irfft(np.fft.rfft(samples) * 10 ** (gain / 20), len(samples))
 
 

@@ -87,8 +87,15 @@ _SHAPES: dict[str, tuple[str, ...]] = {
     sound: tuple(shapes.split()) for shapes, sounds in _SOUNDS.items() for sound in sounds.split()
 }
 
+VOWELS: frozenset[str] = frozenset({"aa", "eh", "ih", "ee", "oh", "oo", "uh"})
+OPENING_UNITS: tuple[str, ...] = ("jawOpen", "mouthLowerDown", "mouthUpperUp")
+LEAD_SECONDS = 0.05
+"""How much earlier than its sound a mouth shape is: with shapes in time with the sounds, loudness and opening
+agreed best when the mouth came 0.3 frames of 40 ms later; in LRS3 it comes 0.8 to 0.9 frames earlier."""
 SPREAD_SECONDS = 0.055
-CLOSING_SECONDS, OPENING_SECONDS = 0.07, 0.06
+CLOSURE_LEADS = (0.03, 0.015)
+"""Seconds by which lips close and open before the sound of m, b and p begins and ends."""
+CLOSING_SECONDS, OPENING_SECONDS = 0.06, 0.05
 SHORTEST_CLOSURE_SECONDS = 0.042
 
 
@@ -100,14 +107,24 @@ def visemes_of(name: str) -> tuple[str, ...]:
     return _SHAPES["@"]
 
 
+def is_vowel(name: str) -> bool:
+    """Whether an espeak-ng phoneme is a vowel or diphthong."""
+    return visemes_of(name)[0] in VOWELS
+
+
 def viseme_track(phonemes: tuple[Phoneme, ...]) -> list[tuple[str, float, float]]:
     """(viseme, start, end) in seconds; a diphthong is parted in the middle."""
-    track: list[tuple[str, float, float]] = []
-    for phoneme in phonemes:
+    return [(shape, start, end) for shape, start, end, _ in _parts(phonemes)]
+
+
+def _parts(phonemes: tuple[Phoneme, ...]) -> list[tuple[str, float, float, int]]:
+    """(viseme, start, end, index of the phoneme)."""
+    track: list[tuple[str, float, float, int]] = []
+    for i, phoneme in enumerate(phonemes):
         shapes = visemes_of(phoneme.name)
         edges = np.linspace(phoneme.start, phoneme.end, len(shapes) + 1)
         track += [
-            (shape, float(a), float(b)) for shape, a, b in zip(shapes, edges[:-1], edges[1:], strict=True)
+            (shape, float(a), float(b), i) for shape, a, b in zip(shapes, edges[:-1], edges[1:], strict=True)
         ]
     return track
 
@@ -123,37 +140,51 @@ class LipTrack:
     activity: np.ndarray
 
 
-def lip_track(phonemes: tuple[Phoneme, ...], times: np.ndarray) -> LipTrack:
+def lip_track(
+    phonemes: tuple[Phoneme, ...], times: np.ndarray, opening: np.ndarray | None = None
+) -> LipTrack:
     """Coarticulated lips at `times` (T,) seconds: every sound pulls at the mouth with a dominance that falls
-    off before and after it, and the mouth is where the pulls balance."""
-    segments = [(VISEMES[shape], shape, start, end) for shape, start, end in viseme_track(phonemes)]
-    starts = np.array([start for _, _, start, _ in segments])
-    ends = np.array([end for _, _, _, end in segments])
+    off before and after it, and the mouth is where the pulls balance.
+
+    The mouth is `LEAD_SECONDS` ahead of the sound. `opening`: factor on how far each phoneme opens it (P,), 1
+    where it is not given.
+    """
+    parts = _parts(phonemes)
+    segments = [VISEMES[shape] for shape, *_ in parts]
+    starts, ends = (np.array([part[place] for part in parts]) - LEAD_SECONDS for place in (1, 2))
     inset = 0.25 * (ends - starts)
     distance = np.maximum(np.maximum(starts + inset - times[:, None], times[:, None] - ends + inset), 0.0)
     reach = np.exp(-((distance / SPREAD_SECONDS) ** 2)) + 1e-9
-    jaw = reach * np.array([v.jaw for v, *_ in segments])
-    lips = reach * np.array([v.lips for v, *_ in segments])
+    jaw = reach * np.array([v.jaw for v in segments])
+    lips = reach * np.array([v.lips for v in segments])
+    wide = np.ones(len(parts)) if opening is None else opening[[part[3] for part in parts]]
     units = {}
     for name in SPEECH_UNITS:
         pull = jaw if name == "jawOpen" else lips
-        units[name] = (pull * np.array([v.target.get(name, 0.0) for v, *_ in segments])).sum(1) / pull.sum(1)
-    rounding = (lips * np.array([v.rounding for v, *_ in segments])).sum(1) / lips.sum(1)
-    spoken = np.array([shape != "sil" for _, shape, _, _ in segments])
+        targets = np.array([v.target.get(name, 0.0) for v in segments])
+        targets = np.minimum(targets * wide, 1.0) if name in OPENING_UNITS else targets
+        units[name] = (pull * targets).sum(1) / pull.sum(1)
+    rounding = (lips * np.array([v.rounding for v in segments])).sum(1) / lips.sum(1)
+    spoken = np.array([shape != "sil" for shape, *_ in parts])
     activity = (reach * spoken).sum(1) / reach.sum(1)
     return LipTrack(units, closure_track(phonemes, times), rounding, activity)
 
 
 def closure_track(phonemes: tuple[Phoneme, ...], times: np.ndarray) -> np.ndarray:
-    """How closed the lips must be, (T,): 1 within m, b and p (widened so that a frame falls into each),
-    easing in and out."""
+    """How closed the lips must be, (T,): 1 within m, b and p, easing in and out.
+
+    A closure is heard while it lasts, so that it is ahead of its sound by less than other shapes; a frame
+    falls into the middle of each.
+    """
     closure = np.zeros(len(times))
     for phoneme in phonemes:
         if phoneme.name[:1] not in BILABIALS:
             continue
-        short = max(0.0, SHORTEST_CLOSURE_SECONDS - (phoneme.end - phoneme.start)) / 2
-        before = (phoneme.start - short - times) / CLOSING_SECONDS
-        after = (times - phoneme.end - short) / OPENING_SECONDS
-        ease = np.clip(1 - np.maximum(before, after), 0, 1)
+        middle = (phoneme.start + phoneme.end) / 2
+        start = min(phoneme.start - CLOSURE_LEADS[0], middle - SHORTEST_CLOSURE_SECONDS / 2)
+        end = max(phoneme.end - CLOSURE_LEADS[1], middle + SHORTEST_CLOSURE_SECONDS / 2)
+        ease = np.clip(
+            1 - np.maximum((start - times) / CLOSING_SECONDS, (times - end) / OPENING_SECONDS), 0, 1
+        )
         closure = np.maximum(closure, 0.5 - 0.5 * np.cos(np.pi * ease))
     return closure

@@ -1,5 +1,5 @@
-"""A speaker's voice: which synthesiser variant, how high, how wide, how fast, how large a vocal tract, in
-which room."""
+"""A speaker's voice: which synthesiser, how high, how wide, how fast, how large a vocal tract, which
+timbre."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +24,11 @@ WOMEN: tuple[str, ...] = (
     "aunty",
     "steph2",
 )
+NATURAL = "hibari"
+"""The variant of speakers whose voice is made of hibari's; the others are espeak-ng's."""
+
+TIMBRE_HZ: tuple[float, ...] = (120.0, 500.0, 1200.0, 2500.0, 4500.0, 7500.0)
+TIMBRE_DB = 2.5
 DEFAULT_PITCH_HZ = (82.0, 118.0)
 
 _VOICE_STREAM = 0x701CE
@@ -33,10 +38,10 @@ _VOICE_STREAM = 0x701CE
 class Voice:
     """A speaker's voice.
 
-    `variant`: espeak-ng voice variant; `pitch`: mean fundamental frequency in Hz of neutral speech;
-    `liveliness`: factor on the pitch range; `rate`: words a minute; `tract`: factor on all resonances (1.05:
-    a 5 % shorter vocal tract); `breath`: steady breath noise relative to the voice, 0..1; `reverb`: decay
-    time of the room in seconds.
+    `variant`: espeak-ng voice variant, or `NATURAL`; `pitch`: mean fundamental frequency in Hz of neutral
+    speech; `liveliness`: factor on the pitch range; `rate`: words a minute; `tract`: factor on all resonances
+    (1.05: a 5 % shorter vocal tract than the synthesiser's); `throat`: factor on the first one alone (natural
+    voices); `breath`: steady breath noise relative to the voice, 0..1; `timbre`: dB at `TIMBRE_HZ`.
     """
 
     variant: str
@@ -45,23 +50,41 @@ class Voice:
     rate: float
     tract: float
     breath: float
-    reverb: float
+    throat: float = 1.0
+    timbre: tuple[float, ...] = (0.0,) * len(TIMBRE_HZ)
+
+    @property
+    def natural(self) -> bool:
+        """Whether hibari speaks, not espeak-ng."""
+        return self.variant == NATURAL
 
 
 def draw_voice(seed: int, index: int, man: bool) -> Voice:
-    """The voice of speaker `index` of the corpus of `seed`: men 85-135 Hz, women 165-235 Hz. Consecutive
-    speakers of a sex have different variants."""
+    """The voice of speaker `index` of the corpus of `seed`.
+
+    Of each sex every second speaker has a natural voice, men at 85-155 Hz, women at 165-255 Hz; the others'
+    consecutive variants of espeak-ng differ, and stay near their variant's own pitch, an octave above which
+    espeak-ng's range ends and outbursts lie. hibari's own voice is a woman's: men's vocal tracts are 17 %
+    longer on average (Fant 1960; Goldstein 1980: 17 and 14.5 cm).
+    """
     variants = MEN if man else WOMEN
     order = np.random.default_rng([_VOICE_STREAM, seed, int(man)]).permutation(len(variants))
     rng = np.random.default_rng([_VOICE_STREAM, seed, index, 2])
+    natural = (index // 2) % 2 == 0
+    variant = NATURAL if natural else variants[order[(index // 4) % len(variants)]]
+    short, long = ((0.8, 0.91) if man else (0.93, 1.07)) if natural else (0.95, 1.06)
+    low, high = (85.0, 155.0) if man else (165.0, 255.0)
+    if not natural:
+        low, high = max(0.88 * variant_pitch(variant), 0.95 * low), 1.15 * variant_pitch(variant)
     return Voice(
-        variant=variants[order[(index // 2) % len(variants)]],
-        pitch=float(rng.uniform(85, 135) if man else rng.uniform(165, 235)),
-        liveliness=float(rng.uniform(0.8, 1.2)),
-        rate=float(rng.uniform(188, 215)),
-        tract=float(rng.uniform(0.95, 1.06)),
-        breath=float(rng.uniform(0.0, 0.15)),
-        reverb=float(rng.uniform(0.12, 0.4)),
+        variant=variant,
+        pitch=float(np.exp(rng.uniform(np.log(low), np.log(high)))),
+        liveliness=float(rng.uniform(0.85, 1.5)),
+        rate=float(rng.uniform(180, 225)),
+        tract=float(rng.uniform(short, long)),
+        breath=float(rng.uniform(0.0, 0.3) ** 1.5),
+        throat=float(rng.uniform(0.95, 1.05)),
+        timbre=tuple(float(v) for v in TIMBRE_DB * np.clip(rng.standard_normal(len(TIMBRE_HZ)), -2, 2)),
     )
 
 

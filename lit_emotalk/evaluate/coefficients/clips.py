@@ -47,12 +47,13 @@ def read_faces(shards: Path, split: str, limit: int | None = None) -> list[FaceC
     if not found:
         raise UserError(f"{shards} has no clip in split '{split}'")
     try:
-        return [_read(clip) for clip in found]
+        return [read_face(clip) for clip in found]
     except SampleError as error:
         raise UserError(f"{error}; check the shards with python -m data_prep.verify") from error
 
 
-def _read(clip: Clip) -> FaceClip:
+def read_face(clip: Clip) -> FaceClip:
+    """A clip of a signals shard; raises SampleError where it is damaged."""
     total, record = frames_of(clip), clip.record
     return FaceClip(
         clip.key,

@@ -6,6 +6,8 @@ from pathlib import Path
 from lit_emotalk.errors import UserError
 
 TRUTH = "ground truth"
+FROM_TRAINING = ("mean face of the emotion", "mean face of emotion and level", "nearest training clip")
+"""Rows that are made of training clips."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -44,7 +46,12 @@ def main(argv: list[str]) -> None:
 def score_exports(
     shards: Path, split: str, models: Path, exports: dict[str, Path | None], limit: int | None, output: Path
 ) -> str:
-    """Score exports, name -> folder (None: `models/eac`), write the report to `output`, return the table."""
+    """Score exports, name -> folder (None: `models/eac`), write the report to `output`, return the table.
+
+    Without a training split, and where a condition needs labels that clips lack, rows are dashes with a
+    reason.
+    """
+    from lit_emotalk.data.manifest import read_manifest
     from lit_emotalk.evaluate.coefficients.clips import read_faces
     from lit_emotalk.evaluate.coefficients.methods import Convertor, Method, Spoken, mean_face, nearest_clip
     from lit_emotalk.evaluate.coefficients.report import write_report
@@ -52,25 +59,29 @@ def score_exports(
     from lit_emotalk.io.progress import track
 
     convertors = {name: Convertor(models, folder) for name, folder in exports.items()}
-    clips, train = read_faces(shards, split, limit), read_faces(shards, "train")
+    clips = read_faces(shards, split, limit)
+    train = read_faces(shards, "train") if read_manifest(shards).count("signals", "train") else []
     scorer = Scorer(clips, train)
-    still: dict[str, Method] = {
-        TRUTH: lambda clip: clip.true,
-        "mean face of the emotion": mean_face(train, level=False),
-        "mean face of emotion and level": mean_face(train, level=True),
-        "nearest training clip": nearest_clip(train),
-    }
+    still: dict[str, Method] = {TRUTH: lambda clip: clip.true}
+    if train:
+        faces = mean_face(train, level=False), mean_face(train, level=True), nearest_clip(train)
+        still |= dict(zip(FROM_TRAINING, faces, strict=True))
+    absent = {} if train else dict.fromkeys(FROM_TRAINING, f"{shards} has no training split to take it from")
     rows: dict[str, Figures] = {
         name: scorer.score({clip.key: method(clip) for clip in clips}) for name, method in still.items()
     }
     for name, convertor in convertors.items():
         for condition in convertor.conditions:
             row = f"{name}, {condition}" if len(convertor.conditions) > 1 else name
-            spoken = Spoken(convertor, {c.key: convertor.code(c, condition, clips, train) for c in clips})
+            try:
+                spoken = Spoken(convertor, {c.key: convertor.code(c, condition, clips, train) for c in clips})
+            except UserError as error:
+                absent[row] = str(error)
+                continue
             shown = track(clips, row, len(clips), "clips")
             rows[row] = scorer.score({clip.key: spoken(clip, clip.intensity) for clip in shown})
             rows[row]["intensity"] = scorer.intensity(spoken)
     speakers = sorted({clip.speaker for clip in clips})
     facts = {"shards": str(shards), "split": split, "clips": len(clips), "speakers": speakers}
     title = f"Coefficients on {len(clips)} clips of {len(speakers)} speakers, split {split}"
-    return write_report(rows, facts, title, output)
+    return write_report(rows, absent, facts, title, output)

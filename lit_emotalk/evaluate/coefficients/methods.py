@@ -15,13 +15,13 @@ from lit_emotalk.data.decode import decode_jpg, frames_of, read_array
 from lit_emotalk.data.index import SampleError
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.coefficients.clips import FaceClip
+from lit_emotalk.evaluate.heard import heard
 from lit_emotalk.evaluate.shards import other_clip
 from lit_emotalk.models.eac import EAC, label_codes
 from lit_emotalk.models.emotion_space import EmotionSpace
 from lit_emotalk.models.handover import load_export
 from lit_emotalk.models.picture import to_tensor
 from lit_emotalk.models.prompts import WORDS
-from lit_emotalk.schema import MEL_PER_FRAME
 
 Condition = Literal["text", "label", "image", "audio"]
 CONDITIONS: tuple[Condition, ...] = ("text", "label", "image", "audio")
@@ -75,15 +75,22 @@ class Convertor:
             word = WORDS[clip.emotion][0] if clip.emotion in WORDS else clip.emotion
             return self.space.encode_text([f"a person talking with a {word} expression"])[0]
         if condition == "audio":
-            mask = torch.ones(1, len(clip.mel) // MEL_PER_FRAME, dtype=torch.bool)
-            return self.space.encode_audio(torch.from_numpy(clip.mel)[None], mask)[0]
+            return self.voice(clip)
         pools = ([one.signals for one in pool] for pool in (clips, more))
         other = next((found for pool in pools if (found := other_clip(clip.signals, pool))), None)
         if other is None:
             raise UserError(f"no other clip shows the emotion of {clip.key}")
-        return self._picture(other)
+        return self.picture(other)
 
-    def _picture(self, other: Clip) -> torch.Tensor:
+    @torch.inference_mode()
+    def voice(self, clip: FaceClip) -> torch.Tensor:
+        """The code (D,) of a clip's own sound."""
+        return self.space.encode_clip(torch.from_numpy(heard(clip.signals, self.space.hears)))
+
+    @torch.inference_mode()
+    def picture(self, other: Clip) -> torch.Tensor:
+        """The code (D,) of a clip's key frame, read as a single picture. UserError: the space looks at
+        pictures, and the shards have none."""
         if self.space.config.image == "open_clip":
             try:
                 picture = decode_jpg(other, "jpg", PICTURE_SIZE)
@@ -98,7 +105,7 @@ class Convertor:
     def expression(self, clip: FaceClip, code: torch.Tensor | None, intensity: float) -> np.ndarray:
         """Predicted expression (T, 51) of a clip's sound."""
         strength = torch.tensor([intensity])
-        batch = torch.from_numpy(clip.mel)[None]
+        batch = torch.from_numpy(heard(clip.signals, self.eac.config.hears))[None]
         return self.eac.predict(batch, None if code is None else code[None], strength)[0].numpy()
 
 

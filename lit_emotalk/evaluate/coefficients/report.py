@@ -31,6 +31,21 @@ COLUMNS: dict[str, tuple[str, str, float, str]] = {
         100,
         "the largest difference of that share from the truth's, over emotions",
     ),
+    "lve": (
+        "LVE",
+        "{:.2f}",
+        1,
+        "largest squared distance of a frame's lip points, squared percent",
+    ),
+    "fdd": (
+        "FDD",
+        "{:.2f}",
+        1,
+        "difference of the upper face's dynamics, percent of the inter-ocular one",
+    ),
+    "mhd": ("MHD", "{:.2f}", 1, "root mean squared distance of all points of the linear face, percent"),
+    "e_fid": ("E-FID", "{:.3f}", 1, "Fréchet distance of the expressions of all frames"),
+    "slcc": ("SLCC", "{:.2f}", 1, "correlation of the mouth's opening and the loudness, mean over clips"),
     "emotion_3": ("level 3 %", "{:.0f}", 100, "emotion named by a classifier fitted on true training faces"),
     "emotion_2": ("level 2 %", "{:.0f}", 100, "the same at level 2"),
     "emotion_1": ("level 1 %", "{:.0f}", 100, "the same at level 1"),
@@ -54,8 +69,8 @@ def cell(name: str, figures: Figures) -> str:
     return form.format(value if isinstance(value, str | int) else factor * value)
 
 
-def markdown(rows: dict[str, Figures], title: str) -> str:
-    """The table, method by method, with what its columns mean."""
+def markdown(rows: dict[str, Figures], absent: dict[str, str], title: str) -> str:
+    """The table, method by method, with what its columns mean; `absent`: method -> why it has no figures."""
     shown = [name for name in COLUMNS if any(row.get(name) is not None for row in rows.values())]
     lines = [
         f"### {title}",
@@ -64,17 +79,24 @@ def markdown(rows: dict[str, Figures], title: str) -> str:
         "| --- |" + " ---: |" * len(shown),
     ]
     lines += [f"| {name} | " + " | ".join(cell(k, row) for k in shown) + " |" for name, row in rows.items()]
+    lines += [f"| {name} |" + " – |" * len(shown) for name in absent]
+    lines += ["", *(f"- {name}: –, {reason}" for name, reason in absent.items())] if absent else []
     return "\n".join([*lines, "", *(f"- {COLUMNS[name][0]}: {COLUMNS[name][3]}" for name in shown), ""])
 
 
-def write_report(rows: dict[str, Figures], facts: dict[str, Any], title: str, folder: Path) -> str:
-    """Write scores.json, scores.csv and scores.md into `folder`; returns the Markdown."""
-    text = markdown(rows, title)
+def write_report(
+    rows: dict[str, Figures], absent: dict[str, str], facts: dict[str, Any], title: str, folder: Path
+) -> str:
+    """Write scores.json, scores.csv and scores.md into `folder`; returns the Markdown. `absent`: method ->
+    why it has no figures."""
+    text = markdown(rows, absent, title)
     sheet = io.StringIO()
     writer = csv.writer(sheet)
     writer.writerow(["method", *COLUMNS])
     writer.writerows([method, *(row.get(name) for name in COLUMNS)] for method, row in rows.items())
-    write_text(folder / "scores.json", json.dumps({"facts": facts, "rows": rows}, indent=1) + "\n")
+    write_text(
+        folder / "scores.json", json.dumps({"facts": facts, "rows": rows, "absent": absent}, indent=1) + "\n"
+    )
     write_text(folder / "scores.csv", sheet.getvalue())
     write_text(folder / "scores.md", text)
     return text

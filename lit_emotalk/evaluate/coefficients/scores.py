@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.pipeline import Pipeline
+from torchmetrics import Metric
 
 from lit_emotalk.emotions import COMPOUNDS, EMOTIONS, LEVELS, intensity_of
 from lit_emotalk.evaluate.coefficients.clips import FaceClip
-from lit_emotalk.face.basis import LinearFace
+from lit_emotalk.face.basis import LinearFace, mouth_opening
 from lit_emotalk.metrics.closure import LAGS, Closures, closures, lag_curve, lip_gap, loudness
-from lit_emotalk.metrics.expression import HEARD, ExpressionError
+from lit_emotalk.metrics.coefficient_fid import ExpressionFID
+from lit_emotalk.metrics.expression import HEARD, ExpressionError, correlation
 from lit_emotalk.metrics.face_emotion import emotion_classifier, face_features
+from lit_emotalk.metrics.shape_error import FDD, LVE, MHD
 
 Figures = dict[str, Any]
 EXACT = ("error", "error_mouth", "error_brows", "error_eyes", "velocity", "lips", "opening")
@@ -42,7 +45,9 @@ class Scorer:
         `error`, `error_mouth`, `error_brows`, `error_eyes`, `velocity`, `lips` (percent of the inter-ocular
         distance), `opening` (correlation with the truth): see `ExpressionError`. `lag`: frames by which the
         mouth's opening follows the true one, at the best mean correlation; `sound_lag`: likewise the sound's
-        loudness; None for a still face. `closure`: share of m, b, p in which the lips meet, and by emotion
+        loudness; None for a still face. `lve`, `fdd`, `mhd`: of the linear face's points, see `shape_error`;
+        `e_fid`: Fréchet distance of all clips' expressions; `slcc`: mean correlation of the mouth's opening
+        and the sound's loudness. `closure`: share of m, b, p in which the lips meet, and by emotion
         `closures`, `closure_gap` the largest difference of these from the truth's; None without phonemes.
         `compounds`: "7 of 10", see `compounds`. `emotion_LEVEL`: share of clips of a level whose emotion the
         classifier of true faces names.
@@ -51,6 +56,7 @@ class Scorer:
         for clip in self.clips:
             errors.update(torch.tensor(made[clip.key]), torch.tensor(clip.true))
         figures: Figures = {name: float(value) for name, value in errors.compute().items() if name in EXACT}
+        figures |= self._shapes(made)
         gaps = {clip.key: lip_gap(self.face, made[clip.key]) for clip in self.clips}
         true = {clip.key: lip_gap(self.face, clip.true) for clip in self.clips}
         figures["lag"] = _best_lag([lag_curve(true[clip.key], gaps[clip.key]) for clip in self.clips])
@@ -62,6 +68,26 @@ class Scorer:
         nearer = self.compounds(made)
         figures["compounds"] = f"{sum(nearer.values())} of {len(nearer)}" if nearer else None
         return figures | self._emotions(made)
+
+    def _shapes(self, made: dict[str, np.ndarray]) -> Figures:
+        still, upper = self.face.mean, self.face.upper_face
+        metrics: dict[str, Metric] = {"lve": LVE(), "fdd": FDD(), "mhd": MHD(), "e_fid": ExpressionFID()}
+        correlations = []
+        for clip in self.clips:
+            own, true = (torch.tensor(side) for side in (made[clip.key], clip.true))
+            points = self.face.landmarks(own), self.face.landmarks(true)
+            metrics["lve"].update(*points)
+            metrics["mhd"].update(*points)
+            metrics["fdd"].update(*points, still, upper)
+            metrics["e_fid"].update(own, real=False)
+            metrics["e_fid"].update(true, real=True)
+            opening = mouth_opening(points[0]).double()
+            correlations.append(float(correlation(opening, torch.from_numpy(loudness(clip.mel)))))
+        found = {name: float(metric.compute()) for name, metric in metrics.items()}
+        found["e_fid"] = max(found["e_fid"], 0.0)
+        return {name: value for name, value in found.items() if np.isfinite(value)} | {
+            "slcc": float(np.mean(correlations))
+        }
 
     def _closures(self, gaps: dict[str, np.ndarray]) -> dict[str, Closures]:
         """By emotion; emotions without closures are left out."""

@@ -29,22 +29,23 @@ def attention_picture(models: Path | str, sounds: dict[str, Path]) -> np.ndarray
     import torch
 
     from lit_emotalk.inference.emotion.codes import EmotionReader
-    from lit_emotalk.io.audio import load_audio, log_mel
-    from lit_emotalk.schema import MEL_PER_FRAME, SAMPLES_PER_FRAME
+    from lit_emotalk.io.audio import load_audio
+    from lit_emotalk.models.hearing import hear
+    from lit_emotalk.schema import ROWS, SAMPLES_PER_FRAME
     from lit_emotalk.stages.space_plots import Heard, draw_attention
 
     space = EmotionReader.load(models).space
     rows = []
     for label, path in sounds.items():
         samples = load_audio(path)
-        mel = torch.from_numpy(log_mel(samples))[None]
-        frames = mel.shape[1] // MEL_PER_FRAME
+        speech = torch.from_numpy(hear(samples, space.hears))[None]
+        frames = speech.shape[1] // ROWS[space.hears]
         if frames < SHORTEST_FRAMES:
             raise UserError(f"{path} is too short to show attention over; give at least 0.5 s")
         mask = torch.ones(1, frames, dtype=torch.bool)
         with torch.inference_mode():
-            similarities = space.similarities(space.encode_audio(mel, mask)[0])
-            attention = space.audio.attention(mel, mask)[0].numpy()
+            similarities = space.similarities(space.encode_audio(speech, mask)[0])
+            attention = space.audio.attention(speech, mask)[0].numpy()
         nearest, cosine = next(iter(similarities.items()))
         title = f"{label}: nearest {nearest} ({cosine:.2f})"
         rows.append(Heard(title, samples[: frames * SAMPLES_PER_FRAME], attention))

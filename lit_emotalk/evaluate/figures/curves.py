@@ -104,8 +104,9 @@ def attention_picture(models: Path, sound: Path | str, emotion: str, intensity: 
     from lit_emotalk.evaluate.coefficients.methods import Convertor
     from lit_emotalk.inference.emotion.codes import EmotionReader
     from lit_emotalk.inference.emotion.request import parse_emotion
-    from lit_emotalk.io.audio import load_audio, log_mel
-    from lit_emotalk.schema import MEL_PER_FRAME
+    from lit_emotalk.io.audio import load_audio
+    from lit_emotalk.models.hearing import hear
+    from lit_emotalk.schema import SAMPLES_PER_FRAME
     from lit_emotalk.stages.space_plots import pixels_of
 
     asked = parse_emotion(emotion, intensity)
@@ -113,10 +114,11 @@ def attention_picture(models: Path, sound: Path | str, emotion: str, intensity: 
     eac = convertor.eac
     if not eac.config.intensity or eac.config.codes != "space":
         raise UserError(f"{models}: this eac is a baseline without intensity token or emotion codes")
-    mel = torch.from_numpy(log_mel(load_audio(sound)))[None, : MEL_PER_FRAME * eac.config.window]
+    samples = load_audio(sound)[: SAMPLES_PER_FRAME * eac.config.window]
+    speech = torch.from_numpy(hear(samples, eac.config.hears))[None]
     with torch.inference_mode():
         code = EmotionReader(convertor.space).code(asked)
-        seen = eac.attention(mel, code[None], torch.tensor([asked.intensity]))[0].numpy()
+        seen = eac.attention(speech, code[None], torch.tensor([asked.intensity]))[0].numpy()
     frames = len(seen) - 1
     figure = Figure(figsize=(6, 7), layout="constrained")
     map_axes, token_axes = figure.subplots(2, 1, height_ratios=(5, 1))

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 Rows = dict[str, Sequence[np.ndarray]]
 """Label -> frames (H, W, 3) uint8 of one size."""
 
-CONDITION_NAMES: dict[str, str] = {"text": "Ours-T", "image": "Ours-I", "audio": "Ours-A", "none": "Ours"}
+CONDITION_NAMES: dict[str, str] = {
+    "text": "Ours-T",
+    "image": "Ours-I",
+    "audio": "Ours-A",
+    "own": "Ours-O",
+    "none": "Ours",
+}
 TRUTH = "Ground truth"
 CHOSEN_CLIPS = 2
 

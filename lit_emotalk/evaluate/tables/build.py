@@ -1,5 +1,6 @@
 """From results to a table's cells and notes."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from lit_emotalk.evaluate.columns import COLUMNS, arrow
 from lit_emotalk.evaluate.store import SET_KEY, Row, read_results
 from lit_emotalk.evaluate.tables.spec import RowSpec, TableSpec
 from lit_emotalk.evaluate.tables.statistics import Estimate, Values, clear_winner, estimate
+from lit_emotalk.metrics.base import ARROWS
+from lit_emotalk.metrics.theval_score import QUALITY, QUALITY_REASON
 
 FEW_SPEAKERS = 5
 RATING_DECIMALS = 2
@@ -75,7 +78,9 @@ def build(spec: TableSpec, results: list[Path] | None = None) -> Table:
             for row in spec.rows
             if row.competes and (row.method, column) in values
         }
-        best = clear_winner(rivals, speakers, arrow(column) == "↓", spec.bootstrap)
+        best = None
+        if arrow(column) != ARROWS["truth"]:
+            best = clear_winner(rivals, speakers, arrow(column) == ARROWS["lower"], spec.bootstrap)
         if best is not None:
             cell = cells[best][column]
             cells[best][column] = Cell(cell.estimate, cell.value, cell.reason, bold=True)
@@ -113,11 +118,11 @@ def _cell(
         return Cell(estimate(values[method, column], speakers, spec.bootstrap))
     if not any(row["method"] == method for row in rows):
         return Cell(reason=shown.absent)
-    return Cell(reason=absence(spec, protocol, column))
+    return Cell(reason=absence(spec, protocol, column, [row for row in rows if row["method"] == method]))
 
 
-def absence(spec: TableSpec, protocol: dict[str, Any], column: str) -> str:
-    """Why a column is empty."""
+def absence(spec: TableSpec, protocol: dict[str, Any], column: str, rows: list[Row]) -> str:
+    """Why a column is empty for the method that `rows` are of."""
     if column in spec.absent:
         return spec.absent[column]
     if column == "fid" and not protocol["fid"]:
@@ -126,6 +131,15 @@ def absence(spec: TableSpec, protocol: dict[str, Any], column: str) -> str:
         return "needs AlexNet's weights: lit-emotalk weights fetch lpips_alexnet"
     if column.startswith("sync") and protocol["sync"] == "none":
         return "no SyncNet: neither the official weights nor an export of stage sync"
+    if column == "emo_net" and protocol.get("emotion_network", "none") == "none":
+        return "needs its weights: lit-emotalk weights fetch face_expression face_expression_manifest"
+    if column == "emo_space" and protocol.get("emotion_space", "none") == "none":
+        return "needs an export of stage align: --models, or --emotion-space"
+    if column == "theval_all" or column.removeprefix("theval_score_") in QUALITY:
+        return QUALITY_REASON
+    reasons = _reasons(column, rows)
+    if reasons:
+        return reasons.most_common(1)[0][0]
     return "not measured on any clip"
 
 
@@ -157,19 +171,53 @@ def protocol_notes(spec: TableSpec, protocol: dict[str, Any], rows: list[Row]) -
         notes.append(f"{off} videos are off their reference, as their sound tells; they were {done}.")
     for column in spec.columns:
         shown = COLUMNS[column]
-        backbone = {"sync": protocol["sync"], "csim": protocol["identity"]}.get(
-            column.split("_")[0], shown.protocol.backbone
-        )
+        backbone = _backbone(protocol, column)
         parts = [f"{shown.title}: {shown.protocol.text}", shown.note]
         parts.append(
             f"unit {shown.protocol.unit}" if shown.protocol.unit and "percent" not in shown.note else ""
         )
         parts.append(f"backbone {backbone}" if backbone != "none" else "")
         notes.append("; ".join(part for part in parts if part) + ".")
+        notes += lacking(column, rows)
+    notes += distance_notes(spec, rows)
     between = between_speakers(rows)
     if "csim" in spec.columns and between is not None:
         notes.append(f"CSIM between true clips of different speakers, for comparison: {between:.3f}.")
     return notes
+
+
+def lacking(column: str, rows: list[Row]) -> list[str]:
+    """A line for each reason why some rows lack a column."""
+    title = COLUMNS[column].title
+    return [
+        f"{count} videos have no {title}: {reason}."
+        for reason, count in sorted(_reasons(column, rows).items())
+    ]
+
+
+def _reasons(column: str, rows: list[Row]) -> Counter[str]:
+    """Why rows lack a column, or for a score the measure that it is of, and how many."""
+    measured = column.replace("theval_score_", "theval_")
+    return Counter(row["missing"][measured] for row in rows if measured in row.get("missing", {}))
+
+
+def distance_notes(spec: TableSpec, rows: list[Row]) -> list[str]:
+    """How many frames E-FID and pose FID rest on."""
+    if not {"e_fid", "pose_fid"} & set(spec.columns):
+        return []
+    frames = {row["method"]: row["frames"] for row in rows if row["key"] == SET_KEY}
+    counted = [
+        f"{shown.name} {frames[shown.method]['e_fid']} and {frames[shown.method]['e_fid_true']}"
+        for shown in spec.rows
+        if "e_fid" in frames.get(shown.method, {})
+    ]
+    return [f"Generated and true frames in E-FID and pose FID: {', '.join(counted)}."] if counted else []
+
+
+def _backbone(protocol: dict[str, Any], column: str) -> str:
+    kept = {"sync": "sync", "csim": "identity", "emo_net": "emotion_network", "emo_space": "emotion_space"}
+    name = column if column in kept else column.split("_")[0]
+    return protocol.get(kept[name], "none") if name in kept else COLUMNS[column].protocol.backbone
 
 
 def between_speakers(rows: list[Row]) -> float | None:

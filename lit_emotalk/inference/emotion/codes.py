@@ -14,12 +14,13 @@ from lit_emotalk.face.crop import clip_crop
 from lit_emotalk.face.landmarker import Face, Landmarker
 from lit_emotalk.face.tracker import Tracker
 from lit_emotalk.inference.emotion.request import Emotion
-from lit_emotalk.io.audio import load_audio, log_mel
+from lit_emotalk.io.audio import load_audio
 from lit_emotalk.io.video import probe, read_frames, read_image
 from lit_emotalk.models.emotion_space import EmotionSpace
 from lit_emotalk.models.handover import load_export
+from lit_emotalk.models.hearing import hear
 from lit_emotalk.models.picture import to_tensor
-from lit_emotalk.schema import FPS, MEL_PER_FRAME
+from lit_emotalk.schema import FPS, ROWS
 
 CLIP_CROP = 224
 SHORTEST_SOUND = 0.5
@@ -80,8 +81,8 @@ class EmotionReader:
         return self._video(emotion.video)
 
     def _sound(self, path: Path | str) -> Tensor:
-        mel = log_mel(load_audio(path))
-        frames = len(mel) // MEL_PER_FRAME
+        speech, rows = hear(load_audio(path), self.space.hears), ROWS[self.space.hears]
+        frames = len(speech) // rows
         if frames < SHORTEST_SOUND * FPS:
             raise UserError(
                 f"{path} holds {frames / FPS:.2f} s of sound, too short to hear an emotion in; "
@@ -89,15 +90,10 @@ class EmotionReader:
             )
         parts = np.array_split(np.arange(frames), int(np.ceil(frames / (LONGEST_SOUND * FPS))))
         codes = [
-            self._encode_sound(mel[MEL_PER_FRAME * part[0] : MEL_PER_FRAME * (part[-1] + 1)])
+            self.space.encode_clip(torch.from_numpy(speech[rows * part[0] : rows * (part[-1] + 1)]))
             for part in parts
         ]
         return self.space.blend([(code, float(len(part))) for code, part in zip(codes, parts, strict=True)])
-
-    def _encode_sound(self, mel: np.ndarray) -> Tensor:
-        batch = torch.from_numpy(mel)[None].to(self.space.device)
-        mask = torch.ones(1, len(mel) // MEL_PER_FRAME, dtype=torch.bool, device=self.space.device)
-        return self.space.encode_audio(batch, mask)[0]
 
     def _picture(self, path: Path | str) -> Tensor:
         image = read_image(path)

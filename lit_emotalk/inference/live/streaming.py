@@ -13,9 +13,10 @@ from torch import Tensor
 
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
-from lit_emotalk.io.audio import MEL_REACH, MelStream
+from lit_emotalk.inference.live.window import sound_window
+from lit_emotalk.io.audio import MEL_REACH
 from lit_emotalk.models.eac import EAC
-from lit_emotalk.schema import FPS, MEL_BANDS, MEL_FLOOR, MEL_PER_FRAME, SAMPLE_RATE
+from lit_emotalk.schema import FPS, SAMPLE_RATE
 
 SILENT_FRAMES = 10
 """The EAC sees so many frames of silence after the last sound it has, as if the speech ended there: by that
@@ -47,7 +48,9 @@ class Latency:
 class ExpressionStream:
     """Expression frames of sound that arrives piece by piece.
 
-    `code` (D,) as for the EAC, None for none; `intensity` in [0, 1]. Memory and work a frame do not grow.
+    The sound is heard as the EAC was trained to, by log-mel or by Whisper; the latter's encoder hears the
+    window anew for every hop. `code` (D,) as for the EAC, None for none; `intensity` in [0, 1]. Memory and
+    work a frame do not grow.
     """
 
     def __init__(
@@ -55,8 +58,7 @@ class ExpressionStream:
     ) -> None:
         self.eac, self.latency = eac.eval(), latency
         self._emotion, self._before, self._faded = (code, intensity), (code, intensity), FADE_FRAMES
-        self._sound = MelStream()
-        self._mel = np.zeros((0, MEL_BANDS), np.float32)
+        self._sound = sound_window(eac.config.hears)
         self._next = 0
 
     def change(self, code: Tensor | None, intensity: float) -> None:
@@ -68,41 +70,40 @@ class ExpressionStream:
 
         Raises UserError for samples that are not finite.
         """
-        self._mel = np.concatenate([self._mel, self._sound.push(samples)])
+        self._sound.push(samples)
         return self._due(self.latency.ahead)
 
     def finish(self) -> np.ndarray:
         """The frames that are left (n, 51); sound that is not a whole frame is left out."""
-        self._mel = np.concatenate([self._mel, self._sound.finish()])
+        self._sound.finish()
         rest = self._due(0)
-        left = len(self._mel) // MEL_PER_FRAME - self._next
+        left = self._sound.frames - self._next
         return np.concatenate([rest, self._made(left, 0)]) if left else rest
 
     def _due(self, ahead: int) -> np.ndarray:
         made = [np.zeros((0, ARKIT.expression_size), np.float32)]
-        while len(self._mel) // MEL_PER_FRAME >= self._next + self.latency.hop + ahead:
+        while self._sound.frames >= self._next + self.latency.hop + ahead:
             made.append(self._made(self.latency.hop, self.latency.ahead))
         return np.concatenate(made)
 
     @torch.inference_mode()
     def _made(self, count: int, ahead: int) -> np.ndarray:
         """The next `count` frames; sound that no later window needs is dropped."""
-        end = min(self._next + count + ahead, len(self._mel) // MEL_PER_FRAME)
+        end = min(self._next + count + ahead, self._sound.frames)
         start = max(0, end - self.latency.window)
-        window = self._mel[MEL_PER_FRAME * start : MEL_PER_FRAME * end]
+        window = self._sound.heard(start, end, SILENT_FRAMES)
         span = slice(self._next - start, self._next - start + count)
         made = self._predict(window, *self._emotion)[span]
         if self._faded < FADE_FRAMES:
             share = ((self._faded + 1 + np.arange(count)) / FADE_FRAMES).clip(max=1)[:, None]
             made = share * made + (1 - share) * self._predict(window, *self._before)[span]
             self._faded += count
-        self._mel = self._mel[MEL_PER_FRAME * start :]
+        self._sound.forget(start)
         self._next += count - start
         return made.astype(np.float32)
 
     def _predict(self, window: np.ndarray, code: Tensor | None, intensity: float) -> np.ndarray:
         place = self.eac.null_code.device
-        silence = np.full((MEL_PER_FRAME * SILENT_FRAMES, MEL_BANDS), np.log(MEL_FLOOR), np.float32)
-        batch = torch.from_numpy(np.concatenate([window, silence]))[None].to(place)
+        batch = torch.from_numpy(window)[None].to(place)
         given = None if code is None else code[None].to(place)
         return self.eac(batch, given, torch.tensor([intensity], device=place))[0].float().cpu().numpy()

@@ -100,9 +100,7 @@ class FaceGuide(nn.Module):
         """What expression weights (B, 51) add to the points: (B, 478, 3)."""
         return (expression @ self.basis).unflatten(1, (-1, 3))
 
-    def forward(
-        self, landmarks: Tensor, source: Tensor, driving: Tensor, resolutions: list[int]
-    ) -> Guidance:
+    def forward(self, landmarks: Tensor, source: Tensor, driving: Tensor, resolutions: list[int]) -> Guidance:
         """Flows and hints for every r of `resolutions`.
 
         landmarks (B, 478, 3) of the source in crop units; source, driving (B, 57), the coefficients of the

@@ -9,7 +9,15 @@ import pytest
 
 from data_prep.synthetic.heads.head import UNIT, Head, rotation_matrix, to_template_axes
 from data_prep.synthetic.heads.identity import HAIR_MEN, Identity, draw_identity
-from data_prep.synthetic.heads.template import EYE_LEFT, SKIN, build_template, load_template
+from data_prep.synthetic.heads.template import (
+    EYE_LEFT,
+    SKIN,
+    TEETH_LOWER,
+    TEETH_UPPER,
+    build_template,
+    load_template,
+)
+from data_prep.synthetic.heads.wrinkles import FRONT, GROUPS, fold_weights, paint_wrinkles
 from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.errors import UserError
 from tests.data_prep.heads import units
@@ -149,3 +157,33 @@ def test_positive_pitch_lowers_the_chin_and_positive_yaw_turns_left_in_the_image
     nod = head.vertices(still, np.array([0.3, 0, 0])) - head.rest
     yaw = head.vertices(still, np.array([0, 0.3, 0])) - head.rest
     assert nod[nose, 1] < -0.1 and yaw[nose, 0] < -0.1
+
+
+@pytest.mark.parametrize("index", [0, 5, 11])
+def test_speech_shows_the_upper_teeth_and_hides_most_of_the_lower(index: int) -> None:
+    head = Head(draw_identity(4, index))
+    vertices, contact = head.expression(units(jawOpen=0.4, mouthUpperUp=0.2)), head.contact
+    middle = len(contact.upper) // 2
+    upper_lip, lower_lip = vertices[contact.upper[middle], 1], vertices[contact.lower[middle], 1]
+
+    def front(part: int) -> np.ndarray:
+        chosen = head.template.part_vertices(part)
+        return vertices[chosen[np.abs(head.template.vertices[chosen, 0]) < 0.05], 1]
+
+    upper_shown, lower_shown = upper_lip - front(TEETH_UPPER).min(), front(TEETH_LOWER).max() - lower_lip
+    opening = upper_lip - lower_lip
+    assert 0.01 < upper_shown < 0.6 * opening and lower_shown < 0.3 * opening
+    assert upper_shown > lower_shown - 0.02
+
+
+def test_lines_are_ones_own_and_painted_away_from_the_edges_of_their_window() -> None:
+    first, again, other = paint_wrinkles(1), paint_wrinkles.__wrapped__(1), paint_wrinkles(2)
+    assert np.array_equal(first, again)
+    lines = [texture[..., 2] > 0.3 for texture in (first, other)]
+    assert 0.1 < (lines[0] & lines[1]).sum() / (lines[0] | lines[1]).sum() < 0.9
+    window = first[FRONT]
+    edge = np.concatenate([window[0], window[-1], window[:, 0], window[:, -1]])
+    assert np.abs(edge[:, :3]).max() < 0.05
+    assert set(np.unique(first[..., 3])) <= set(range(len(GROUPS)))
+    rested = fold_weights(dict.fromkeys(ARKIT_NAMES, 0.0), 1.0)
+    assert not rested.any()

@@ -4,9 +4,11 @@ import librosa
 import numpy as np
 import pytest
 
-from data_prep.synthetic.speech.effects import colour, place, resample
+from data_prep.synthetic.acting.vocal_emotion import acted_prosody, draw_vocal_acting, emotional_prosody
+from data_prep.synthetic.speech.effects import colour, resample
 from data_prep.synthetic.speech.espeak import SILENCE, synthesise
-from data_prep.synthetic.speech.prosody import Prosody, emotional_prosody, speak, vary_prosody
+from data_prep.synthetic.speech.prosody import Prosody, vary_prosody
+from data_prep.synthetic.speech.recording import mild_recording, record
 from data_prep.synthetic.speech.sentences import (
     choose_sentences,
     load_sentences,
@@ -14,14 +16,17 @@ from data_prep.synthetic.speech.sentences import (
     shuffled_sentences,
     words_of,
 )
+from data_prep.synthetic.speech.speaking import speak
 from data_prep.synthetic.speech.visemes import VISEMES, visemes_of
-from data_prep.synthetic.speech.voice import MEN, WOMEN, Voice, draw_voice
+from data_prep.synthetic.speech.voice import MEN, NATURAL, WOMEN, Voice, draw_voice
 from lit_emotalk.emotions import COMPOUNDS, MEAD_EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.schema import SPLITS
 
 SENTENCE = "My big puppy jumps over the box."
-VOICE = Voice("m3", pitch=110.0, liveliness=1.0, rate=190.0, tract=1.0, breath=0.0, reverb=0.15)
+VOICE = Voice("m3", pitch=110.0, liveliness=1.0, rate=190.0, tract=1.0, breath=0.0)
+
+NATURAL_VOICE = Voice(NATURAL, pitch=190.0, liveliness=1.0, rate=200.0, tract=1.0, breath=0.0)
 
 
 def say(emotion: str, level: int = 3, voice: Voice = VOICE, seed: int = 0) -> np.ndarray:
@@ -29,7 +34,8 @@ def say(emotion: str, level: int = 3, voice: Voice = VOICE, seed: int = 0) -> np
     rng = np.random.default_rng(seed)
     prosody = emotional_prosody(emotion, level)
     spoken = speak(SENTENCE, prosody, voice, rng)
-    return place(colour(resample(spoken.samples, spoken.rate), prosody, voice, rng), voice, rng)
+    coloured = colour(resample(spoken.samples, spoken.rate), prosody, voice, rng)
+    return record(coloured, mild_recording(rng), rng)
 
 
 def pitch_of(samples: np.ndarray) -> np.ndarray:
@@ -117,23 +123,28 @@ def test_drawn_voices_speak_at_their_pitch(index: int) -> None:
     man = index % 2 == 0
     voice = draw_voice(3, index, man)
     assert voice == draw_voice(3, index, man)
-    assert voice.variant in (MEN if man else WOMEN)
+    assert voice.natural or voice.variant in (MEN if man else WOMEN)
     heard = np.median(pitch_of(say("neutral", 1, voice)))
     assert heard == pytest.approx(voice.pitch, rel=0.15)
 
 
-def test_emotions_are_heard_in_the_signal() -> None:
-    sound = {emotion: say(emotion) for emotion in ("neutral", "happy", "sad", "angry", "fear", "surprised")}
-    pitch = {emotion: pitch_of(samples) for emotion, samples in sound.items()}
-    middle = {emotion: np.median(values) for emotion, values in pitch.items()}
-    span = {emotion: np.log2(np.percentile(v, 95) / np.percentile(v, 5)) for emotion, v in pitch.items()}
-    assert middle["fear"] > 1.2 * middle["neutral"]
-    assert middle["surprised"] > middle["happy"] > middle["neutral"] > middle["sad"]
-    assert span["happy"] > 1.5 * span["neutral"]
-    assert span["sad"] < span["happy"]
-    assert len(sound["sad"]) > 1.25 * len(sound["neutral"]) > 1.25 * len(sound["fear"])
-    assert loudness(sound["angry"]) > loudness(sound["neutral"]) + 5 > loudness(sound["sad"]) + 9
-    assert brightness(sound["angry"]) > brightness(sound["neutral"]) + 4
+@pytest.mark.parametrize("voice", [VOICE, NATURAL_VOICE], ids=["espeak", "natural"])
+def test_emotions_are_heard_in_the_signal(voice: Voice) -> None:
+    emotions = ("neutral", "happy", "sad", "angry", "fear", "surprised", "disgusted")
+    sound = {(emotion, level): say(emotion, level, voice) for emotion in emotions for level in (2, 3)}
+    pitch = {key: pitch_of(samples) for key, samples in sound.items()}
+    middle = {key: np.log2(np.median(values)) for key, values in pitch.items()}
+    neutral = middle["neutral", 2]
+    for emotion in ("happy", "angry", "fear"):
+        assert middle[emotion, 3] - 0.15 > middle[emotion, 2] > neutral
+    assert middle["surprised", 3] > neutral + 0.3
+    assert abs(middle["sad", 2] - neutral) < 0.2 and middle["sad", 3] > middle["sad", 2] + 0.1
+    assert len(sound["sad", 3]) > 1.15 * len(sound["neutral", 2])
+    assert len(sound["disgusted", 3]) > 1.15 * len(sound["neutral", 2])
+    loud = {key: loudness(samples) for key, samples in sound.items()}
+    assert loud["angry", 3] > loud["fear", 3] > loud["happy", 3] > loud["neutral", 2] + 8
+    assert loud["angry", 2] > loud["neutral", 2] + 5 > loud["sad", 2] + 6
+    assert brightness(sound["angry", 3]) > brightness(sound["neutral", 2]) + 4
 
 
 def test_effects_on_a_steady_tone() -> None:
@@ -164,15 +175,50 @@ def test_higher_levels_are_further_from_neutral() -> None:
     for emotion in MEAD_EMOTIONS[1:]:
         sizes = [np.abs(emotional_prosody(emotion, level).values()).sum() for level in (1, 2, 3)]
         assert 0 < sizes[0] < sizes[1] < sizes[2]
-    assert loudness(say("angry", 3)) > loudness(say("angry", 1)) + 2
+    assert loudness(say("angry", 3)) > loudness(say("angry", 1)) + 8
+
+
+def test_effort_moves_energy_to_the_middle_of_the_spectrum() -> None:
+    quiet, loud = (
+        colour(
+            np.random.default_rng(0).standard_normal(32000),
+            Prosody(loudness=db),
+            VOICE,
+            np.random.default_rng(1),
+        )
+        for db in (0.0, 20.0)
+    )
+    assert loudness(loud) == pytest.approx(loudness(quiet) + 20, abs=0.2)
+    gained = {low: band(loud, low, high) - band(quiet, low, high) for low, high in ((100, 300), (2000, 3500))}
+    assert gained[2000] > gained[100] + 5
 
 
 def test_variation_keeps_the_direction_of_every_change() -> None:
     prosody = emotional_prosody("sad", 3)
-    varied = vary_prosody(prosody, np.random.default_rng(0))
+    varied = vary_prosody(prosody, Prosody(), np.random.default_rng(0), 0.15)
     assert varied != prosody
-    for name in ("loudness", "tilt", "breath", "gap"):
-        assert np.sign(getattr(varied, name)) == np.sign(getattr(prosody, name))
+    for before, after in zip(prosody.values(), varied.values(), strict=True):
+        assert np.sign(before) == np.sign(after) and abs(after - before) <= 0.5 * abs(before) + 1e-9
+    moved = vary_prosody(Prosody(), Prosody(pitch=0.1, breath=0.1), np.random.default_rng(1), 0.0)
+    assert 0 < abs(moved.pitch) <= 0.2 and moved.breath >= 0 and moved.loudness == 0
+
+
+def test_speakers_act_differently_and_alike_from_seed_to_seed() -> None:
+    first, second = draw_vocal_acting(0, 0), draw_vocal_acting(0, 1)
+    assert first == draw_vocal_acting(0, 0) and first != second
+    readings = np.array(
+        [
+            acted_prosody("angry", 3, draw_vocal_acting(0, speaker), np.random.default_rng(speaker)).values()
+            for speaker in range(200)
+        ]
+    )
+    loud, pitch = readings[:, 3], readings[:, 0]
+    assert 20 < np.median(loud) < 30 and 4 < loud.std() < 8
+    assert 0.75 < np.median(pitch) < 1.15 and 0.2 < pitch.std() < 0.45
+    amounts = readings[:, 5:11]
+    assert amounts.min() >= 0
+    neutral = acted_prosody("neutral", 1, first, np.random.default_rng(0))
+    assert max(abs(neutral.loudness), 10 * abs(neutral.pitch)) < 3
 
 
 def test_compounds_join_both_parts() -> None:

@@ -6,6 +6,8 @@ import torch
 
 from data_prep.synthetic import voices
 from data_prep.synthetic.make import act
+from data_prep.synthetic.speech.espeak import SILENCE
+from data_prep.synthetic.speech.recording import draw_recording
 from data_prep.synthetic.speech.sentences import sentence_pool, words_of
 from data_prep.synthetic.speech.voice import draw_voice
 from data_prep.verify import verify
@@ -31,7 +33,11 @@ def test_every_emotion_and_level_by_training_sentences(shards):
     assert manifest.layout == "arkit" and manifest.frame_size is None
     said = {(record["emotion"], record["level"]) for record in records}
     others = [emotion for emotion in MEAD_EMOTIONS if emotion != "neutral"]
-    assert said == {("neutral", 1), *((emotion, level) for emotion in others for level in (1, 2, 3))}
+    assert said == {
+        ("neutral", 1),
+        ("calm", 1),
+        *((emotion, level) for emotion in others for level in (1, 2, 3)),
+    }
     words = set(words_of("train"))
     assert all(set(r["text"].lower().strip(".").split()) <= words for r in records)
     assert len({record["text"] for record in records}) == len(records)
@@ -42,11 +48,29 @@ def test_coefficients_are_those_that_were_acted(shards):
     data = SignalsDataModule(shards, batch_size=1, steps_per_epoch=1, num_workers=0)
     plans = {f"V001_{p.emotion}_{p.level}_{p.take:03d}": p for p in voices.plan_voices(1, 0, 0)}
     for batch in data.loader("train"):
-        acted = act(voices.FIRST_SEED, plans[batch["key"][0]])
+        plan = plans[batch["key"][0]]
+        acted = act(voices.FIRST_SEED, plan, draw_recording)
+        acted = voices.cut_out(acted, voices.cut_generator(0, plan))
         expression, pose = batch["coeffs"][0].split((51, 6), 1)
         assert np.array_equal(expression, acted.weights) and torch.equal(batch["single"][0], expression)
         assert np.array_equal(pose, np.c_[acted.rotation, acted.translation, np.zeros(len(acted.weights))])
         assert not batch["seen"].any() and "image" not in batch
+
+
+def test_some_clips_are_cut_in_mid_speech_sound_face_and_phonemes_together():
+    plan = voices.plan_voices(1, 0, 0)[5]
+    whole = act(voices.FIRST_SEED, plan)
+    cuts = [voices.cut_out(whole, np.random.default_rng(seed)) for seed in range(60)]
+    begun = [len(c.weights) for c in cuts if c.phonemes[0].name != SILENCE]
+    assert 0.15 < len(begun) / len(cuts) < 0.55
+    for cut in cuts:
+        frames = len(cut.weights)
+        assert frames >= voices.SHORTEST_CUT and len(cut.samples) == 640 * frames == 640 * len(cut.rotation)
+        first = next(i for i in range(len(whole.weights)) if np.array_equal(whole.weights[i], cut.weights[0]))
+        assert np.array_equal(cut.samples, whole.samples[640 * first : 640 * (first + frames)])
+        assert cut.phonemes[0].start == 0 and cut.phonemes[-1].end <= frames / 25 + 1e-6
+        spoken = [(p.name, p.start + first / 25) for p in cut.phonemes[1:]]
+        assert all(any(p.name == n and abs(p.start - at) < 1e-6 for p in whole.phonemes) for n, at in spoken)
 
 
 def test_test_speakers_say_test_sentences_with_every_compound(shards, tmp_path):

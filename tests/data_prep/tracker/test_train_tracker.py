@@ -9,6 +9,7 @@ import torch
 
 from data_prep.clips.record import jpg_bytes
 from data_prep.synthetic.acting.manner import draw_manner
+from data_prep.synthetic.acting.random_faces import OPPOSITES, draw_acted, draw_units
 from data_prep.tracker.tracker_fit import (
     Head,
     Looks,
@@ -19,7 +20,7 @@ from data_prep.tracker.tracker_fit import (
     mirror_pairs,
     mirror_units,
 )
-from data_prep.tracker.tracker_set import NEUTRAL_FRAMES, OPPOSITES, draw_acted, draw_units, load_set
+from data_prep.tracker.tracker_set import NEUTRAL_FRAMES, load_set
 from data_prep.train_tracker import evaluate, train, unit_scores
 from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 from lit_emotalk.errors import UserError

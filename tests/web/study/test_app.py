@@ -11,11 +11,11 @@ import pytest
 
 pytest.importorskip("fastapi", reason="needs the extra study")
 from fastapi.testclient import TestClient
-from tests.study.conftest import CLIPS, METHODS, TRUTH, tokens_of
 
 from lit_emotalk.web.study.app import make_app
 from lit_emotalk.web.study.store import Store
 from lit_emotalk.web.study.study import Study
+from tests.web.study.conftest import CLIPS, METHODS, TRUTH, tokens_of
 
 SCORES = {"lip_sync": 4, "quality": 2}
 

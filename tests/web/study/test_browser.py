@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.study.conftest import METHODS, TRUTH, spec_content, tokens_of, write_spec
 
 from lit_emotalk.evaluate.tables.ratings import read_ratings
 from lit_emotalk.web.study.build import build_study
 from lit_emotalk.web.study.results import write_results
 from lit_emotalk.web.study.study import Study, read_study
 from tests.serving import serving
+from tests.web.study.conftest import METHODS, TRUTH, spec_content, tokens_of, write_spec
 
 pytestmark = pytest.mark.slow
 CHROMIUM = Path("/usr/bin/chromium")

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
-from tests.study.conftest import (
+
+from lit_emotalk.errors import UserError
+from lit_emotalk.io.video import read_frames
+from lit_emotalk.web.study.build import build_study
+from lit_emotalk.web.study.command import main
+from lit_emotalk.web.study.study import read_study
+from lit_emotalk.web.study.videos import copy_blind, copy_picture
+from tests.web.study.conftest import (
     FRAMES,
     METHODS,
     TRUTH,
@@ -18,13 +25,6 @@ from tests.study.conftest import (
     write_named_video,
     write_spec,
 )
-
-from lit_emotalk.errors import UserError
-from lit_emotalk.io.video import read_frames
-from lit_emotalk.web.study.build import build_study
-from lit_emotalk.web.study.command import main
-from lit_emotalk.web.study.study import read_study
-from lit_emotalk.web.study.videos import copy_blind, copy_picture
 
 
 def test_no_name_of_a_method_is_left_in_names_or_bytes(built: Path, material: Path) -> None:

@@ -10,13 +10,12 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="needs the extra study")
 
-from tests.study.conftest import tokens_of
-
 from lit_emotalk.errors import UserError
 from lit_emotalk.web.study.command import main
 from lit_emotalk.web.study.store import Store
 from lit_emotalk.web.study.study import Study
 from tests.serving import serving
+from tests.web.study.conftest import tokens_of
 
 ENOUGH = 6
 """Acknowledged answers after which the server is killed."""

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.study.conftest import CLIPS, METHODS, spec_content, write_named_video, write_spec
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.tables.spec import read_spec as read_table
 from lit_emotalk.web.study.spec import read_spec
+from tests.web.study.conftest import CLIPS, METHODS, spec_content, write_named_video, write_spec
 
 ROOT = Path(__file__).parents[3]
 STUDIES = sorted((ROOT / "experiments" / "studies").glob("*.yaml"))
