@@ -9,10 +9,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lit_emotalk.coefficients import POSE_SIZE
+from lit_emotalk.models.hef import equalised
 from lit_emotalk.models.hef.guide import HINTS
 from lit_emotalk.models.hef.styconv import StyConv
 
 FlowRule = Literal["residual", "whole", "shared"]
+
+SLOPE = 0.2
+"""Of the leaky rectifiers below zero."""
 
 FIRST_RESOLUTION = 8
 """Side of the coarsest level."""
@@ -93,31 +97,28 @@ class SourceEncoder(nn.Module):
         super().__init__()
         self.enlarge = enlarge
         fine_to_coarse = channels[::-1]
-        self.stems = nn.ModuleList(nn.Conv2d(3, width, 3, padding=1) for width in fine_to_coarse)
+        gain = math.sqrt(2 / (1 + SLOPE**2))
+        self.stems = nn.ModuleList(equalised.Conv2d(3, width, 3, gain=gain) for width in fine_to_coarse)
         self.down = nn.ModuleList(
             nn.Sequential(
-                nn.Conv2d(fine, coarse, 4, stride=2, padding=1),
-                nn.LeakyReLU(0.2),
-                nn.Conv2d(coarse, coarse, 3, padding=1),
+                equalised.Conv2d(fine, coarse, 4, stride=2, gain=gain),
+                nn.LeakyReLU(SLOPE),
+                equalised.Conv2d(coarse, coarse, 3, gain=gain),
             )
             for fine, coarse in itertools.pairwise(fine_to_coarse)
         )
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, a=0.2)
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
     def forward(self, image: Tensor) -> list[SourceLevel]:
         """The pyramid, coarse to fine."""
         finest = len(self.stems) - (image.shape[-1] // FIRST_RESOLUTION).bit_length()
-        x = F.leaky_relu(self.stems[finest](image), 0.2)
+        x = F.leaky_relu(self.stems[finest](image), SLOPE)
         large = image
         if self.enlarge > 1:
             large = F.interpolate(image, scale_factor=self.enlarge, mode="bicubic", align_corners=False)
         pyramid = [SourceLevel(large, x)]
         for down, stem in zip(self.down[finest:], self.stems[finest + 1 :], strict=True):
             image = F.avg_pool2d(image, 2)
-            x = F.leaky_relu((down(x) + stem(image)) * math.sqrt(0.5), 0.2)
+            x = F.leaky_relu((down(x) + stem(image)) * math.sqrt(0.5), SLOPE)
             pyramid.append(SourceLevel(image, x))
         return pyramid[::-1]
 
@@ -139,14 +140,14 @@ class StyleEncoder(nn.Module):
         layers: list[nn.Module] = []
         width, length = 2 * coefficients, window
         while length >= 3:
-            layers += [nn.Conv1d(width, style_size, 3, stride=3), nn.LeakyReLU(0.2)]
+            layers += [equalised.Conv1d(width, style_size, 3, stride=3), nn.LeakyReLU(SLOPE)]
             width, length = style_size, length // 3
         self.window = nn.Sequential(*layers)
         self.mapping = nn.Sequential(
-            nn.Linear(width + 2 * coefficients, style_size),
-            nn.LeakyReLU(0.2),
-            nn.Linear(style_size, style_size),
-            nn.LeakyReLU(0.2),
+            equalised.Linear(width + 2 * coefficients, style_size),
+            nn.LeakyReLU(SLOPE),
+            equalised.Linear(style_size, style_size),
+            nn.LeakyReLU(SLOPE),
         )
 
     def forward(self, source: Tensor, driving: Tensor) -> Tensor:
@@ -199,14 +200,11 @@ class HEFBlock(nn.Module):
         self.first, self.flow_rule, self.image_residual = first, flow_rule, image_residual
         self.reach = PIXELS_PER_LEVEL * 2 / resolution
         self.expand = StyConv(in_channels, channels, style_size)
-        self.hints = nn.Conv2d(2 + HINTS, channels, 1) if guided else None
+        self.hints = equalised.Conv2d(2 + HINTS, channels, 1) if guided else None
         heads = (4 if flow_rule != "shared" else 2) + sources - 1
-        self.motion = nn.Conv2d(channels, heads, 3, padding=1)
+        self.motion = equalised.Conv2d(channels, heads, 3, zero=True)
         self.refine = nn.ModuleList(StyConv(channels, channels, style_size) for _ in range(convolutions))
-        self.rgb = nn.Conv2d(channels, 3, 3, padding=1)
-        for head in (self.motion, self.rgb):
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)  # type: ignore[arg-type]
+        self.rgb = equalised.Conv2d(channels, 3, 3, zero=True)
 
     def next_flow(self, flow: Tensor, update: Tensor) -> Tensor:
         """This level's learned flow, from the one so far (already at this size) and this level's update (B,

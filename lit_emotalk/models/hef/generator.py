@@ -33,6 +33,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_emotalk.coefficients import get_layout
+from lit_emotalk.models.hef import equalised
 from lit_emotalk.models.hef.blocks import (
     FIRST_RESOLUTION,
     MASK_LOGIT,
@@ -170,7 +171,7 @@ class HEF(nn.Module):
         self.encoder = SourceEncoder(channels, config.enlarge)
         self.guide = FaceGuide() if config.guide == "basis" else None
         self.style = StyleEncoder(get_layout(config.layout).size, config.window, style_size)
-        self.place = nn.Linear(style_size, channels[0] * FIRST_RESOLUTION**2)
+        self.place = equalised.Linear(style_size, channels[0] * FIRST_RESOLUTION**2)
         self.blocks = nn.ModuleList(
             HEFBlock(
                 in_channels=2 * channels[0] if level == 0 else channels[level - 1],

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lit_emotalk.models.hef import equalised
+
 
 class StyConv(nn.Module):
     """A convolution whose input channels are scaled by the style and whose output is demodulated.
@@ -20,19 +22,21 @@ class StyConv(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, style_size: int, kernel: int = 3) -> None:
         super().__init__()
-        self.weight = nn.Parameter(
-            torch.randn(out_channels, in_channels, kernel, kernel) / math.sqrt(in_channels * kernel**2)
-        )
+        self.unit = equalised.unit_weights(out_channels, in_channels, kernel)
+        self.gain = 1 / math.sqrt(in_channels * kernel**2)
         self.bias = nn.Parameter(torch.zeros(out_channels))
-        self.affine = nn.Linear(style_size, in_channels)
-        nn.init.normal_(self.affine.weight, std=0.5 / math.sqrt(style_size))
-        nn.init.ones_(self.affine.bias)
+        self.affine = equalised.Linear(style_size, in_channels, gain=0.5, bias=1.0)
+
+    @property
+    def weight(self) -> Tensor:
+        """The convolution's weights (out_channels, in_channels, kernel, kernel)."""
+        return self.gain * self.unit
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """Modulate, convolve, demodulate, activate."""
-        scale = self.affine(style)
-        y = F.conv2d(x * scale[:, :, None, None], self.weight, padding=self.weight.shape[-1] // 2)
-        power = self.weight.square().sum((2, 3))
+        scale, weight = self.affine(style), self.weight
+        y = F.conv2d(x * scale[:, :, None, None], weight, padding=weight.shape[-1] // 2)
+        power = weight.square().sum((2, 3))
         norm = torch.rsqrt(F.linear(scale.square(), power) + 1e-8)
         y = y * norm[:, :, None, None] + self.bias[:, None, None]
         return F.leaky_relu(y, 0.2) * math.sqrt(2)
