@@ -39,29 +39,29 @@ WEAK_SHARE = 0.6
 CONTROLLED: dict[str, Prosody] = {
     "neutral": Prosody(),
     "calm": Prosody(
-        pitch=-0.05, span=-0.2, rate=-0.25, loudness=-3.5, tilt=-0.4, breath=0.3, gap=1.0, ending=0.1,
+        pitch=-0.05, span=-0.2, rate=-0.25, loudness=-3.5, tilt=-0.4, breath=0.3, gap=1.0, ending=0.2,
         drawl=0.2,
     ),
     "happy": Prosody(
-        pitch=0.22, span=0.1, loudness=5.5, tension=0.1, emphasis=0.15, ending=0.1, formants=0.05,
+        pitch=0.22, span=0.1, loudness=5.5, tension=0.1, emphasis=0.15, ending=0.2, formants=0.05,
     ),
     "sad": Prosody(
         pitch=0.0, span=-0.4, rate=-0.2, loudness=-3.0, tilt=-0.3, breath=0.3, tremor=0.15, gap=1.0,
-        ending=0.1, drawl=0.15, formants=-0.02,
+        ending=0.2, drawl=0.15, formants=-0.02,
     ),
     "angry": Prosody(
         pitch=0.25, span=0.1, rate=-0.1, loudness=10.0, rough=0.15, tension=0.6, gap=1.0, emphasis=0.1,
-        ending=0.1,
+        ending=0.2,
     ),
     "fear": Prosody(
-        pitch=0.35, span=-0.3, rate=0.1, loudness=4.0, breath=0.3, tremor=0.4, ending=0.12,
+        pitch=0.35, span=-0.3, rate=0.1, loudness=4.0, breath=0.3, tremor=0.4, ending=0.22,
     ),
     "disgusted": Prosody(
         pitch=-0.02, span=0.1, rate=-0.3, loudness=0.5, tilt=0.2, breath=0.15, rough=0.3, tension=0.2,
-        nasal=0.15, gap=1.0, emphasis=-0.1, ending=0.08, drawl=0.2, formants=-0.02,
+        nasal=0.15, gap=1.0, emphasis=-0.1, ending=0.18, drawl=0.2, formants=-0.02,
     ),
     "surprised": Prosody(
-        pitch=0.33, span=0.4, rate=0.05, loudness=5.0, breath=0.2, emphasis=0.2, ending=0.4, drawl=0.1,
+        pitch=0.33, span=0.75, rate=0.05, loudness=5.0, breath=0.2, emphasis=0.2, ending=0.4, drawl=0.1,
     ),
     "contempt": Prosody(
         pitch=-0.12, span=0.1, rate=-0.2, loudness=-1.0, tension=0.1, nasal=0.5, gap=0.6, emphasis=0.2,
@@ -72,27 +72,27 @@ CONTROLLED: dict[str, Prosody] = {
 
 OUTBURST: dict[str, Prosody] = {
     "happy": Prosody(
-        pitch=0.9, span=0.1, rate=-0.15, loudness=16.0, tension=0.25, emphasis=0.2, ending=0.2, drawl=0.1,
-        formants=0.06, dynamics=0.1,
+        pitch=0.9, span=0.1, rate=-0.15, loudness=16.0, tension=0.25, emphasis=0.2, ending=0.3, drawl=0.1,
+        formants=0.06, dynamics=0.2,
     ),
     "sad": Prosody(
         pitch=0.5, span=-0.15, rate=-0.35, loudness=4.0, tilt=-0.2, breath=0.4, tremor=0.5, rough=0.1,
-        gap=4.0, ending=0.2, drawl=0.25, formants=-0.02, dynamics=0.15,
+        gap=4.0, ending=0.3, drawl=0.25, formants=-0.02, dynamics=0.3,
     ),
     "angry": Prosody(
         pitch=1.0, span=0.1, rate=-0.2, loudness=26.0, rough=0.25, tension=1.0, gap=4.0, emphasis=0.15,
-        ending=0.2, dynamics=0.25,
+        ending=0.3, dynamics=0.5,
     ),
     "fear": Prosody(
         pitch=1.05, span=-0.15, rate=0.02, loudness=22.0, tilt=-0.2, breath=0.25, tremor=0.7, gap=1.0,
-        ending=0.25, dynamics=0.2,
+        ending=0.35, dynamics=0.4,
     ),
     "disgusted": Prosody(
         pitch=0.25, span=0.15, rate=-0.5, loudness=8.0, tilt=0.2, breath=0.15, rough=0.4, tension=0.4,
-        nasal=0.2, gap=3.0, emphasis=0.1, ending=0.15, drawl=0.3, formants=-0.03, dynamics=0.15,
+        nasal=0.2, gap=3.0, emphasis=0.1, ending=0.25, drawl=0.3, formants=-0.03, dynamics=0.3,
     ),
     "surprised": Prosody(
-        pitch=0.6, span=0.45, rate=-0.02, loudness=11.0, breath=0.2, emphasis=0.3, ending=0.5, drawl=0.2,
+        pitch=0.6, span=0.8, rate=-0.02, loudness=11.0, breath=0.2, emphasis=0.3, ending=0.5, drawl=0.2,
     ),
     "contempt": Prosody(
         pitch=-0.1, span=0.25, rate=-0.35, loudness=2.0, tension=0.25, nasal=0.6, gap=1.2, emphasis=0.3,
