@@ -9,7 +9,6 @@ from lit_emotalk.evaluate.real_people.findings import Findings
 from lit_emotalk.evaluate.real_people.generator import COPY
 from lit_emotalk.evaluate.real_people.lips import FARTHEST_LAG
 from lit_emotalk.evaluate.real_people.preparation import Preparation
-from lit_emotalk.evaluate.tables.build import Table
 from lit_emotalk.evaluate.tables.statistics import Estimate
 from lit_emotalk.evaluate.tables.write import cell_text
 from lit_emotalk.evaluate.transfer import MOST_MOVING, Transfer
@@ -42,7 +41,7 @@ def markdown(found: Findings) -> str:
         *_emotions(found),
         *_lips(found),
         *_generator(found),
-        *_chain(found.chain, found.absent),
+        *_chain(found),
         "## Pictures",
         "",
     ]
@@ -149,13 +148,16 @@ def _transfer_cells(way: Transfer, copied: float | None) -> list[str]:
     ]
 
 
-def _chain(table: Table, absent: dict[str, str]) -> list[str]:
+def _chain(found: Findings) -> list[str]:
+    table = found.chain
     lines = [
         "## The whole chain",
         "",
         "First frame, own sound, own head pose; the emotion by the label, else by the clip's own picture.",
-        "",
     ]
+    if found.silent:
+        lines.append(f"Among them {len(found.silent)} clips in which nobody speaks.")
+    lines.append("")
     reasons: list[str] = []
     rows = []
     for column in table.spec.columns:
@@ -166,7 +168,7 @@ def _chain(table: Table, absent: dict[str, str]) -> list[str]:
     lines += [*_table(["", *(name for name, _ in table.rows)], rows), ""]
     lines += [f"({number}) {reason}." for number, reason in enumerate(reasons, 1)]
     lines += [""] * bool(reasons)
-    lines += [f"- {COLUMNS[column].title}: {DASH}, {reason}." for column, reason in absent.items()]
+    lines += [f"- {COLUMNS[column].title}: {DASH}, {reason}." for column, reason in found.absent.items()]
     return [*lines, *(f"- {note}" for note in table.notes), ""]
 
 

@@ -1,6 +1,7 @@
 """Means with bootstrap intervals clustered by speaker, and which of several methods is best beyond doubt."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -30,8 +31,13 @@ def resample(speakers: list[str], bootstrap: Bootstrap) -> np.ndarray:
 
     Speakers are drawn with replacement, then clips with replacement within each drawn speaker: clips of one
     speaker are not independent. With one speaker only clips are drawn. Our choice (two-stage cluster
-    bootstrap).
+    bootstrap). The columns of a table share their resamples, which are kept, read-only.
     """
+    return _resampled(tuple(speakers), bootstrap)
+
+
+@lru_cache(maxsize=8)
+def _resampled(speakers: tuple[str, ...], bootstrap: Bootstrap) -> np.ndarray:
     generator = np.random.default_rng(bootstrap.seed)
     names = sorted(set(speakers))
     members = [np.array([i for i, speaker in enumerate(speakers) if speaker == name]) for name in names]
@@ -39,6 +45,7 @@ def resample(speakers: list[str], bootstrap: Bootstrap) -> np.ndarray:
     for row in weights:
         for place in generator.integers(len(names), size=len(names)):
             np.add.at(row, generator.choice(members[place], len(members[place])), 1)
+    weights.flags.writeable = False
     return weights
 
 

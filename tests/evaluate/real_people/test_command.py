@@ -48,7 +48,8 @@ def run(shards: Path, models: Path, output: Path, *options: object) -> dict:
     return json.loads((output / "report.json").read_text())
 
 
-def test_the_report_is_whole_and_is_taken_up_again(models, tmp_path, capsys):
+def test_the_report_is_whole_and_is_taken_up_again(models, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("LIT_EMOTALK_FINGERPRINT", raising=False)
     clips = [draw_clip("M001", "neutral", 1, 18), draw_clip("M001", "happy", 3, 18), unlabelled("W002", 16)]
     shards, output = shards_of(tmp_path / "shards", clips), tmp_path / "out"
     found = run(shards, models, output, "--pairs", 2)
@@ -85,6 +86,9 @@ def test_the_report_is_whole_and_is_taken_up_again(models, tmp_path, capsys):
     capsys.readouterr()
     run(shards, models, output, "--pairs", 2)
     assert "0 rows added, 0 failed, 9 were there" in capsys.readouterr().out
+    monkeypatch.setenv("LIT_EMOTALK_FINGERPRINT", "of other code")
+    run(shards, models, output, "--pairs", 2, "--limit", 1)
+    assert "3 rows added, 0 failed, 0 were there" in capsys.readouterr().out
 
 
 def test_one_clip_without_a_label_is_enough(models, tmp_path):
