@@ -25,10 +25,14 @@ DECADES = 8.0
 MOST_COLUMNS = 3000
 """Columns of log-mel that the encoder has positions for: 30 s."""
 
-WINDOW = 250
+WINDOW = 100
 CONTEXT = 25
-"""Longer sound is heard in parts of at most `WINDOW` frames, with `CONTEXT` frames on either side of them
-(our choice)."""
+"""Longer sound is heard in parts of at most `WINDOW` frames, with `CONTEXT` frames on either side of them: the
+states depend on their place in a part, and a network knows those of clips of a few seconds. On real clips one
+after another the mouth's opening correlates with the truth by 0.44, as for each alone; with 250 frames 0.40."""
+
+SILENCE = 5
+"""Frames of silence before and after a sound: without them the opening's correlation is lower by 0.01."""
 
 _FILES = {"vocabulary.txt": b"<|endoftext|>\n"}
 """What the loader asks for beside the weights; the encoder does not use it."""
@@ -104,8 +108,10 @@ class Whisper:
         for start, end in pairwise(bounds):
             first, last = max(0, start - CONTEXT), min(frames, end + CONTEXT)
             piece = samples[first * schema.SAMPLES_PER_FRAME : last * schema.SAMPLES_PER_FRAME]
-            states = self.states(piece).reshape(last - first, schema.WHISPER_SIZE)
-            heard[start:end] = states[start - first : end - first]
+            before, after = SILENCE * (first == 0), SILENCE * (last == frames)
+            padded = np.pad(piece, (before * schema.SAMPLES_PER_FRAME, after * schema.SAMPLES_PER_FRAME))
+            states = self.states(padded).reshape(-1, schema.WHISPER_SIZE)
+            heard[start:end] = states[before + start - first : before + end - first]
         return heard
 
 

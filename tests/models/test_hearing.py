@@ -54,11 +54,18 @@ def test_log_mel_is_that_of_the_published_feature_extractor() -> None:
 
 def test_encoder_is_whispers(whisper: Whisper) -> None:
     samples = speech(1.2)
-    heard = whisper.hear(samples)
+    states = whisper.states(samples)
     wanted = torch_states(whisper_mel(samples))
+    assert states.shape == (60, 384) and wanted.std() > 0.5
+    np.testing.assert_allclose(states, wanted, atol=1e-3)
+
+
+def test_a_frame_is_its_two_states_with_silence_around_the_sound(whisper: Whisper) -> None:
+    samples, silent = speech(1.2), hearing.SILENCE
+    heard = whisper.hear(samples)
+    wanted = whisper.states(np.pad(samples, 640 * silent)).reshape(-1, 768)[silent:-silent]
     assert heard.shape == (30, 768) and heard.dtype == np.float16
-    assert wanted.std() > 0.5
-    np.testing.assert_allclose(heard.reshape(60, 384), wanted, atol=4e-3)
+    np.testing.assert_allclose(heard, wanted, atol=4e-3)
 
 
 def test_long_sound_is_heard_in_parts_that_overlap(whisper: Whisper, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +81,7 @@ def test_long_sound_is_heard_in_parts_that_overlap(whisper: Whisper, monkeypatch
 
     monkeypatch.setattr(Whisper, "states", states)
     heard = whisper.hear(samples)
-    assert longest <= 30
+    assert longest <= 30 + hearing.SILENCE
     np.testing.assert_array_equal(heard[:, 0], samples[::640].astype(np.float16))
     np.testing.assert_array_equal(heard[:, 384], samples[320::640].astype(np.float16))
 
