@@ -17,7 +17,7 @@ from lit_emotalk.face.tracker import Tracker
 from lit_emotalk.inference.drawing.drawing import Drawing
 from lit_emotalk.inference.emotion.codes import EmotionReader
 from lit_emotalk.inference.emotion.request import Emotion, Schedule
-from lit_emotalk.inference.live.face import LATENCY, FrameStream, LiveFace, frames_of
+from lit_emotalk.inference.live.face import FrameStream, LiveFace, frames_of
 from lit_emotalk.inference.live.streaming import ExpressionStream, Latency
 from lit_emotalk.inference.motion.bearing import add_speaking_motion
 from lit_emotalk.inference.motion.driving import DrivingVideos, driven
@@ -193,7 +193,7 @@ class TalkingFace:
         chunks: Iterable[np.ndarray],
         emotion: str | Emotion | None = None,
         options: Options = DEFAULTS,
-        latency: Latency = LATENCY,
+        latency: Latency | None = None,
         lookahead: int = 0,
     ) -> Iterator[np.ndarray]:
         """Frames (H, W, 3) uint8 of the face saying sound that arrives in `chunks` (N,) of 16 kHz mono in
@@ -210,7 +210,7 @@ class TalkingFace:
         portrait: Path | str | np.ndarray | Portrait,
         emotion: str | Emotion | None = None,
         options: Options = DEFAULTS,
-        latency: Latency = LATENCY,
+        latency: Latency | None = None,
         lookahead: int = 0,
         pictures: bool = True,
     ) -> LiveFace:

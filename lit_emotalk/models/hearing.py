@@ -27,9 +27,9 @@ MOST_COLUMNS = 3000
 
 WINDOW = 100
 CONTEXT = 25
-"""Longer sound is heard in parts of at most `WINDOW` frames, with `CONTEXT` frames on either side of them: the
-states depend on their place in a part, and a network knows those of clips of a few seconds. On real clips one
-after another the mouth's opening correlates with the truth by 0.44, as for each alone; with 250 frames 0.40."""
+"""Longer sound is heard in parts of at most `WINDOW` frames, with `CONTEXT` frames on either side: the states
+depend on their place in a part, and a network knows those of clips of a few seconds. On real clips one after
+another the mouth's opening correlates with the truth by 0.44, as for each alone; with 250 frames by 0.40."""
 
 SILENCE = 5
 """Frames of silence before and after a sound: without them the opening's correlation is lower by 0.01."""

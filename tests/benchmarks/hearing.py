@@ -10,6 +10,7 @@ frame where the sound comes in pieces of 20 ms; a stream's latency is `waits_ms`
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -17,7 +18,7 @@ import numpy as np
 import psutil
 import torch
 
-from lit_emotalk.inference.live.streaming import ExpressionStream, Latency
+from lit_emotalk.inference.live.streaming import LATENCIES, ExpressionStream, Latency
 from lit_emotalk.io.audio import load_audio
 from lit_emotalk.models.eac import EAC
 from lit_emotalk.models.handover import load_export
@@ -74,16 +75,17 @@ def main() -> None:
     parser.add_argument("--models", type=Path, required=True, help="folder with the export eac")
     parser.add_argument("--speech", type=Path, required=True)
     parser.add_argument("--seconds", type=float, nargs="+", default=[3, 10, 60, 180])
-    parser.add_argument("--windows", type=int, nargs="+", default=[50, 75], help=f"frames of 1/{FPS} s")
+    parser.add_argument("--windows", type=int, nargs="+", help=f"frames of 1/{FPS} s (default: the stream's)")
     args = parser.parse_args()
     torch.set_num_threads(1)
     eac = cast(EAC, load_export(args.models / "eac", "eac"))
     samples = load_audio(args.speech)
     for seconds in args.seconds:
         print(json.dumps(offline(eac, np.resize(samples, round(seconds * SAMPLE_RATE)))), flush=True)
-    for window in args.windows:
+    usual = LATENCIES[eac.config.hears]
+    for window in args.windows or [usual.window]:
         sound = np.resize(samples, STREAM_SECONDS * SAMPLE_RATE)
-        print(json.dumps(live(eac, sound, Latency(window=window))), flush=True)
+        print(json.dumps(live(eac, sound, replace(usual, window=window))), flush=True)
 
 
 if __name__ == "__main__":

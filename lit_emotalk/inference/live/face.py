@@ -15,13 +15,12 @@ import torch
 
 from lit_emotalk.coefficients import POSE_SIZE
 from lit_emotalk.errors import UserError
-from lit_emotalk.inference.live.streaming import ExpressionStream, Latency
+from lit_emotalk.inference.live.streaming import ExpressionStream
 from lit_emotalk.inference.motion.natural import LiveMotion
 from lit_emotalk.inference.motion.strength import strengthened
 from lit_emotalk.inference.output.finish import Finish
 from lit_emotalk.schema import FPS
 
-LATENCY = Latency()
 BATCH = 8
 """Frames drawn at once where several are due."""
 
