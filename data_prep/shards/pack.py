@@ -24,6 +24,8 @@ from lit_emotalk import schema
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import atomic_path, sha256_file, sha256_text, write_text
 from lit_emotalk.io.progress import track
+from lit_emotalk.io.sources import code_digest
+from lit_emotalk.models import hearing
 
 CLIPS_PER_SHARD = 64
 STATE_NAME = ".work/packed.json"
@@ -155,7 +157,7 @@ def _by_key(entries: Iterable[Entry]) -> dict[str, Entry]:
 
 
 def _plan_hash(kind: str, clips: list[Entry], corpus: Corpus) -> str:
-    heard = corpus.hears if kind == "signals" else None
+    heard = code_digest(hearing) if kind == "signals" and corpus.hears == "whisper" else None
     made_of = [[entry.key, entry.content] for entry in clips]
     parts = [schema.VERSION, kind, corpus.frame_size, corpus.layout, heard, made_of]
     return sha256_text(json.dumps(parts))
