@@ -37,9 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "data_prep.synthetic.scenes": LOW | {"data_prep.synthetic.heads", "data_prep.synthetic.rays"},
     "data_prep.synthetic.speech": LOW,
     "data_prep.synthetic.acting": LOW | {"data_prep.synthetic.speech"},
-    "data_prep.synthetic": LEARNING
-    | SYNTHETIC
-    | {"data_prep.clips", "data_prep.shards"},
+    "data_prep.synthetic": LEARNING | SYNTHETIC | {"data_prep.clips", "data_prep.shards"},
     "data_prep.tracker": LEARNING | SYNTHETIC | {"inference", "data_prep.clips", "data_prep.shards"},
     "data_prep.check_corpus": LEARNING | SYNTHETIC | {"data_prep.synthetic"},
     "data_prep": FACE

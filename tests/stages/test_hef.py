@@ -67,7 +67,7 @@ def stage(**changes: Any) -> HEFStage:
     values: dict[str, Any] = {
         "network": HEFConfig(size="tiny", resolution=SIZE, window=9, guide="none"),
         "perceptual": "edges",
-        "learning_rate": 1e-3,
+        "learning_rate": 4e-3,
         "warmup": 4,
         "ema_decay": 0.9,
     }
@@ -128,6 +128,14 @@ def test_schedule_warps_first_then_draws_then_competes(tmp_path: Path) -> None:
     trainer(tmp_path, 1, limit_train_batches=2).fit(network, loader(8))
     assert {"adversarial", "discriminator_gan"} <= seen[3] and "discriminator_r1" not in seen[3]
     assert "discriminator_r1" in seen[4]
+
+
+def test_the_first_batches_are_drawn_at_half_the_resolution(tmp_path: Path) -> None:
+    network = stage(coarse_batches=2)
+    sides: list[int] = []
+    network.network.register_forward_hook(lambda *call: sides.append(call[-1].image.shape[-1]))
+    trainer(tmp_path, 1, limit_train_batches=4).fit(network, loader(16))
+    assert sides == [SIZE // 2, SIZE // 2, SIZE, SIZE]
 
 
 def test_each_network_gets_only_its_own_gradient(tmp_path: Path) -> None:
