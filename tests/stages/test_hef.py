@@ -10,7 +10,8 @@ import pytest
 import torch
 import yaml
 from lightning.pytorch.callbacks import ModelCheckpoint
-from torch.utils.data import DataLoader, Dataset
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.losses.reconstruction import change_l1
@@ -131,11 +132,21 @@ def test_schedule_warps_first_then_draws_then_competes(tmp_path: Path) -> None:
 
 
 def test_the_first_batches_are_drawn_at_half_the_resolution(tmp_path: Path) -> None:
-    network = stage(coarse_batches=2)
+    def enlarged(rows: list[dict[str, Any]]) -> dict[str, Any]:
+        batch = default_collate(rows)
+        large = {
+            name: F.interpolate(batch[name], scale_factor=2.0) for name in ("source", "target", "region")
+        }
+        return batch | large
+
+    network = stage(coarse_batches=2, network=HEFConfig("tiny", 2 * SIZE, window=9, guide="none"))
     sides: list[int] = []
     network.network.register_forward_hook(lambda *call: sides.append(call[-1].image.shape[-1]))
-    trainer(tmp_path, 1, limit_train_batches=4).fit(network, loader(16))
-    assert sides == [SIZE // 2, SIZE // 2, SIZE, SIZE]
+    batches = DataLoader(Discs(16), batch_size=4, collate_fn=enlarged)
+    trainer(tmp_path, 1, limit_train_batches=4).fit(network, batches)
+    assert sides == [SIZE, SIZE, 2 * SIZE, 2 * SIZE]
+    with pytest.raises(UserError, match="coarse_batches"):
+        stage(coarse_batches=2)
 
 
 def test_each_network_gets_only_its_own_gradient(tmp_path: Path) -> None:
