@@ -190,9 +190,11 @@ class SignalsDataModule(ShardDataModule):
             clips.
         image_size: S, or null for no picture.
         sound_only: whether faces are left out where the corpus has them.
+        faces_only: whether sound is left out, as for a corpus of silent faces; stage align alone takes that.
         kwargs: see `ShardDataModule`.
 
-    Raises UserError for an `image_size` where there are no pictures, and as the base.
+    Raises UserError where both are left out, for an `image_size` where there are no pictures, and as the
+    base.
     """
 
     def __init__(
@@ -201,18 +203,22 @@ class SignalsDataModule(ShardDataModule):
         frames: int | None = None,
         image_size: int | None = None,
         sound_only: bool = False,
+        faces_only: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(shards, **kwargs)
+        if sound_only and faces_only:
+            raise UserError("sound_only and faces_only leave nothing: set one of them at the most")
         if frames is not None and frames < 1:
             raise UserError("frames must be at least 1, or null for whole clips")
         self.frames = frames
         self.image_size = image_size
-        self.sound_only = sound_only
+        self.sound_only, self.faces_only = sound_only, faces_only
 
     def decoder(self, split: str) -> Decoder:
         """Windows or whole clips."""
         heard: tuple[Hears, ...] = ("mel",) if self.manifest.hears == "mel" else ("mel", "whisper")
+        heard = () if self.faces_only else heard
         if self.sound_only:
             return SignalsDecoder(None, self.frames, None, heard)
         if self.image_size is not None and self.layout() and self.manifest.frame_size is None:

@@ -19,11 +19,12 @@ from lit_emotalk.io.files import sha256_text
 @dataclass(frozen=True)
 class CorpusShare:
     """A corpus of a mixture: its shard directory or URL, its weight, above 0, relative to the others', and
-    whether its faces, if it has any, are left out."""
+    whether its faces, if it has any, or its sound is left out."""
 
     shards: str | Path
     weight: float = 1.0
     sound_only: bool = False
+    faces_only: bool = False
 
 
 def corpus_of_batches(weights: Sequence[float], batches: int) -> np.ndarray:
@@ -96,7 +97,9 @@ class MixedSignalsDataModule(ShardDataModule):
         super().__init__(corpora[0].shards, **kwargs)
         self.weights = [corpus.weight for corpus in corpora]
         self.parts = [
-            SignalsDataModule(corpus.shards, frames, image_size, corpus.sound_only, **kwargs)
+            SignalsDataModule(
+                corpus.shards, frames, image_size, corpus.sound_only, corpus.faces_only, **kwargs
+            )
             for corpus in corpora
         ]
 
@@ -104,7 +107,7 @@ class MixedSignalsDataModule(ShardDataModule):
     def manifest(self) -> Manifest:
         """The first corpus's manifest; its hash is that of all corpora's hashes and weights."""
         facts = [
-            f"{part.manifest.hash} {weight:g}{' sound' if part.sound_only else ''}"
+            f"{part.manifest.hash} {weight:g}{' sound' * part.sound_only}{' faces' * part.faces_only}"
             for part, weight in zip(self.parts, self.weights, strict=True)
         ]
         return replace(self.parts[0].manifest, hash=sha256_text("\n".join(facts)))

@@ -14,6 +14,7 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.losses.contrastive import contrastive_loss, gather_rows, positives_of
 from lit_emotalk.metrics.zero_shot import ZeroShot
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
+from lit_emotalk.schema import ROWS
 from lit_emotalk.stages.align_report import (
     ShownClips,
     WordReport,
@@ -51,11 +52,11 @@ class AlignStage(Stage):
 
     Every sample draws one prompt of its emotion. Losses are symmetric, with all samples of an emotion as
     positives, over the batches of all processes; the temperature is learned. A corpus of sound only trains
-    the audio encoder alone. Validation: `ZeroShot` on whole clips and their key frames' pictures, the share
-    of the held-out words that land on their emotion, and of the compounds whose parts are nearest. Beside the
-    run go `space/words.csv`, which lists them with the misses first, and pictures: confusion matrices, a map
-    of the space, and the audio encoder's attention over three clips (with several processes, of the clips
-    that the first one validates).
+    the audio encoder alone, one of faces only the image tower. Validation: `ZeroShot` on whole clips and
+    their key frames' pictures, the share of the held-out words that land on their emotion, and of the
+    compounds whose parts are nearest. Beside the run go `space/words.csv`, which lists them with the misses
+    first, and pictures: confusion matrices, a map of the space, and the audio encoder's attention over three
+    clips (with several processes, of the clips that the first one validates).
 
     Arguments:
         network: the space; its text side is fitted before training.
@@ -140,14 +141,16 @@ class AlignStage(Stage):
         emotion = gather_rows(batch["emotion"])
         positives, known = positives_of(emotion), emotion >= 0
         text = gather_rows(self.draw_texts(batch["emotion"]))[known]
-        heard = space.audio.trimmed(speech_of(batch, space.hears), batch["mask"])
-        audio = gather_rows(space.encode_audio(*augment_sound(*heard, self.sound, space.hears)))
-        scale = space.scale
-        losses = {"audio_text": contrastive_loss(audio[known], text, positives[known][:, known], scale)}
+        scale, losses, audio = space.scale, {}, None
+        if any(name in batch for name in ROWS):
+            heard = space.audio.trimmed(speech_of(batch, space.hears), batch["mask"])
+            audio = gather_rows(space.encode_audio(*augment_sound(*heard, self.sound, space.hears)))
+            losses["audio_text"] = contrastive_loss(audio[known], text, positives[known][:, known], scale)
         if "single" in batch:
             units = gather_rows(space.encode_units(self.draw_units(batch)))
             losses["units_text"] = contrastive_loss(units[known], text, positives[known][:, known], scale)
-            losses["audio_units"] = contrastive_loss(audio, units, positives, scale)
+            if audio is not None:
+                losses["audio_units"] = contrastive_loss(audio, units, positives, scale)
         if space.config.image == "open_clip":
             image = gather_rows(space.encode_image(augment_picture(pictures_of(batch), self.picture)))
             losses["image_text"] = contrastive_loss(image[known], text, positives[known][:, known], scale)

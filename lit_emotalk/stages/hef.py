@@ -31,6 +31,7 @@ from lit_emotalk.stages.hef_panel import draw_panel, save_panel
 from lit_emotalk.weights import fetch as third_party
 
 PANEL_ROWS = 6
+LEAST_GROWN = 32
 BETAS = (0.5, 0.99)
 
 
@@ -118,6 +119,8 @@ class HEFStage(Stage):
     ) -> None:
         if min(accumulate, r1_every, panel_every) < 1:
             raise UserError("accumulate, r1_every and panel_every must be at least 1")
+        if coarse_batches and network.resolution < LEAST_GROWN:
+            raise UserError(f"coarse_batches need a network of {LEAST_GROWN} pixels or more")
         generator = HEF(network)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         generator.to(memory_format=self.memory_format)

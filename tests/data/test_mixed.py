@@ -84,6 +84,16 @@ def test_coefficients_without_pictures_are_read_unless_they_are_left_out(tiny_sh
     assert len(hashes) == 2
 
 
+def test_faces_without_their_sound(tiny_shards):
+    corpora = [CorpusShare(tiny_shards, faces_only=True)]
+    data = MixedSignalsDataModule(corpora, batch_size=2, steps_per_epoch=2, num_workers=0)
+    for found in batches(data):
+        assert not {"mel", "whisper"} & found.keys() and found["single"].shape[2] == 51
+    assert data.manifest.hash != MixedSignalsDataModule([CorpusShare(tiny_shards)]).manifest.hash
+    with pytest.raises(UserError, match="leave nothing"):
+        SignalsDataModule(tiny_shards, sound_only=True, faces_only=True)
+
+
 def test_pictures_that_are_not_there_are_one_line(acted_shards):
     data = SignalsDataModule(acted_shards, batch_size=2, image_size=32, num_workers=0)
     with pytest.raises(UserError, match="has no pictures"):

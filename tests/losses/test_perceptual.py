@@ -14,6 +14,7 @@ from lit_emotalk.losses.reconstruction import (
     area_pyramid,
     box_psnr,
     detail_l1,
+    emphasised,
     flow_roughness,
     pyramid_l1,
     weighted_l1,
@@ -166,3 +167,15 @@ def test_detail_wants_as_much_as_there_is_wherever_it_lies() -> None:
     half[..., :32] = 0
     soft[..., :32] = true[..., :32]
     assert detail_l1(soft, true, half) > 1.5 * detail_l1(soft, true, region)
+
+
+def test_emphasis_raises_the_weights_where_the_warp_is_wrong() -> None:
+    target = torch.zeros(1, 3, 32, 32)
+    warped = target.clone()
+    warped[..., 8:16, 8:16] = 0.5
+    region = 2 * torch.ones(1, 1, 32, 32)
+    weights = emphasised(region, warped, target, 0.5)
+    assert float(weights.mean()) == pytest.approx(2 * 1.5, rel=1e-4)
+    assert weights[0, 0, 12, 12] > 5 * weights[0, 0, 28, 28] and weights.min() == 2
+    assert torch.equal(emphasised(region, warped, target, 0.0), region)
+    assert torch.equal(emphasised(region, target, target, 3.0), region), "nothing is wrong"

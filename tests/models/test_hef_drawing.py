@@ -20,7 +20,7 @@ def lively(**changes: object) -> HEF:
     network = HEF(HEFConfig(**values)).eval()
     for block in network.blocks:
         for head in (block.motion, block.rgb):
-            torch.nn.init.normal_(head.weight, std=0.03)
+            torch.nn.init.normal_(head.weight, std=1.0)
             torch.nn.init.normal_(head.bias, std=0.1)
         for layer in (block.expand, *block.refine):
             torch.nn.init.normal_(layer.bias, std=0.1)

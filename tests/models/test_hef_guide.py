@@ -9,7 +9,7 @@ from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 from lit_emotalk.face.alignment import rotation_matrices
 from lit_emotalk.face.basis import LinearFace
 from lit_emotalk.models.hef.generator import HEF, HEFConfig
-from lit_emotalk.models.hef.guide import FaceGuide, rotation_matrix
+from lit_emotalk.models.hef.guide import FaceGuide, rotation_matrix, triangle_areas
 
 FRONT = (0.0, 0.0, 0.0, 0.0, 0.0, -0.9)
 TURNED = (0.1, -0.25, 0.15, 0.12, -0.08, -0.75)
@@ -43,7 +43,7 @@ def test_flow_brings_every_point_from_where_it_was() -> None:
     driving = head({"jawOpen": 0.6, "mouthSmileLeft": 0.5}, TURNED)[1]
     guide = FaceGuide()
     here, there = guide.moved(source, own, driving)
-    flow = guide(source, own, driving, [64, 256])[-1]
+    flow = guide(source, own, driving, [64, 256]).flows[-1]
     found = F.grid_sample(flow, there[:, :, None], align_corners=False)[..., 0].transpose(1, 2)
     error = (found - (here - there)).norm(dim=-1)
     assert error.median() < 0.05 * (here - there).norm(dim=-1).median()
@@ -54,11 +54,49 @@ def test_flow_brings_every_point_from_where_it_was() -> None:
 def test_nothing_moves_where_nothing_changes_and_levels_agree() -> None:
     source, own = head({"jawOpen": 0.3}, TURNED)
     guide = FaceGuide()
-    assert all(flow.abs().max() < 1e-5 for flow in guide(source, own, own, [8, 32]))
+    assert all(flow.abs().max() < 1e-5 for flow in guide(source, own, own, [8, 32]).flows)
     driving = head({"jawOpen": 0.9}, TURNED)[1]
-    coarse, fine, whole = guide(source, own, driving, [16, 64, 128])
+    coarse, fine, whole = guide(source, own, driving, [16, 64, 128]).flows
     assert (coarse.shape, fine.shape, whole.shape) == ((1, 2, 16, 16), (1, 2, 64, 64), (1, 2, 128, 128))
     torch.testing.assert_close(coarse, F.avg_pool2d(fine, 4))
+
+
+def hints_at(source: Tensor, own: Tensor, driving: Tensor, point: int) -> Tensor:
+    """The hints (4,) at 128 pixels where a landmark lands."""
+    guide = FaceGuide()
+    there = guide.moved(source, own, driving)[1]
+    hints = guide(source, own, driving, [128]).hints[0]
+    return F.grid_sample(hints, there[:, point, None, None], align_corners=False)[0, :, 0, 0]
+
+
+def test_hints_tell_the_open_mouth_and_the_place_in_the_face() -> None:
+    source, own = head({}, FRONT)
+    shut, open_ = own, head({"jawOpen": 0.9}, TURNED)[1]
+    guide = FaceGuide()
+    between = [guide(source, own, driving, [128]).hints[0][0, 0] for driving in (shut, open_)]
+    assert between[1].max() > 0.8 and between[1].sum() > 5 * between[0].sum()
+    for point in (1, 205, 66):
+        place = hints_at(source, own, open_, point)[1:3]
+        torch.testing.assert_close(place, LinearFace.load().mean[point, :2], atol=0.12, rtol=0)
+    corner = guide(source, own, open_, [128]).hints[0][0, :, 0, 0]
+    assert torch.equal(corner, torch.zeros(4))
+
+
+def test_hints_tell_where_skin_folds_and_where_it_grows() -> None:
+    source, own = head({}, FRONT)
+    raised = head({"browInnerUp": 1.0, "browOuterUpLeft": 1.0, "browOuterUpRight": 1.0}, FRONT)[1]
+    near = (*FRONT[:5], FRONT[5] + 0.2)
+    forehead, above_the_eye = 151, 223
+    assert hints_at(source, own, raised, forehead)[3] < -0.03
+    assert hints_at(source, own, raised, above_the_eye)[3] > 0.03
+    assert abs(float(hints_at(source, own, own, forehead)[3])) < 1e-4
+    grown = hints_at(source, own, head({}, near)[1], 1)[3]
+    assert 0.2 < float(grown) < 0.41, "areas grow by the square of the scale, small ones count less"
+
+
+def test_areas_of_triangles() -> None:
+    corners = torch.tensor([[[[0.0, 0], [3, 0], [0, 4]], [[1, 1], [1, 3], [2, 1]]]])
+    torch.testing.assert_close(triangle_areas(corners), torch.tensor([[6.0, 1.0]]))
 
 
 def test_rotation_agrees_with_the_trackers() -> None:

@@ -14,6 +14,7 @@ from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
 from lit_emotalk.models.handover import load_export
 from lit_emotalk.models.prompts import held_out
+from lit_emotalk.schema import ROWS
 from lit_emotalk.stages.align import AlignStage
 from lit_emotalk.stages.augment import (
     FaceAugment,
@@ -149,6 +150,15 @@ def test_sound_alone_trains_the_audio_encoder(stage):
     assert set(losses) == {"audio_text"}
     losses["audio_text"].backward()
     assert stage.network.audio.cls.grad is not None and stage.network.units.layers[0].weight.grad is None
+
+
+def test_faces_alone_train_the_image_tower(stage):
+    content = {name: value for name, value in batch().items() if name not in ROWS}
+    losses = stage.losses(content)
+    assert set(losses) == {"units_text"}
+    losses["units_text"].backward()
+    assert all(p.grad is not None for p in stage.network.units.parameters())
+    assert all(p.grad is None for p in stage.network.audio.parameters())
 
 
 def test_open_clip_pictures_must_be_in_the_batch():

@@ -10,7 +10,8 @@ import pytest
 import torch
 import yaml
 from lightning.pytorch.callbacks import ModelCheckpoint
-from torch.utils.data import DataLoader, Dataset
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.losses.reconstruction import change_l1
@@ -67,7 +68,7 @@ def stage(**changes: Any) -> HEFStage:
     values: dict[str, Any] = {
         "network": HEFConfig(size="tiny", resolution=SIZE, window=9, guide="none"),
         "perceptual": "edges",
-        "learning_rate": 1e-3,
+        "learning_rate": 4e-3,
         "warmup": 4,
         "ema_decay": 0.9,
     }
@@ -128,6 +129,24 @@ def test_schedule_warps_first_then_draws_then_competes(tmp_path: Path) -> None:
     trainer(tmp_path, 1, limit_train_batches=2).fit(network, loader(8))
     assert {"adversarial", "discriminator_gan"} <= seen[3] and "discriminator_r1" not in seen[3]
     assert "discriminator_r1" in seen[4]
+
+
+def test_the_first_batches_are_drawn_at_half_the_resolution(tmp_path: Path) -> None:
+    def enlarged(rows: list[dict[str, Any]]) -> dict[str, Any]:
+        batch = default_collate(rows)
+        large = {
+            name: F.interpolate(batch[name], scale_factor=2.0) for name in ("source", "target", "region")
+        }
+        return batch | large
+
+    network = stage(coarse_batches=2, network=HEFConfig("tiny", 2 * SIZE, window=9, guide="none"))
+    sides: list[int] = []
+    network.network.register_forward_hook(lambda *call: sides.append(call[-1].image.shape[-1]))
+    batches = DataLoader(Discs(16), batch_size=4, collate_fn=enlarged)
+    trainer(tmp_path, 1, limit_train_batches=4).fit(network, batches)
+    assert sides == [SIZE, SIZE, 2 * SIZE, 2 * SIZE]
+    with pytest.raises(UserError, match="coarse_batches"):
+        stage(coarse_batches=2)
 
 
 def test_each_network_gets_only_its_own_gradient(tmp_path: Path) -> None:

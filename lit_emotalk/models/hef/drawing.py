@@ -126,8 +126,8 @@ class QuickHEF(nn.Module):
     def paint(
         self, source: DrawnSource, style: Tensor, place: Tensor, guides: Guidance, others: list[Tensor]
     ) -> Tensor:
-        """Images (B, 3, S, S) of styles (B, style_size), places (B, C, 8, 8) and what the guide gives, nothing
-        without one; `others`: a second frame's flows (B, 2, r, r)."""
+        """Images (B, 3, S, S) of styles (B, style_size), places (B, C, 8, 8) and what the guide gives,
+        nothing without one; `others`: a second frame's flows (B, 2, r, r)."""
         rows = len(style)
         first = FIRST_RESOLUTION**2
         coarse = _picture(source.features[0][:first], FIRST_RESOLUTION).expand(rows, -1, -1, -1)

@@ -1,5 +1,5 @@
-"""Where the linear face says that every point of the source moves: the flow that HEF refines, and hints of what
-no flow can bring."""
+"""Where the linear face says that every point of the source moves: the flow that HEF refines, and hints of
+what no flow can bring."""
 
 from itertools import product
 from typing import NamedTuple
