@@ -176,11 +176,11 @@ class HEFBlock(nn.Module):
     """One level of the generator; doubles the resolution unless it is the first.
 
     Features come up from the level below; from them the block reads a flow update, warps the source's
-    features and image by its flow, mixes features by a mask, and composes the image from the warped
-    source image and the synthesised one. `flow_rule` and `image_residual` are what the ablations change;
-    see `next_flow`, `next_image` and `next_logit`. With `guided`, features also see the guide's flow and
-    hints, and the flow is the guide's plus the learned one. With two `sources` a mask mixes the warped second
-    frame into the warped first.
+    features and image by its flow, mixes features by a mask, and composes the image from the warped source
+    image and the synthesised one. `flow_rule` and `image_residual` are what the ablations change; see
+    `next_flow`, `next_image` and `next_logit`. With a guide the flow is the guide's plus the learned one;
+    with `hinted` features also see the guide's flow and hints. With two `sources` a mask mixes the warped
+    second frame into the warped first.
     """
 
     def __init__(
@@ -192,7 +192,7 @@ class HEFBlock(nn.Module):
         convolutions: int,
         flow_rule: FlowRule,
         image_residual: bool,
-        guided: bool,
+        hinted: bool,
         first: bool,
         sources: int = 1,
     ) -> None:
@@ -200,7 +200,7 @@ class HEFBlock(nn.Module):
         self.first, self.flow_rule, self.image_residual = first, flow_rule, image_residual
         self.reach = PIXELS_PER_LEVEL * 2 / resolution
         self.expand = StyConv(in_channels, channels, style_size)
-        self.hints = equalised.Conv2d(2 + HINTS, channels, 1) if guided else None
+        self.hints = equalised.Conv2d(2 + HINTS, channels, 1) if hinted else None
         heads = (4 if flow_rule != "shared" else 2) + sources - 1
         self.motion = equalised.Conv2d(channels, heads, 3, zero=True)
         self.refine = nn.ModuleList(StyConv(channels, channels, style_size) for _ in range(convolutions))

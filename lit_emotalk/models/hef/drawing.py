@@ -9,7 +9,6 @@ What is quicker on a CPU, at 256 pixels (tests/benchmarks/hef.py):
 """
 
 import math
-from copy import deepcopy
 from typing import NamedTuple
 
 import torch
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lit_emotalk.models.hef.blocks import FIRST_RESOLUTION, MASK_LOGIT, HEFBlock, guide_features, upsample
+from lit_emotalk.models.hef.equalised import folded
 from lit_emotalk.models.hef.generator import HEF, Frame
 from lit_emotalk.models.hef.guide import Guidance
 from lit_emotalk.models.hef.styconv import StyConv
@@ -42,7 +42,7 @@ class DrawnConv(nn.Module):
 
     def __init__(self, made: StyConv, dtype: torch.dtype) -> None:
         super().__init__()
-        self.affine = made.affine
+        self.affine = folded(made.affine)
         self.register_buffer("weight", made.weight.detach().contiguous(memory_format=torch.channels_last))
         self.register_buffer("cast", self.weight.to(dtype))
         self.register_buffer("power", made.weight.detach().square().sum((2, 3)))
@@ -75,7 +75,8 @@ class QuickHEF(nn.Module):
     def __init__(self, hef: HEF, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.config, self.dtype = hef.config, dtype
-        self.encoder, self.guide, self.style, self.place = hef.encoder, hef.guide, hef.style, hef.place
+        self.encoder, self.guide = hef.encoder, hef.guide
+        self.style, self.place = folded(hef.style), folded(hef.place)
         self.blocks = nn.ModuleList(DrawnBlock(block, dtype) for block in hef.blocks)  # type: ignore[arg-type]
 
     def encode_source(self, image: Tensor, landmarks: Tensor, second: Frame | None = None) -> DrawnSource:
@@ -241,4 +242,4 @@ def _picture(pixels: Tensor, side: int, rows: int = 1) -> Tensor:
 
 
 def _cast(convolution: nn.Conv2d, dtype: torch.dtype) -> nn.Module:
-    return deepcopy(convolution).to(dtype).to(memory_format=torch.channels_last)
+    return folded(convolution).to(dtype).to(memory_format=torch.channels_last)

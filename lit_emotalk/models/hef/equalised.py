@@ -5,6 +5,7 @@ layer's output would move farther with each of them than a narrow one's.
 """
 
 import math
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +29,7 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, narrow, H, W) -> (B, wide, H / stride, W / stride)."""
-        return self._conv_forward(x, self.gain * self.weight, self.bias)
+        return self._conv_forward(x, _scaled(self.weight, self.gain), self.bias)
 
 
 class Conv1d(nn.Conv1d):
@@ -42,7 +43,7 @@ class Conv1d(nn.Conv1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, narrow, T) -> (B, wide, (T - kernel) // stride + 1)."""
-        return self._conv_forward(x, self.gain * self.weight, self.bias)
+        return self._conv_forward(x, _scaled(self.weight, self.gain), self.bias)
 
 
 class Linear(nn.Linear):
@@ -56,9 +57,24 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., narrow) -> (..., wide)."""
-        return F.linear(x, self.gain * self.weight, self.bias)
+        return F.linear(x, _scaled(self.weight, self.gain), self.bias)
+
+
+def folded(layer: nn.Module) -> nn.Module:
+    """The same function by a plain layer, whose weights hold the gain; a module's layers, each; others as
+    they are."""
+    made = deepcopy(layer)
+    for each in made.modules():
+        if isinstance(each, Conv1d | Conv2d | Linear):
+            each.weight.data.mul_(each.gain)
+            each.gain = 1.0
+    return made
 
 
 def unit_weights(wide: int, narrow: int, kernel: int) -> nn.Parameter:
     """Weights (wide, narrow, kernel, kernel) of unit variance."""
     return nn.Parameter(torch.randn(wide, narrow, kernel, kernel))
+
+
+def _scaled(weight: Tensor, gain: float) -> Tensor:
+    return weight if gain == 1.0 else gain * weight

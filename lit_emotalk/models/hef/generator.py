@@ -47,12 +47,12 @@ from lit_emotalk.models.hef.blocks import (
     SourceLevel,
     StyleEncoder,
 )
-from lit_emotalk.models.hef.guide import FaceGuide
+from lit_emotalk.models.hef.guide import FINEST, FaceGuide
 
 SHARED_FLOW_RESOLUTION = 32
 
 CHANNELS: dict[str, tuple[int, ...]] = {
-    "tiny": (192, 160, 128, 64, 32, 12, 8),
+    "tiny": (192, 160, 128, 64, 32, 8, 8),
     "realtime": (256, 256, 256, 128, 64, 32, 16),
     "base": (512, 512, 512, 256, 128, 64, 32),
 }
@@ -184,7 +184,7 @@ class HEF(nn.Module):
                 convolutions=CONVOLUTIONS[config.size],
                 flow_rule=config.flow_rule(resolution),
                 image_residual=config.variant != "wo_res",
-                guided=config.guide != "none",
+                hinted=config.guide != "none" and resolution <= FINEST,
                 sources=config.sources,
                 first=level == 0,
             )

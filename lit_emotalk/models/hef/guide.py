@@ -114,10 +114,7 @@ class FaceGuide(nn.Module):
             around = self.surroundings(here - there, there, unit, side // SURROUNDINGS)
             flow = (paint[:, :2] + THIN * _resized(around, side)) / (paint[:, 2:3] + THIN)
             hints = paint[:, 3 : 3 + HINTS] / (paint[:, 3 + HINTS :] + THIN)
-            return Guidance(
-                [_resized(flow, resolution) for resolution in resolutions],
-                [_resized(hints, resolution) for resolution in resolutions],
-            )
+            return Guidance(_pyramid(flow, resolutions), _pyramid(hints, resolutions))
 
     def paint(self, here: Tensor, there: Tensor, unit: Tensor, side: int) -> Tensor:
         """The mesh's motion, summed, and how much of it there is, in pixels; the hints, summed, and how much
@@ -195,12 +192,24 @@ def split(coeffs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return expression, rotation_matrix(pose[:, :3]), pose[:, None, 3:5], pose[:, 5, None, None].exp()
 
 
-def _resized(flow: Tensor, resolution: int) -> Tensor:
+def _resized(maps: Tensor, resolution: int) -> Tensor:
     """Averaged down by a whole factor, or enlarged."""
-    side = flow.shape[-1]
+    side = maps.shape[-1]
     if resolution <= side:
-        return F.avg_pool2d(flow, side // resolution)
-    return F.interpolate(flow, (resolution, resolution), mode="bilinear", align_corners=False)
+        return F.avg_pool2d(maps, side // resolution)
+    return F.interpolate(maps, (resolution, resolution), mode="bilinear", align_corners=False)
+
+
+def _pyramid(maps: Tensor, resolutions: list[int]) -> list[Tensor]:
+    """The maps at every resolution, the smaller ones averaged from the next larger."""
+    found = {}
+    for resolution in sorted(resolutions, reverse=True):
+        if resolution <= maps.shape[-1]:
+            maps = _resized(maps, resolution)
+            found[resolution] = maps
+        else:
+            found[resolution] = _resized(maps, resolution)
+    return [found[resolution] for resolution in resolutions]
 
 
 def rotation_matrix(vectors: Tensor) -> Tensor:
