@@ -15,7 +15,7 @@ EXPERIMENTS = sorted(
 )
 
 SMALLER = {
-    "hef": {"network": {"size": "tiny", "resolution": 16, "window": 9}, "compiled": False},
+    "hef": {"network": {"size": "tiny", "resolution": 32, "window": 9}, "compiled": False},
     "sync": {"network": {"width": 0.125, "crop": 64}},
 }
 """What a stage's tiny run changes in its experiments' models."""
