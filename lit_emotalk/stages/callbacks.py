@@ -187,6 +187,18 @@ class StopOnNaN(Callback):
             )
 
 
+class AfterEpochs(Callback):
+    """Calls `write` after every `every` training epochs, on the first rank."""
+
+    def __init__(self, every: int, write: Callable[[], object]) -> None:
+        self.every, self.write = every, write
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write if it is time."""
+        if trainer.is_global_zero and (trainer.current_epoch + 1) % self.every == 0:
+            self.write()
+
+
 def progress_callback(is_terminal: Callable[[], bool] = sys.stderr.isatty) -> list[Callback]:
     """The progress bar for a log; on a terminal none, so that Lightning puts its own."""
     return [] if is_terminal() else [LogProgress()]

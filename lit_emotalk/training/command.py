@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jsonargparse import ArgumentError, set_parsing_settings
+from jsonargparse.typing import NonNegativeInt
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
@@ -24,7 +25,13 @@ from lit_emotalk.data.workers import raise_if_loader_died
 from lit_emotalk.errors import UserError
 from lit_emotalk.models.handover import save_export
 from lit_emotalk.stages.base import Stage
-from lit_emotalk.stages.callbacks import AtomicCheckpointIO, RunMonitor, StopOnNaN, progress_callback
+from lit_emotalk.stages.callbacks import (
+    AfterEpochs,
+    AtomicCheckpointIO,
+    RunMonitor,
+    StopOnNaN,
+    progress_callback,
+)
 from lit_emotalk.stages.loggers import MetricsCsv, finish_wandb, wandb_logger
 from lit_emotalk.training.ranks import ddp_strategy, raise_if_rank_died
 from lit_emotalk.training.run_directory import RunDirectory, RunFacts, is_first_rank
@@ -85,6 +92,12 @@ class TrainingCLI(LightningCLI):
             help="where the export goes (null: export/ in the run)",
         )
         parser.add_argument(
+            "--export_epochs",
+            type=NonNegativeInt,
+            default=0,
+            help="export after every so many epochs as well (0: at the end alone)",
+        )
+        parser.add_argument(
             "--restart",
             type=Restart,
             default="never",
@@ -129,6 +142,9 @@ class TrainingCLI(LightningCLI):
                     enable_version_counter=False,
                 )
             )
+        every = self._get(self.config, "export_epochs")
+        if self.subcommand == "fit" and every and not trial:
+            callbacks.append(AfterEpochs(every, self._export))
         return callbacks
 
     def _loggers(self) -> list[Logger]:
@@ -171,9 +187,13 @@ class TrainingCLI(LightningCLI):
         trial = self._get(self.config, "trainer").get("fast_dev_run")
         if self.trainer.interrupted or trial or not self.trainer.is_global_zero:
             return
-        target = self._get(self.config, "export_dir") or self.directory.path / "export"
+        print(f"{self.model.stage}: exported to {self._export()}", file=sys.stderr, flush=True)
+
+    def _export(self) -> Path:
+        """Write the network as it stands; returns where to."""
+        target = Path(self._get(self.config, "export_dir") or self.directory.path / "export")
         save_export(target, self.model.stage, self.model.exported(), self.datamodule.manifest.hash)
-        print(f"{self.model.stage}: exported to {target}", file=sys.stderr, flush=True)
+        return target
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -4,6 +4,7 @@ import csv
 import errno
 import logging
 import shutil
+import signal
 import time
 
 import numpy as np
@@ -46,6 +47,17 @@ def test_a_full_disk_costs_the_epoch_and_nothing_else(tiny_shards, tmp_path, mon
     assert torch.load(run / "checkpoints" / "last.ckpt")["state_dict"]["_extra_state"]["batches_done"] == 5
     fit(path)
     assert same(exported(run), exported(tmp_path / "whole" / "toy" / "default"))
+
+
+def test_a_run_exports_as_it_goes_where_that_is_asked_for(tiny_shards, tmp_path):
+    for name, more in (("plain", []), ("often", ["--export_epochs", "1"])):
+        path = write_config(tmp_path / f"{name}.yaml", config(tiny_shards, tmp_path / name))
+        killed(path, *more, **dying(7, signal.SIGTERM))
+    assert not (tmp_path / "plain" / "toy" / "default" / "export").exists()
+    run = tmp_path / "often" / "toy" / "default"
+    early = exported(run)
+    fit(tmp_path / "often.yaml", "--export_epochs", "1")
+    assert early.keys() == exported(run).keys() and not same(early, exported(run))
 
 
 def spoiled(shards, target, clips):
