@@ -5,15 +5,16 @@ same keys in the same order. A corpus without pictures has signals shards alone:
 lack all of `FACE_ENTRIES`, or with coefficients that were acted or captured, whose samples lack
 `PICTURE_ENTRIES`.
 
-Version 2 added `whisper.npy`: shards of version 1 lack it, and those of version 2 that nobody asked it of.
+Version 2 added `whisper.npy`, version 3 `pitch.npy`: older shards lack them, and those that nobody asked
+them of.
 
 Times: T video frames at `FPS`; frame t covers samples [640 t, 640 (t + 1)) and mel columns 4t .. 4t + 3.
 """
 
 from typing import Literal
 
-VERSION = 2
-READABLE = (1, 2)
+VERSION = 3
+READABLE = (1, 2, 3)
 """Versions of shards that can be read."""
 
 FPS = 25
@@ -27,16 +28,39 @@ MEL_HIGH_HZ = 7600.0
 MEL_FLOOR = 1e-5
 MEL_PER_FRAME = SAMPLES_PER_FRAME // MEL_HOP
 WHISPER_SIZE = 768
+PITCH_SIZE = 2
 LANDMARKS = 478
 
-Hears = Literal["mel", "whisper"]
-"""What a network hears of speech, by the name that it has in shards and batches: the log-mel spectrogram, or
-the states of Whisper's encoder."""
+Entry = Literal["mel", "whisper", "pitch"]
+"""What is kept of speech, by the name that it has in shards and batches."""
 
-ROWS: dict[Hears, int] = {"mel": MEL_PER_FRAME, "whisper": 1}
-"""Rows of it in a video frame."""
+ENTRY_ROWS: dict[Entry, int] = {"mel": MEL_PER_FRAME, "whisper": 1, "pitch": MEL_PER_FRAME}
+"""An entry's rows in a video frame."""
 
-ROW_SIZES: dict[Hears, int] = {"mel": MEL_BANDS, "whisper": WHISPER_SIZE}
+ENTRY_SIZES: dict[Entry, int] = {"mel": MEL_BANDS, "whisper": WHISPER_SIZE, "pitch": PITCH_SIZE}
+"""Numbers in an entry's row."""
+
+Hears = Literal["mel", "whisper", "voice", "all"]
+"""What a network hears of speech: the log-mel spectrogram, the states of Whisper's encoder, the log-mel with
+the voice's pitch, or all three."""
+
+HEARD: dict[Hears, tuple[Entry, ...]] = {
+    "mel": ("mel",),
+    "whisper": ("whisper",),
+    "voice": ("mel", "pitch"),
+    "all": ("whisper", "mel", "pitch"),
+}
+"""The entries that it is joined of, side by side."""
+
+ROWS: dict[Hears, int] = {
+    hears: min(ENTRY_ROWS[entry] for entry in entries) for hears, entries in HEARD.items()
+}
+"""Rows of it in a video frame; rows of an entry that has more are joined."""
+
+ROW_SIZES: dict[Hears, int] = {
+    hears: sum(ENTRY_SIZES[entry] * ENTRY_ROWS[entry] // ROWS[hears] for entry in entries)
+    for hears, entries in HEARD.items()
+}
 """Numbers in a row."""
 
 SPLITS: tuple[str, ...] = ("train", "val", "test")
@@ -45,7 +69,9 @@ SIGNALS_ENTRIES: dict[str, str] = {
     "json": "the clip's record, see RECORD",
     "mel.npy": "(4T, 80) float16, natural log of the mel magnitude spectrogram, floored at 1e-5",
     "whisper.npy": "(T, 768) float16, the two states of Whisper tiny.en's encoder in each frame; only in "
-    "shards made with --hears whisper",
+    "shards made with --hears whisper or all",
+    "pitch.npy": "(4T, 2) float16, log2 of the pitch in Hz and its periodicity beside each column of the "
+    "log-mel; only in shards made with --hears voice or all",
     "flac": "T * 640 samples, 16 kHz mono, 16 bit",
     "coeffs.npy": "(T, layout.size) float32, expression and pose, read with the speaker's resting shape",
     "single.npy": "(T, layout.expression_size) float32, expression of each frame read on its own, without a "

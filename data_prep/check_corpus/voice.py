@@ -7,11 +7,10 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
+from lit_emotalk.io.pitch import pitch_track
 from lit_emotalk.schema import SAMPLE_RATE
 
 HOP = 160
-LOWEST_HZ, HIGHEST_HZ = 60.0, 500.0
-PITCH_WINDOW = 1024
 VOICED = 0.6
 OCTAVES_AWAY = 1.2
 """A pitch this far from the median is an error of the tracker."""
@@ -69,18 +68,10 @@ def _power(samples: np.ndarray) -> np.ndarray:
 def _pitch(samples: np.ndarray, speech: np.ndarray) -> list[float]:
     """Median, spread, 10-90 % range, slope, end against the whole, mean step, share voiced, harmonicity.
 
-    Pitch by YIN (de Cheveigne and Kawahara 2002); a frame is voiced where its correlation with itself one
-    period later is at least `VOICED`; harmonicity is the mean of these correlations.
+    Pitch and periodicity by `pitch_track`; a frame is voiced where its periodicity is at least `VOICED`;
+    harmonicity is the mean of these.
     """
-    hertz = librosa.yin(
-        samples,
-        fmin=LOWEST_HZ,
-        fmax=HIGHEST_HZ,
-        sr=SAMPLE_RATE,
-        frame_length=PITCH_WINDOW,
-        hop_length=HOP,
-    )[: len(speech)]
-    periodic = _periodicity(samples, hertz)
+    hertz, periodic = (track[: len(speech)] for track in pitch_track(samples))
     there = np.flatnonzero(speech[: len(hertz)] & (periodic >= VOICED))
     if len(there):
         octaves = np.log2(hertz[there])
@@ -101,16 +92,6 @@ def _pitch(samples: np.ndarray, speech: np.ndarray) -> list[float]:
         len(there) / max(speech.sum(), 1),
         float(periodic[there].mean()),
     ]
-
-
-def _periodicity(samples: np.ndarray, hertz: np.ndarray) -> np.ndarray:
-    """Correlation of each frame with itself one period later, (frames,) in [-1, 1]."""
-    frames = librosa.util.frame(np.pad(samples, PITCH_WINDOW // 2), frame_length=PITCH_WINDOW, hop_length=HOP)
-    found = np.zeros(len(hertz))
-    for i, period in enumerate(np.round(SAMPLE_RATE / hertz).astype(int)):
-        early, late = frames[:-period, i], frames[period:, i]
-        found[i] = (early @ late) / np.sqrt((early @ early) * (late @ late) + 1e-12)
-    return found
 
 
 def _slope(time: np.ndarray, values: np.ndarray) -> float:

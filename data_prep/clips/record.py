@@ -12,6 +12,7 @@ from PIL import Image
 
 from lit_emotalk import schema
 from lit_emotalk.io.audio import log_mel
+from lit_emotalk.io.pitch import pitch_columns
 from lit_emotalk.models.hearing import Whisper
 
 JPEG_QUALITY = 95
@@ -43,8 +44,10 @@ class Clip:
         `Whisper.load`."""
         kept = self.pcm.astype(np.float32) / 32768
         entries = {"json": _json_bytes(self.record), "mel.npy": npy_bytes(log_mel(kept).astype(np.float16))}
-        if hears == "whisper":
+        if "whisper" in schema.HEARD[hears]:
             entries["whisper.npy"] = npy_bytes(Whisper.load().hear(kept))
+        if "pitch" in schema.HEARD[hears]:
+            entries["pitch.npy"] = npy_bytes(pitch_columns(kept).astype(np.float16))
         entries["flac"] = flac_bytes(self.pcm)
         if self.coeffs is not None:
             assert self.single is not None

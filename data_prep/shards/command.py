@@ -150,7 +150,8 @@ def add_hears(parser: ArgumentParser) -> None:
         "--hears",
         choices=sorted(ROWS),
         default="mel",
-        help="whisper: also what Whisper's encoder hears, for models of hears: whisper (default: mel)",
+        help="also what models of this `hears` hear: whisper: what Whisper's encoder does; voice: the pitch; "
+        "all: both (default: mel)",
     )
 
 

@@ -51,7 +51,7 @@ class Entry:
 class Corpus:
     """What the manifest says of the whole: corpus name, coefficient layout (None for sound only) and frame
     size in pixels (None without pictures), speakers of each split, and the command that made the shards;
-    `hears`: whisper where the samples hold what Whisper's encoder hears beside the log-mel."""
+    `hears`: what the samples hold for networks that hear so, beside the log-mel."""
 
     name: str
     layout: str | None

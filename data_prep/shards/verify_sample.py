@@ -17,6 +17,7 @@ from lit_emotalk.coefficients import LAYOUTS, Layout
 from lit_emotalk.emotions import COMPOUNDS, EMOTIONS, LEVELS
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.audio import log_mel
+from lit_emotalk.io.pitch import pitch_columns
 from lit_emotalk.models.hearing import WEIGHTS, Whisper
 from lit_emotalk.weights import fetch as weights
 
@@ -24,6 +25,8 @@ MEL_TOLERANCE = 0.02
 """Natural-log units: half precision and other versions of the FFT stay below."""
 STATES_ALIKE = 0.99
 """Correlation of Whisper's states: other processors round otherwise, another sound stays far below."""
+PITCH_TOLERANCE, PITCHES_ELSEWHERE = 0.02, 0.02
+"""Octaves, and periodicity; share of columns in which another processor may find another period."""
 POSE_LIMIT = np.array([2.0, 2.0, 2.0, 1.5, 1.5, 3.0])
 """Rotation in radians, translation in half widths, log scale: beyond this it is no face in its crop."""
 LANDMARK_RANGE = (-1.0, 2.0)
@@ -67,7 +70,7 @@ def signals_faults(key: str, sample: Sample, hears: schema.Hears = "mel") -> Ite
     expected = set(schema.SIGNALS_ENTRIES)
     expected -= set() if pictures else set(schema.PICTURE_ENTRIES)
     expected -= set() if layout else set(schema.COEFFICIENT_ENTRIES)
-    expected -= set() if hears == "whisper" else {"whisper.npy"}
+    expected -= {f"{entry}.npy" for entry in ("whisper", "pitch") if entry not in schema.HEARD[hears]}
     yield from _entry_faults(sample, expected)
     frames = record.get("frames")
     if not isinstance(frames, int) or frames < 1:
@@ -191,6 +194,7 @@ def _sound_faults(sample: Sample, frames: int) -> Iterator[str]:
         if difference > MEL_TOLERANCE:
             yield f"mel.npy is not the mel of the sound (differs by {difference:.2f})"
     yield from _whisper_faults(sample, samples, frames)
+    yield from _pitch_faults(sample, samples, frames)
 
 
 def _whisper_faults(sample: Sample, samples: np.ndarray, frames: int) -> Iterator[str]:
@@ -204,6 +208,17 @@ def _whisper_faults(sample: Sample, samples: np.ndarray, frames: int) -> Iterato
     alike = float(np.corrcoef(heard.ravel().astype(np.float32), states.ravel().astype(np.float32))[0, 1])
     if not alike > STATES_ALIKE:
         yield f"whisper.npy is not what Whisper hears in the sound (correlates by {alike:.2f})"
+
+
+def _pitch_faults(sample: Sample, samples: np.ndarray, frames: int) -> Iterator[str]:
+    shape = (frames * schema.MEL_PER_FRAME, schema.PITCH_SIZE)
+    faults = list(_array_faults(sample, "pitch.npy", shape, "float16"))
+    yield from faults
+    columns = _array(sample, "pitch.npy")
+    if columns is not None and not faults:
+        differs = np.abs(pitch_columns(samples) - columns).max(1) > PITCH_TOLERANCE
+        if differs.mean() > PITCHES_ELSEWHERE:
+            yield f"pitch.npy is not the pitch of the sound (differs in {differs.mean():.0%} of its columns)"
 
 
 def _coefficient_faults(sample: Sample, name: str, frames: int, size: int, layout: Layout) -> Iterator[str]:

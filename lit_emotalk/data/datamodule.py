@@ -15,7 +15,7 @@ from lit_emotalk.data.order import Order, global_seed
 from lit_emotalk.data.pipeline import Clips, Decoder, Loader
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.progress import track
-from lit_emotalk.schema import Hears
+from lit_emotalk.schema import HEARD, Entry
 
 Balance = Literal["emotion", "speaker"]
 
@@ -177,13 +177,13 @@ def _epoch_of(trainer: L.Trainer) -> int:
 class SignalsDataModule(ShardDataModule):
     """Signals of clips: what stages align and eac read.
 
-    Batches: `mel` (B, 4T, 80), and `whisper` (B, T, 768) where the shards hold it; `mask` (B, T) bool, true
-        on real frames; `closed` (B, T) bool; `emotion` (B,) int64, index in EMOTIONS or -1; `intensity` (B,)
-        in [0, 1]; `key`, `speaker`, `label` lists of str; and where the corpus has faces `coeffs` (B, T, 57),
-        `single` (B, T, 51), `key_frame` (B,) int64, an index into T, clamped to the window, `key_single` (B,
-        51), the single-frame expression at the clip's key frame, `seen` (B,) bool, false where coefficients
-        were not read from pictures but acted or captured, and `image` (B, 3, S, S) in [-1, 1], the key
-        frame's picture.
+    Batches: `mel` (B, 4T, 80), and `whisper` (B, T, 768) and `pitch` (B, 4T, 2) where the shards hold them;
+        `mask` (B, T) bool, true on real frames; `closed` (B, T) bool; `emotion` (B,) int64, index in EMOTIONS
+        or -1; `intensity` (B,) in [0, 1]; `key`, `speaker`, `label` lists of str; and where the corpus has
+        faces `coeffs` (B, T, 57), `single` (B, T, 51), `key_frame` (B,) int64, an index into T, clamped to
+        the window, `key_single` (B, 51), the single-frame expression at the clip's key frame, `seen` (B,)
+        bool, false where coefficients were not read from pictures but acted or captured, and `image` (B, 3,
+        S, S) in [-1, 1], the key frame's picture.
 
     Arguments:
         frames: length of training windows in frames; null trains on whole clips. Validation always gets whole
@@ -217,7 +217,7 @@ class SignalsDataModule(ShardDataModule):
 
     def decoder(self, split: str) -> Decoder:
         """Windows or whole clips."""
-        heard: tuple[Hears, ...] = ("mel",) if self.manifest.hears == "mel" else ("mel", "whisper")
+        heard: tuple[Entry, ...] = ("mel", *(e for e in HEARD[self.manifest.hears] if e != "mel"))
         heard = () if self.faces_only else heard
         if self.sound_only:
             return SignalsDecoder(None, self.frames, None, heard)

@@ -12,7 +12,8 @@ from torch import Tensor
 from lit_emotalk.coefficients import Layout
 from lit_emotalk.data.index import Clip, SampleError
 from lit_emotalk.emotions import EMOTIONS, intensity_of
-from lit_emotalk.schema import FPS, LANDMARKS, ROW_SIZES, ROWS, Hears
+from lit_emotalk.io.heard import join
+from lit_emotalk.schema import ENTRY_ROWS, ENTRY_SIZES, FPS, HEARD, LANDMARKS, Entry, Hears
 
 Sample = dict[str, Any]
 
@@ -108,7 +109,7 @@ class SignalsDecoder:
     layout: Layout | None
     frames: int | None
     image_size: int | None
-    heard: tuple[Hears, ...] = ("mel",)
+    heard: tuple[Entry, ...] = ("mel",)
 
     def __call__(self, clip: Clip, choices: np.random.Generator | None) -> list[Sample]:
         """One sample: a random window where `choices` are given and the clip is longer, else all of it."""
@@ -121,8 +122,8 @@ class SignalsDecoder:
             "closed": torch.from_numpy(closed_frames(clip.record.get("phonemes"), total)[span]),
         }
         for name in self.heard:
-            rows = slice(ROWS[name] * start, ROWS[name] * (start + length))
-            sample[name] = torch.from_numpy(read_speech(clip, name)[rows])
+            rows = slice(ENTRY_ROWS[name] * start, ENTRY_ROWS[name] * (start + length))
+            sample[name] = torch.from_numpy(_read_entry(clip, name)[rows])
         if self.layout is not None:
             single = read_array(clip, "single.npy", (total, self.layout.expression_size))
             key_frame = int(clip.record["key_frame"])
@@ -139,8 +140,13 @@ class SignalsDecoder:
 
 
 def read_speech(clip: Clip, hears: Hears) -> np.ndarray:
-    """A clip's log-mel (4T, 80) or Whisper's states (T, 768), float32. SampleError where it has none."""
-    return read_array(clip, f"{hears}.npy", (ROWS[hears] * frames_of(clip), ROW_SIZES[hears]))
+    """A clip's speech as a network hears it, float32 (rows * T, row size) by `schema.ROWS` and `ROW_SIZES`.
+    SampleError where the shard lacks it."""
+    return join({name: torch.from_numpy(_read_entry(clip, name)) for name in HEARD[hears]}, hears).numpy()
+
+
+def _read_entry(clip: Clip, entry: Entry) -> np.ndarray:
+    return read_array(clip, f"{entry}.npy", (ENTRY_ROWS[entry] * frames_of(clip), ENTRY_SIZES[entry]))
 
 
 def read_landmarks(clip: Clip) -> np.ndarray:

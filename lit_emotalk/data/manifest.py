@@ -64,8 +64,8 @@ class Manifest:
 
     `hash` is the sha256 of its bytes, `layout` the coefficient layout's name (None for sound only),
     `frame_size` the frames' side in pixels (None without pictures), `speakers` the speakers of every split;
-    `directory` is the cache where the shards are from afar; `hears` is whisper where the samples hold what
-    Whisper's encoder hears.
+    `directory` is the cache where the shards are from afar; `hears` is what the samples hold for networks
+    that hear so, beside the log-mel.
     """
 
     directory: Path

@@ -18,7 +18,8 @@ from lit_emotalk.data.index import Clip, SampleError
 from lit_emotalk.data.order import Order
 from lit_emotalk.data.workers import obey_parent_only, raise_if_loader_died
 from lit_emotalk.errors import UserError
-from lit_emotalk.schema import Hears
+from lit_emotalk.io.heard import join
+from lit_emotalk.schema import HEARD, Hears
 
 Decoder = Callable[[Clip, np.random.Generator | None], list[Sample]]
 Batch = dict[str, Any]
@@ -27,7 +28,7 @@ SKIPPED = "skipped"
 NOWHERE = {"epoch": -1, "given": 0}
 """State of a loader that has not begun."""
 
-SEQUENCES = ("mel", "whisper", "coeffs", "single", "closed")
+SEQUENCES = ("mel", "whisper", "pitch", "coeffs", "single", "closed")
 
 
 @dataclass(frozen=True)
@@ -207,16 +208,16 @@ class Loader:
 
 
 def speech_of(batch: Batch, hears: Hears) -> Tensor:
-    """A batch's speech as a network hears it: `mel` (B, 4T, 80) or `whisper` (B, T, 768).
+    """A batch's speech as a network hears it: (B, rows * T, row size) by `schema.ROWS` and `ROW_SIZES`.
 
     Raises UserError where the shards do not hold it.
     """
-    if hears not in batch:
+    if any(entry not in batch for entry in HEARD[hears]):
         raise UserError(
-            "the network hears by whisper, and these shards do not hold what it hears: make them again with "
-            "--hears whisper added to the command in their manifest.json, or set hears to mel"
+            f"the network hears by {hears}, and these shards do not hold what it hears: make them again with "
+            f"--hears {hears} added to the command in their manifest.json, or set hears to mel"
         )
-    return batch[hears]
+    return join({entry: batch[entry] for entry in HEARD[hears]}, hears)
 
 
 def pictures_of(batch: Batch) -> Tensor:

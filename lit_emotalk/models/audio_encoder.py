@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.models.states_front import StatesFront
+from lit_emotalk.models.statistics_encoder import StatisticsEncoder
 from lit_emotalk.models.transformer import TransformerEncoder
 from lit_emotalk.schema import MEL_BANDS, Hears
 
@@ -21,7 +22,9 @@ class AudioEncoderConfig:
 
     `dropout` in [0, 1) acts on the residual branches; `kernel` is the width of the stem's convolutions;
     `trim` leaves out the silence before and after speech (`spoken`), for the log-mel only, which tells it.
-    `hears`: the log-mel (the paper's), or what Whisper's encoder makes of the sound.
+    `hears`: the log-mel (the paper's), or what Whisper's encoder makes of the sound, through an
+    `AudioEncoder`; or `voice`, `all`: with the voice's pitch, through a `StatisticsEncoder`, which of the
+    sizes has `width` and `dropout` alone.
     """
 
     layers: int = 4
@@ -31,6 +34,15 @@ class AudioEncoderConfig:
     dropout: float = 0.1
     trim: bool = False
     hears: Hears = "mel"
+
+
+def audio_encoder(dim: int, config: AudioEncoderConfig) -> "AudioEncoder | StatisticsEncoder":
+    """The encoder for what the configuration hears. Raises UserError for `trim` with anything but mel."""
+    if config.trim and config.hears != "mel":
+        raise UserError(f"silence is trimmed by the log-mel alone: leave trim out with hears: {config.hears}")
+    if config.hears in ("voice", "all"):
+        return StatisticsEncoder(dim, config.hears, config.width, config.dropout)
+    return AudioEncoder(dim, config)
 
 
 SPEECH_SHARE = 0.35
@@ -76,14 +88,12 @@ class AudioEncoder(nn.Module):
     linear layer projects it (supplement 1.1). Padded frames are zeroed before every convolution and masked in
     every attention, so that they never change the code; nor, where the configuration says `trim`, does
     silence before and after speech. Speech is natural-log mel (B, 4T, 80) or Whisper's states (B, T, 768), as
-    `hears` says. Raises UserError for `trim` with whisper.
+    `hears` says.
     """
 
     def __init__(self, dim: int, config: AudioEncoderConfig = AudioEncoderConfig()) -> None:
         super().__init__()
         self.config = config
-        if config.trim and config.hears == "whisper":
-            raise UserError("silence is trimmed by the log-mel: leave trim out with hears: whisper")
         width, kernel = config.width, config.kernel
         if config.hears == "whisper":
             self.front = StatesFront(width, 1, kernel, config.dropout)

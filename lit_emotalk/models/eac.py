@@ -76,6 +76,8 @@ class EAC(nn.Module):
         super().__init__()
         if config.kernel % 2 == 0 or config.convolutions < 0 or config.layers < 0:
             raise UserError("EAC: kernel must be odd, convolutions and layers at least 0")
+        if config.hears not in ("mel", "whisper"):
+            raise UserError(f"EAC: hears must be mel or whisper, not {config.hears}")
         if config.context % 2 == 0 or not 0 < config.overlap <= config.window // 2:
             raise UserError("EAC: context must be odd, and overlap between 1 and half the window")
         self.config = config

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from lit_emotalk.emotions import EMOTIONS
-from lit_emotalk.models.audio_encoder import AudioEncoder, AudioEncoderConfig
+from lit_emotalk.models.audio_encoder import AudioEncoderConfig, audio_encoder
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class EmotionClassifier(nn.Module):
     def __init__(self, config: EmotionClassifierConfig = EmotionClassifierConfig()) -> None:
         super().__init__()
         self.config = config
-        self.audio = AudioEncoder(len(EMOTIONS), config.audio)
+        self.audio = audio_encoder(len(EMOTIONS), config.audio)
 
     def forward(self, speech: Tensor, mask: Tensor) -> Tensor:
         """Speech as for the encoder, mask (B, T) bool, False where padded -> logits (B, 9), as EMOTIONS are

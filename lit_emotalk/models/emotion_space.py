@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.emotions import COMPOUNDS, EMOTIONS, canonical
 from lit_emotalk.errors import UserError
-from lit_emotalk.models.audio_encoder import AudioEncoder, AudioEncoderConfig
+from lit_emotalk.models.audio_encoder import AudioEncoderConfig, audio_encoder
 from lit_emotalk.models.prompts import training_prompts, word_prompts
 from lit_emotalk.models.text import MINILM_SIZE, MiniLM, OpenClip, TextTower, open_clip_size
 from lit_emotalk.schema import ROWS, Hears
@@ -97,7 +97,7 @@ class EmotionSpace(nn.Module):
         self.register_buffer("text_mean", torch.zeros(raw))
         self.register_buffer("text_projection", torch.zeros(raw, config.dim))
         self.register_buffer("bank", torch.zeros(len(EMOTIONS), config.prompts, config.dim))
-        self.audio = AudioEncoder(config.dim, config.audio)
+        self.audio = audio_encoder(config.dim, config.audio)
         self.units = UnitsEncoder(config.dim, config.units_width, config.units_dropout)
         self.image_head = nn.Linear(clip_size, config.dim) if config.image == "open_clip" else None
         self.log_scale = nn.Parameter(torch.tensor(10.0).log())
@@ -172,12 +172,12 @@ class EmotionSpace(nn.Module):
         return self.config.audio.hears
 
     def encode_audio(self, speech: Tensor, mask: Tensor) -> Tensor:
-        """Codes (B, D) of speech, natural-log mel (B, 4T, 80) or Whisper's states (B, T, 768) as `hears`
-        says; mask (B, T) bool, False where padded."""
+        """Codes (B, D) of speech (B, rows * T, row size), as `hears` says (`schema.ROWS`,
+        `ROW_SIZES`); mask (B, T) bool, False where padded."""
         return F.normalize(self.audio(speech, mask), dim=-1)
 
     def encode_clip(self, speech: Tensor) -> Tensor:
-        """The code (D,) of one clip's speech: natural-log mel (4T, 80) or Whisper's states (T, 768)."""
+        """The code (D,) of one clip's speech (rows * T, row size), as `hears` says."""
         batch = speech[None].to(self.device)
         mask = torch.ones(1, len(speech) // ROWS[self.hears], dtype=torch.bool, device=self.device)
         return self.encode_audio(batch, mask)[0]

@@ -5,16 +5,20 @@ speaks, and hardly change with the voice (Radford et al. 2022, arXiv 2212.04356)
 core; it needs no padding to the 30 s that it was trained with.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
 import librosa
 import numpy as np
+import torch
 
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.audio import log_mel
+from lit_emotalk.io.heard import join
+from lit_emotalk.io.pitch import pitch_columns
 from lit_emotalk.weights import fetch as weights
 
 WEIGHTS = "whisper_tiny_en"
@@ -117,14 +121,27 @@ class Whisper:
 
 def check_hearing(hears: schema.Hears) -> None:
     """Raise UserError where speech cannot be heard so on this machine."""
-    if hears == "whisper":
+    if "whisper" in schema.HEARD[hears]:
         weights.path(WEIGHTS)
 
 
 def hear(samples: np.ndarray, hears: schema.Hears) -> np.ndarray:
-    """What a network hears of samples (N,) in [-1, 1] at 16 kHz: float32 log-mel (4T, 80) or Whisper's states
-    (T, 768), T = N // 640 video frames. UserError as `log_mel`, `Whisper.load` and `Whisper.hear`."""
-    return log_mel(samples) if hears == "mel" else Whisper.load().hear(samples).astype(np.float32)
+    """What a network hears of samples (N,) in [-1, 1] at 16 kHz: float32 (rows * T, row size) by
+    `schema.ROWS` and `ROW_SIZES`, T = N // 640 video frames: log-mel (4T, 80), Whisper's states (T, 768), or
+    as `join` puts them side by side. UserError as `log_mel`, `Whisper.load` and `Whisper.hear`."""
+    made = {entry: torch.from_numpy(_MAKERS[entry](samples)) for entry in schema.HEARD[hears]}
+    return join(made, hears).numpy()
+
+
+def _states(samples: np.ndarray) -> np.ndarray:
+    return Whisper.load().hear(samples).astype(np.float32)
+
+
+_MAKERS: dict[schema.Entry, Callable[[np.ndarray], np.ndarray]] = {
+    "mel": log_mel,
+    "whisper": _states,
+    "pitch": pitch_columns,
+}
 
 
 @lru_cache(maxsize=1)

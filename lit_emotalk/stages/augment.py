@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lit_emotalk.coefficients import ARKIT
+from lit_emotalk.io.heard import join, part
 from lit_emotalk.models.audio_encoder import MEL_CENTRE
 from lit_emotalk.schema import ROWS, Hears
 
@@ -22,8 +23,9 @@ class SoundAugment:
     Of the log-mel alone, gain: standard deviation of the level in dB. noise: the highest noise level above
     silence that is mixed in, in natural-log mel. bands: largest shift of the spectrum up or down, in mel
     bands (another voice). Of Whisper's states alone, states: standard deviation of noise that is added,
-    relative to theirs. Of both, speed: largest relative change of speed. crop: largest share of the frames
-    that is cut off. masks: number of time masks, and of band masks of the log-mel (SpecAugment); mask_frames,
+    relative to theirs. Of the pitch alone, pitch: standard deviation of its shift in octaves. Of all, speed:
+    largest relative change of speed. crop: largest share of the frames that is cut off. masks: number of time
+    masks, and of band masks of the log-mel (SpecAugment), of mel or whisper by itself; mask_frames,
     mask_bands: largest widths.
     """
 
@@ -36,20 +38,22 @@ class SoundAugment:
     mask_frames: int = 6
     mask_bands: int = 10
     states: float = 0.3
+    pitch: float = 0.0
 
 
 def augment_sound(
     speech: Tensor, mask: Tensor, how: SoundAugment, hears: Hears = "mel"
 ) -> tuple[Tensor, Tensor]:
-    """Varied speech: mel (B, 4T, 80) or states (B, T, 768), mask (B, T) -> the same of T' frames."""
+    """Varied speech: (B, rows * T, row size) by `schema.ROWS` and `ROW_SIZES`, mask (B, T) -> the same of T'
+    frames."""
     if how.speed:
         speech, mask = _change_speed(speech, mask, 1 + how.speed * (2 * float(torch.rand(())) - 1))
-    if hears == "mel":
-        speech = _vary_mel(speech, how)
-    elif how.states:
-        speech = speech + how.states * speech.std() * torch.randn_like(speech)
+    varied = {name: _VARY[name](entry, how) for name, entry in part(speech, hears).items()}
+    speech = join(varied, hears)
     if how.crop:
         mask = _crop(mask, how.crop)
+    if len(varied) > 1:
+        return speech, mask
     silence = MEL_CENTRE if hears == "mel" else 0.0
     for _ in range(how.masks):
         speech = speech.masked_fill(
@@ -70,6 +74,20 @@ def _vary_mel(mel: Tensor, how: SoundAugment) -> Tensor:
         level = math.log(1e-5) + how.noise * torch.rand(batch, 1, 1, device=device)
         mel = torch.logaddexp(mel, level + 0.5 * torch.randn_like(mel))
     return mel
+
+
+def _vary_states(states: Tensor, how: SoundAugment) -> Tensor:
+    return states + how.states * states.std() * torch.randn_like(states) if how.states else states
+
+
+def _vary_pitch(columns: Tensor, how: SoundAugment) -> Tensor:
+    if not how.pitch:
+        return columns
+    shift = how.pitch * torch.randn(len(columns), 1, 1, device=columns.device)
+    return columns + shift * columns.new_tensor([1.0, 0.0])
+
+
+_VARY = {"mel": _vary_mel, "whisper": _vary_states, "pitch": _vary_pitch}
 
 
 def _change_speed(speech: Tensor, mask: Tensor, factor: float) -> tuple[Tensor, Tensor]:
