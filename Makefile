@@ -94,6 +94,7 @@ train-sync: $(STAMP)  ## train the sync expert
 
 train-tracker: $(STAMP)  ## re-make the tracker's weights that ship in the package
 	@$(BIN)/python -m data_prep.train_tracker --output lit_emotalk/face/tracker.safetensors $(ARGS)
+	@echo 'next: make data, then $(BIN)/python -m data_prep.tracker.basis_fit --shards outputs/demo/shards'
 
 evaluate: $(STAMP)  ## score the demo's models on speakers never seen in training
 	@$(BIN)/lit-emotalk recipe $(RECIPE) --target evaluate $(ARGS)
