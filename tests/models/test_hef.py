@@ -1,6 +1,4 @@
-"""The generator: StyConv against per-sample weights, warping against shifts, variants, safety at the
-start, learning.
-"""
+"""The generator: warping against shifts, variants, safety at the start, learning."""
 
 import itertools
 
@@ -15,9 +13,7 @@ from lit_emotalk.losses.reconstruction import area_pyramid, pyramid_l1
 from lit_emotalk.metrics.sharpness import sharpness
 from lit_emotalk.models.hef import equalised
 from lit_emotalk.models.hef.blocks import SourceEncoder, StyleEncoder, warp
-from lit_emotalk.models.hef.discriminator import DiscriminatorConfig, MultiScaleDiscriminator
 from lit_emotalk.models.hef.generator import HEF, Frame, HEFConfig, HEFOutput
-from lit_emotalk.models.hef.styconv import StyConv
 
 
 def small(**changes: object) -> HEF:
@@ -41,21 +37,6 @@ def inputs(network: HEF, rows: int = 2) -> tuple[Tensor, Tensor, Tensor]:
 def draw(network: HEF, image: Tensor, source: Tensor, driving: Tensor) -> HEFOutput:
     landmarks = torch.zeros(len(image), LANDMARKS, 3, device=image.device)
     return network(network.encode_source(image, landmarks), source, driving)
-
-
-def test_styconv_is_stylegan2s_per_sample_convolution() -> None:
-    torch.manual_seed(0)
-    layer = StyConv(5, 7, 4)
-    torch.nn.init.normal_(layer.bias)
-    torch.nn.init.normal_(layer.affine.weight)
-    x, style = torch.randn(3, 5, 6, 6), torch.randn(3, 4)
-    rows = []
-    for row, scale in zip(x, layer.affine(style), strict=True):
-        weight = layer.weight * scale[None, :, None, None]
-        weight = weight / weight.pow(2).sum((1, 2, 3), keepdim=True).add(1e-8).sqrt()
-        rows.append(F.conv2d(row[None], weight, layer.bias, padding=1))
-    expected = F.leaky_relu(torch.cat(rows), 0.2) * 2**0.5
-    torch.testing.assert_close(layer(x, style), expected, atol=1e-5, rtol=1e-4)
 
 
 def test_warp_by_whole_pixels_is_a_shift() -> None:
@@ -319,14 +300,3 @@ def test_learns_to_move_what_it_has_never_seen() -> None:
     drawn = (output.image - second).square().mean()
     copied = (first - second).square().mean()
     assert 10 * torch.log10(copied / drawn) > 6
-
-
-def test_discriminator_judges_every_scale_patch_by_patch() -> None:
-    network = MultiScaleDiscriminator(DiscriminatorConfig(channels=4, layers=2, scales=2))
-    image = torch.rand(1, 3, 32, 32)
-    logits = network(image)
-    assert [level.shape for level in logits] == [(1, 1, 8, 8), (1, 1, 4, 4)]
-    changed = image.clone()
-    changed[..., :4, :4] = 0
-    difference = (network(changed)[0] - logits[0]).abs()[0, 0]
-    assert difference[0, 0] > 0 and difference[-1, -1] == 0

@@ -18,8 +18,9 @@ from lit_emotalk.losses.reconstruction import change_l1
 from lit_emotalk.models.handover import load_export, save_export
 from lit_emotalk.models.hef.discriminator import DiscriminatorConfig
 from lit_emotalk.models.hef.generator import HEF, HEFConfig
-from lit_emotalk.stages.hef import HEFStage, HEFWeights
+from lit_emotalk.stages.hef import HEFStage
 from lit_emotalk.stages.hef_panel import COLUMNS, colour_flow
+from lit_emotalk.stages.hef_weights import HEFWeights
 
 SIZE = 16
 JUDGE = DiscriminatorConfig(channels=4, layers=2, scales=1)

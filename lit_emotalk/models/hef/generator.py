@@ -259,7 +259,7 @@ class HEF(nn.Module):
     def _guided(self, second: Second, driving: Tensor) -> list[tuple[SourceLevel, Tensor]]:
         """Each level of a second frame's pyramid, and its guide towards the driving frames (B, K)."""
         assert self.guide is not None
-        rows = len(driving)
+        rows = driving.shape[0]
         landmarks, coeffs = second.landmarks.expand(rows, -1, -1), second.coeffs.expand(rows, -1)
         resolutions = self.config.resolutions[: len(second.pyramid)]
         flows = self.guide(landmarks, coeffs, driving, resolutions).flows
