@@ -88,6 +88,15 @@ def whisper_shards(
 
 
 @pytest.fixture(scope="session")
+def all_shards(tiny_clips: list[Clip], small_whisper: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`tiny_shards` with all that networks hear."""
+    directory = tmp_path_factory.mktemp("all_heard")
+    corpus = Corpus("synthetic", "arkit", TINY_SIZE, TINY_SPLITS, "tests", "all")
+    pack_clips(tiny_clips, directory, corpus, clips_per_shard=2)
+    return directory
+
+
+@pytest.fixture(scope="session")
 def sound_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Shards of sound only: five training clips and two validation clips, keys with `_s`."""
     clips = []

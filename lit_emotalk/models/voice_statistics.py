@@ -7,6 +7,7 @@ vocal emotion, Eyben et al., "GeMAPS", 2016), not the details of a synthesiser's
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lit_emotalk.schema import MEL_BANDS, MEL_HOP, SAMPLE_RATE
@@ -77,7 +78,8 @@ def voice_statistics(mel: Tensor, pitch: Tensor, mask: Tensor) -> Tensor:
     """Numbers (B, len(STATISTICS)) that describe each clip's voice.
 
     mel (B, N, 80) natural log, pitch (B, N, 2) as `pitch_columns` gives it, mask (B, N) bool, False where
-    padded. Pitches are in octaves, loudness in dB, times in seconds; no statistic follows what is not speech.
+    padded. Pitches are in octaves, loudness in dB, times in seconds; no statistic follows what is more
+    than 40 ms away from speech.
     """
     speech, loudness = speech_columns(mel, mask)
     inside = between_ends(speech)
@@ -85,7 +87,7 @@ def voice_statistics(mel: Tensor, pitch: Tensor, mask: Tensor) -> Tensor:
     seconds = inside.sum(1) / COLUMNS_A_SECOND
     numbers = [
         *_pitch(pitch, loudness, speech, inside, time),
-        *_loudness(loudness, speech, inside, time),
+        *_loudness(loudness, mask, speech, inside, time),
         *_spectrum(mel, speech),
     ]
     values = dict(numbers, seconds=seconds, pauses=1 - speech.sum(1) / inside.sum(1).clamp(min=1))
@@ -117,11 +119,11 @@ def _pitch(
     ]
 
 
-def _loudness(loudness: Tensor, speech: Tensor, inside: Tensor, time: Tensor) -> list[tuple[str, Tensor]]:
+def _loudness(
+    loudness: Tensor, mask: Tensor, speech: Tensor, inside: Tensor, time: Tensor
+) -> list[tuple[str, Tensor]]:
     peak = masked_quantile(loudness, speech, 0.95)
-    smooth = torch.nn.functional.avg_pool1d(
-        loudness[:, None], SMOOTH, 1, SMOOTH // 2, count_include_pad=False
-    )[:, 0]
+    smooth = _smooth(loudness * mask) / _smooth(mask.to(loudness.dtype)).clamp(min=1 / SMOOTH)
     step = smooth.diff(dim=1)
     top = (step[:, :-1] > 0) & (step[:, 1:] <= 0) & speech[:, 1:-1]
     return [
@@ -132,6 +134,10 @@ def _loudness(loudness: Tensor, speech: Tensor, inside: Tensor, time: Tensor) ->
         ("loudness_moves", masked_mean(step.abs(), speech[:, 1:] & speech[:, :-1])),
         ("peaks_a_second", top.sum(1) / inside.sum(1).clamp(min=1) * COLUMNS_A_SECOND),
     ]
+
+
+def _smooth(x: Tensor) -> Tensor:
+    return F.avg_pool1d(x[:, None], SMOOTH, 1, SMOOTH // 2)[:, 0]
 
 
 def _spectrum(mel: Tensor, speech: Tensor) -> list[tuple[str, Tensor]]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from data_prep.clips import record
 from data_prep.shards.pack import Corpus, pack_clips
 from data_prep.verify import verify
 from lit_emotalk.data import CorpusShare, MixedSignalsDataModule, SignalsDataModule, read_manifest
@@ -16,7 +17,9 @@ from lit_emotalk.data.pipeline import speech_of
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.heard import heard
 from lit_emotalk.io.audio import log_mel
-from lit_emotalk.models.hearing import Whisper
+from lit_emotalk.io.pitch import pitch_columns
+from lit_emotalk.models.hearing import Whisper, hear
+from lit_emotalk.schema import HEARD
 from tests.conftest import TINY_SIZE, TINY_SPLITS
 
 
@@ -59,15 +62,16 @@ def test_shards_without_it_say_what_to_do(tiny_shards):
         speech_of(batch, "whisper")
 
 
-def test_shards_of_version_1_are_still_read(tiny_shards, tmp_path):
+@pytest.mark.parametrize("version", [1, 2])
+def test_shards_of_older_versions_are_still_read(tiny_shards, tmp_path, version):
     shards = Path(shutil.copytree(tiny_shards, tmp_path / "shards"))
     manifest = json.loads((shards / "manifest.json").read_text())
     del manifest["hears"]
-    (shards / "manifest.json").write_text(json.dumps(manifest | {"version": 1}))
+    (shards / "manifest.json").write_text(json.dumps(manifest | {"version": version}))
     assert read_manifest(shards).hears == "mel"
     assert len(batches(shards, "val")) == len(batches(tiny_shards, "val"))
-    (shards / "manifest.json").write_text(json.dumps(manifest | {"version": 3}))
-    with pytest.raises(UserError, match="version 3, not 1 or 2"):
+    (shards / "manifest.json").write_text(json.dumps(manifest | {"version": 4}))
+    with pytest.raises(UserError, match="version 4"):
         read_manifest(shards)
 
 
@@ -110,3 +114,30 @@ def test_the_check_passes_right_states_and_names_wrong_ones(
     for folder, fault in (("wrong", "not what Whisper hears"), ("short", r"whisper.npy is float16 (3, 768)")):
         faults = verify(tmp_path / folder)[0]
         assert len(faults) == len(tiny_clips) and all(fault in line for line in faults)
+
+
+def test_all_that_is_heard_goes_through_the_shards(all_shards):
+    module = SignalsDataModule(all_shards, num_workers=0)
+    clips = {clip.key: clip for clip in module.clips("signals", "val")}
+    for batch in batches(all_shards, "val"):
+        for hears in HEARD:
+            joined = speech_of(batch, hears)
+            for row, key in enumerate(batch["key"]):
+                wanted = hear(read_sound(clips[key]), hears)
+                np.testing.assert_allclose(joined[row, : len(wanted)], wanted, atol=4e-2)
+                np.testing.assert_array_equal(heard(clips[key], hears), joined[row, : len(wanted)])
+    assert verify(all_shards)[0] == []
+
+
+def test_shards_for_another_ear_are_refused(whisper_shards):
+    with pytest.raises(UserError, match="--hears voice"):
+        speech_of(batches(whisper_shards, "val")[0], "voice")
+
+
+def test_the_check_names_a_wrong_pitch(tiny_clips, tmp_path, monkeypatch):
+    corpus = Corpus("synthetic", "arkit", TINY_SIZE, TINY_SPLITS, "tests", "voice")
+    with monkeypatch.context() as patch:
+        patch.setattr(record, "pitch_columns", lambda samples: pitch_columns(samples[::-1].copy()))
+        pack_clips(tiny_clips, tmp_path, corpus)
+    faults = verify(tmp_path)[0]
+    assert len(faults) == len(tiny_clips) and all("not the pitch of the sound" in line for line in faults)

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lit_emotalk.errors import UserError
 from lit_emotalk.models.audio_encoder import SPEECH_MARGIN, AudioEncoder, AudioEncoderConfig, spoken
 from lit_emotalk.models.transformer import Attention, Layer, rotary_turns, rotate
 
@@ -136,8 +135,3 @@ def test_hears_states_and_never_the_padding():
     torch.testing.assert_close(encoder(loud, mask), codes)
     torch.testing.assert_close(encoder(heard[1:, :30], mask[1:, :30])[0], codes[1], rtol=1e-5, atol=1e-6)
     assert encoder.attention(heard, mask).shape == (2, 50)
-
-
-def test_states_are_not_trimmed():
-    with pytest.raises(UserError, match="leave trim out"):
-        AudioEncoder(16, replace(SMALL, hears="whisper", trim=True))

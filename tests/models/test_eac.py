@@ -202,6 +202,11 @@ def test_windows_over_states_hear_across_their_borders(hearing):
     torch.testing.assert_close(hearing.predict(heard, code(), torch.ones(1)), whole, rtol=1e-4, atol=1e-5)
 
 
+def test_it_hears_by_mel_or_whisper():
+    with pytest.raises(UserError, match="mel or whisper, not voice"):
+        EAC(replace(SMALL, hears="voice"))
+
+
 def test_an_even_kernel_is_refused():
     with pytest.raises(UserError, match="odd"):
         EAC(replace(SMALL, hears="whisper", kernel=4))

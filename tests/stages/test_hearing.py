@@ -1,14 +1,17 @@
 """Stages align and eac that hear by Whisper: trained by the command line, exported, and used on sound."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.emotion.codes import EmotionReader
 from lit_emotalk.inference.emotion.request import Emotion
+from lit_emotalk.io.heard import part
 from lit_emotalk.models.handover import load_export
 from lit_emotalk.models.hearing import hear
 from lit_emotalk.stages.augment import SoundAugment, augment_sound
@@ -44,8 +47,6 @@ def test_exports_say_how_they_hear_and_follow_the_sound(trained):
 
 
 def test_the_space_hears_a_file(trained, tmp_path):
-    import soundfile
-
     rng = np.random.default_rng(1)
     soundfile.write(tmp_path / "a.wav", 0.1 * rng.standard_normal(16_000 * 2), 16_000)
     space = load_export(trained / "align" / "default" / "export", "align")
@@ -75,3 +76,30 @@ def test_states_are_varied_by_noise_and_masks_and_keep_their_shape():
     assert zeroed.any() and torch.equal(masked[~zeroed], states[~zeroed])
     stretched, kept = augment_sound(states, mask, SoundAugment(crop=0, masks=0, states=0.0), "whisper")
     assert stretched.shape[1] == kept.shape[1] and stretched.shape[2] == 768
+
+
+def test_a_space_by_statistics_is_trained_exported_and_hears_a_file(all_shards, tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    content = small_stages.align(all_shards, tmp_path)
+    network = content["model"]["init_args"]["network"]
+    content["model"]["init_args"]["network"] = {**network, "audio": {"hears": "all", "width": 32}}
+    runs.fit(runs.write_config(tmp_path / "align.yaml", content))
+    space = load_export(tmp_path / "align" / "default" / "export", "align")
+    assert space.hears == "all" and int(space.audio.norm.num_batches_tracked) > 0
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.random.default_rng(1).standard_normal(32_000), 16_000)
+    code = EmotionReader(space).code(Emotion(audio=tmp_path / "a.wav"))
+    assert code.shape == (space.dim,) and code.isfinite().all()
+
+
+def test_every_entry_is_varied_by_its_own():
+    generator = torch.Generator().manual_seed(0)
+    speech, mask = torch.randn(2, 30, 1096, generator=generator), torch.ones(2, 30, dtype=torch.bool)
+    still = SoundAugment(gain=0, noise=0, bands=0, speed=0, crop=0, states=0)
+    assert torch.equal(augment_sound(speech, mask, still, "all")[0], speech)
+    before = part(speech, "all")
+    for change, name in (({"gain": 6.0}, "mel"), ({"states": 0.5}, "whisper"), ({"pitch": 0.2}, "pitch")):
+        varied = part(augment_sound(speech, mask, replace(still, **change), "all")[0], "all")
+        assert [n for n in varied if not torch.equal(varied[n], before[n])] == [name]
+    shift = varied["pitch"] - before["pitch"]
+    assert (shift[..., 1] == 0).all()
+    torch.testing.assert_close(shift[..., 0], shift[:, :1, 0].expand(-1, 120), atol=1e-5, rtol=0)
