@@ -124,7 +124,7 @@ class FaceGuide(nn.Module):
         inter-ocular distance in half image widths. Motion is weighed by a triangle's area in the resting
         face, hints by its area as it lands, so that an open mouth, which has none at rest, is full of them.
         """
-        rows = len(here)
+        rows = here.shape[0]
         place = self.mean[:, :2].expand(rows, -1, -1)
         brought = self.drops @ torch.cat((here - there, place), -1)[:, self.corners]
         landed = triangle_areas(there[:, self.corners])
