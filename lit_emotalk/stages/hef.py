@@ -1,6 +1,5 @@
 """Stage 3: training of the HEF generator, with a discriminator where one is asked for."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -28,34 +27,12 @@ from lit_emotalk.models.hef.discriminator import DiscriminatorConfig, MultiScale
 from lit_emotalk.models.hef.generator import HEF, Frame, HEFConfig, HEFOutput, Source
 from lit_emotalk.stages.base import Batch, Stage
 from lit_emotalk.stages.hef_panel import draw_panel, save_panel
+from lit_emotalk.stages.hef_weights import HEFWeights
 from lit_emotalk.weights import fetch as third_party
 
 PANEL_ROWS = 6
 LEAST_GROWN = 32
 BETAS = (0.5, 0.99)
-
-
-@dataclass(frozen=True)
-class HEFWeights:
-    """Weights of the generator's losses (our choice); 0 leaves a loss out.
-
-    image: L1 of the result; pyramid: L1 of every level's image; warped: L1 of every level's warped source;
-    perceptual: VGG19 or edges; adversarial; roughness: second differences of the flows; drawn: the share
-    of the result that is not the warped source, so that it is drawn only where that pays and else stays
-    as sharp as the source; temporal: L1 of the change to the next frame (`change_l1`), which needs
-    `following: true` of the data and draws every sample twice; detail: difference of the local amounts of
-    fine detail (`detail_l1`), which keeps results from blurring.
-    """
-
-    image: float = 1.0
-    pyramid: float = 1.0
-    warped: float = 0.5
-    perceptual: float = 1.0
-    adversarial: float = 0.1
-    roughness: float = 0.01
-    drawn: float = 0.02
-    temporal: float = 0.0
-    detail: float = 0.0
 
 
 class HEFStage(Stage):
