@@ -74,7 +74,7 @@ class HEFStage(Stage):
     def __init__(
         self,
         network: HEFConfig = HEFConfig(),  # noqa: B008
-        weights: HEFWeights = HEFWeights(),
+        weights: HEFWeights = HEFWeights(),  # noqa: B008
         perceptual: Literal["vgg19", "edges"] = "vgg19",
         discriminator: DiscriminatorConfig | None = None,
         warp_batches: int = 0,
