@@ -1,4 +1,4 @@
-"""How much each loss of the generator counts."""
+"""What stage hef's losses weigh."""
 
 from dataclasses import dataclass
 

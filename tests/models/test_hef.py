@@ -11,7 +11,6 @@ from lit_emotalk.coefficients import ARKIT, BFM
 from lit_emotalk.face.regions import LANDMARKS
 from lit_emotalk.losses.reconstruction import area_pyramid, pyramid_l1
 from lit_emotalk.metrics.sharpness import sharpness
-from lit_emotalk.models.hef import equalised
 from lit_emotalk.models.hef.blocks import SourceEncoder, StyleEncoder, warp
 from lit_emotalk.models.hef.generator import HEF, Frame, HEFConfig, HEFOutput
 
@@ -155,21 +154,6 @@ def test_a_picture_of_half_the_side_is_drawn_without_the_finest_level() -> None:
             name = ".".join(["encoder", kind, str(int(number) + 1), *rest])
         value.data.copy_(names[name])
     torch.testing.assert_close(output.image, draw(smaller, half, source, driving).image)
-
-
-@torch.no_grad()
-def test_layers_of_unit_weights_keep_the_size_of_what_they_see() -> None:
-    torch.manual_seed(0)
-    wide, narrow = equalised.Conv2d(256, 64, 3), equalised.Conv2d(4, 64, 3, gain=2.0)
-    assert float(wide(torch.randn(1, 256, 16, 16))[..., 1:-1, 1:-1].std()) == pytest.approx(1, rel=0.1)
-    assert float(narrow(torch.randn(1, 4, 16, 16))[..., 1:-1, 1:-1].std()) == pytest.approx(2, rel=0.15)
-    assert float(equalised.Linear(512, 512)(torch.randn(64, 512)).std()) == pytest.approx(1, rel=0.1)
-    assert float(equalised.Conv1d(64, 64, 3, 3)(torch.randn(8, 64, 27)).std()) == pytest.approx(1, rel=0.1)
-    assert torch.equal(equalised.Conv2d(8, 2, 3, zero=True)(torch.randn(1, 8, 4, 4)), torch.zeros(1, 2, 4, 4))
-    plain = torch.nn.Conv2d(4, 64, 3, padding=1)
-    plain.load_state_dict({"weight": narrow.gain * narrow.weight, "bias": narrow.bias})
-    seen = torch.randn(1, 4, 8, 8)
-    torch.testing.assert_close(narrow(seen), plain(seen))
 
 
 def test_rows_are_independent_and_one_pyramid_serves_all() -> None:
