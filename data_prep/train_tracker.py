@@ -104,7 +104,6 @@ def fit_tracker(heads: list[Head], steps: int, look_steps: int, hidden: int, see
     faces = [load_faces(head, mean, stable, generator) for head in track(heads, "faces", unit="heads")]
     eye = fit_look(faces, look_steps, seed)
     network = fit_network(examples, read_looks(eye, faces), face, pairs, steps, hidden, seed)
-    network.basis.copy_(face.basis)
     return Tracker(face, network, eye)
 
 

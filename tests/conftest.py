@@ -68,15 +68,15 @@ def tiny_shards(tiny_clips: list[Clip], tmp_path_factory: pytest.TempPathFactory
     return directory
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def small_whisper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """While it is in use, the registry's Whisper is a small one with a random encoder."""
+    """In the module that asks for it the registry's Whisper is a small one with a random encoder."""
     with pytest.MonkeyPatch.context() as patch:
         install_whisper(patch, tmp_path_factory.mktemp("whisper"))
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def whisper_shards(
     tiny_clips: list[Clip], small_whisper: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
@@ -87,7 +87,7 @@ def whisper_shards(
     return directory
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def all_shards(tiny_clips: list[Clip], small_whisper: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`tiny_shards` with all that networks hear."""
     directory = tmp_path_factory.mktemp("all_heard")

@@ -93,8 +93,11 @@ def write_whisper(folder: Path, seed: int = 0) -> Path:
 
 
 def install_whisper(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Let the registry's Whisper be the small one, in a home of its own."""
+    """Let the registry's Whisper be the small one, in a home of its own that has all other weights too."""
     file = write_whisper(folder)
+    for other in fetch.home().iterdir() if fetch.home().is_dir() else ():
+        if not (folder / other.name).exists():
+            (folder / other.name).symlink_to(other)
     entry = replace(
         REGISTRY["whisper_tiny_en"],
         file=file.name,

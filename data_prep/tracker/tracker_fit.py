@@ -187,6 +187,7 @@ def fit_network(
     table = _make_table(examples, looks, face, pairs, space)
     network = UnitNetwork(COMPONENTS, hidden)
     network.projection.copy_(space.components * space.scale)
+    network.basis.copy_(face.basis)
     importance = 1 / (table["weights"].var(0) + 0.01)
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps, pct_start=0.1)

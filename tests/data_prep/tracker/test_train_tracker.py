@@ -30,14 +30,13 @@ from lit_emotalk.face.look import LOOK_SIZE, LookNetwork
 from lit_emotalk.face.tracker import Tracker
 
 FACE = LinearFace.load()
-TRUE_BASIS = Tracker.load().network.basis.numpy()
 GREY = jpg_bytes(np.full((256, 256, 3), 128, np.uint8))
 
 
 def made_up_head(rng: np.random.Generator, frames: int) -> Head:
     """A person: the linear face, changed smoothly, with random units in two thirds of the frames (a resting
     shape is found from the others), head turns and noisy points."""
-    mean, basis = FACE.mean.numpy(), TRUE_BASIS
+    mean, basis = FACE.mean.numpy(), FACE.basis.numpy()
     person = mean + 0.03 * np.sin(mean @ rng.normal(size=(3, 3)) * 2 + rng.uniform(0, 6, 3))
     moving = (np.arange(frames) >= NEUTRAL_FRAMES) & (rng.random(frames) < 2 / 3)
     weights = np.stack([draw_units(rng) * moves for moves in moving])
@@ -70,7 +69,7 @@ def test_fit_learns_to_read_units_of_new_heads(heads: list[Head]) -> None:
     assert pairs[33] == 263 and pairs[61] == 291 and np.array_equal(pairs[pairs], np.arange(478))
     examples = make_examples(heads[:16], mean, stable)
     basis = fit_basis(examples, pairs)
-    truth = TRUE_BASIS
+    truth = FACE.basis.numpy()
     assert np.corrcoef(basis.ravel(), truth.ravel())[0, 1] > 0.9
     face = LinearFace(*(torch.from_numpy(array) for array in (mean, basis, stable)))
     frames = len(examples.weights)
