@@ -83,7 +83,9 @@ class Sources:
             if package:
                 waiting.append(package)
             if reads_folder:
-                found.update((project_path(file), self._data(file)) for file in _data_files(path.parent))
+                found.update(
+                    (project_path(file), self.file_digest(file)[:DIGITS]) for file in _data_files(path.parent)
+                )
         return dict(sorted(found.items()))
 
     def _read(self, path: Path, name: str) -> tuple[str, list[str], bool]:
@@ -96,11 +98,12 @@ class Sources:
             known = self.known[f"code {path}"] = [stamp, digest, imports, "__file__" in text]
         return known[1], known[2], known[3]
 
-    def _data(self, path: Path) -> str:
+    def file_digest(self, path: Path) -> str:
+        """sha256 of a file, whatever it holds."""
         known = self.known.get(f"data {path}")
         stamp = _stamp(path)
         if known is None or known[0] != stamp:
-            known = self.known[f"data {path}"] = [stamp, sha256_file(path)[:DIGITS]]
+            known = self.known[f"data {path}"] = [stamp, sha256_file(path)]
         return known[1]
 
 

@@ -1,5 +1,7 @@
 """Clips of rendered people, good and bad, that the tests of all corpora copy into their trees."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ from data_prep.synthetic.scenes.render import Renderer
 from data_prep.synthetic.scenes.scene import draw_scene
 from lit_emotalk.io.video import write_video
 from tests.data_prep.heads import FRAMES, SIZE, hum, render_clip
+
+Place = Callable[[str, str], Path]
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +53,16 @@ def clips(renderers: list[Renderer], tmp_path_factory: pytest.TempPathFactory) -
     made["no_video"].write_text("no video")
     made["empty"].touch()
     return made
+
+
+@pytest.fixture
+def place(clips: dict[str, Path], tmp_path: Path) -> Place:
+    """Copies a clip to a name below tmp_path/root."""
+
+    def copy(name: str, clip: str) -> Path:
+        path = tmp_path / "root" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(clips[clip], path)
+        return path
+
+    return copy

@@ -5,7 +5,6 @@ import json
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,22 +18,8 @@ from data_prep.verify import verify
 from lit_emotalk.data import SignalsDataModule
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import sha256_file
+from tests.data_prep.conftest import Place
 from tests.data_prep.heads import FRAMES, hum
-
-Place = Callable[[str, str], Path]
-
-
-@pytest.fixture
-def place(clips: dict[str, Path], tmp_path: Path) -> Place:
-    """Copies a clip to a name below tmp_path/root."""
-
-    def copy(name: str, clip: str) -> Path:
-        path = tmp_path / "root" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(clips[clip], path)
-        return path
-
-    return copy
 
 
 def hum_to(path: Path, frames: int = FRAMES, rate: int = 16000) -> Path:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,22 +12,8 @@ import soundfile
 from data_prep import folder
 from data_prep.verify import verify
 from lit_emotalk.errors import UserError
+from tests.data_prep.conftest import Place
 from tests.data_prep.heads import FRAMES, hum
-
-Place = Callable[[str, str], Path]
-
-
-@pytest.fixture
-def place(clips: dict[str, Path], tmp_path: Path) -> Place:
-    """Copies a clip to a name below tmp_path/root."""
-
-    def copy(name: str, clip: str) -> Path:
-        path = tmp_path / "root" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(clips[clip], path)
-        return path
-
-    return copy
 
 
 @pytest.fixture

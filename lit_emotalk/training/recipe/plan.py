@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.io.files import sha256_file, sha256_text, write_text
+from lit_emotalk.io.files import sha256_text, write_text
 from lit_emotalk.io.sources import Sources
 from lit_emotalk.training.recipe.code import modules_of
 from lit_emotalk.training.recipe.file import read_recipe
@@ -178,7 +178,7 @@ class Fingerprints:
         """One hash of names and contents for each path or glob; empty where it matches nothing."""
         hashes = {}
         for pattern in patterns:
-            files = [[str(file), self._hash(file)] for file in self.matches(pattern)]
+            files = [[str(file), self.sources.file_digest(file)] for file in self.matches(pattern)]
             hashes[pattern] = sha256_text(json.dumps(files)) if files else ""
         self._keep()
         return hashes
@@ -187,14 +187,6 @@ class Fingerprints:
         if self.known != self.saved:
             write_text(self.cache, json.dumps(self.known))
             self.saved = dict(self.known)
-
-    def _hash(self, file: Path) -> str:
-        status = file.stat()
-        stamp = [status.st_size, status.st_mtime_ns, status.st_ino]
-        known = self.known.get(str(file))
-        if known is None or known[:3] != stamp:
-            self.known[str(file)] = known = [*stamp, sha256_file(file)]
-        return known[3]
 
     @staticmethod
     def _ignored(file: Path, roots: list[Path]) -> bool:
