@@ -24,7 +24,7 @@ block diagram is not at hand. Composing the image from the warped source at ever
 keeps results sharp, the more so as the last level warps an enlarged source (`enlarge`). So is the guide
 (`guide: none` leaves it out): without it an untrained generator copies its source, with it the source's face
 already moves as driven. Its hints say where there is something to draw that the source does not show: what
-lies between the lips, where skin folds. And so is a second frame of the same person (`sources: 2`), for what
+lies between the lips and where from the teeth, where skin folds. And so is a second frame of the same person (`sources: 2`), for what
 the first does not show, as the teeth of a closed mouth: it is warped like the first, with a guide of its own,
 and a mask says how much of it goes into the warped source.
 """
