@@ -182,8 +182,8 @@ class FaceGuide(nn.Module):
 
     def mouth(self, resting: Tensor, driving: Tensor, side: int) -> Tensor:
         """Where every pixel lies in the plane of the teeth: (B, 3, side, side), right and down from the
-        resting mouth, where the upper ones stay, and down from where the jaw has brought the lower ones, times
-        `MOUTH_GAIN`.
+        resting mouth, where the upper ones stay, and down from where the jaw has brought the lower ones,
+        times `MOUTH_GAIN`.
 
         resting: (B, 478, 3), see `resting`; driving: (B, 57).
         """
