@@ -143,8 +143,8 @@ corpus-sheet: $(STAMP)  ## draw the embedded corpus: speakers x emotions x level
 check-corpus: $(STAMP)  ## check the demo's corpus: is emotion seen and heard, do lips close, is the face read
 	@$(BIN)/python -m data_prep.check_corpus --corpus $(OUT)/corpus --shards $(OUT)/shards --output $(OUT)/check $(ARGS)
 
-test: $(STAMP)  ## the tests that need no GPU and no other data (under 10 minutes)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP)  ## the tests that need no GPU and no other data, one process a core (about 5 minutes on two)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 test-all: $(STAMP)  ## also the slow, GPU and shared-data tests
 	@$(BIN)/python -m pytest -m "" $(ARGS)
