@@ -1,30 +1,30 @@
 """Any folder of talking videos to shards: `python -m data_prep.folder --root DIR --output DIR`.
 
 Without labels the first folder below the root is the speaker; a video at the root is a speaker of its own.
+Speakers are called as the folders are, in any script.
 The CSV of `--labels` has a column `file` (path below the root) and any of `speaker`, `emotion`, `level`,
 `text`, `scene`, `split`; empty fields are unknown. `--labels names` reads speaker, emotion and level off the
 names of files of known corpora (`clips.file_names`); other files stay without.
 """
 
 import csv
-import re
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from data_prep.clips.file_names import read_name
 from data_prep.clips.source import Source
 from data_prep.shards.command import Command, Found, not_the_corpus
+from data_prep.shards.work import plain_name
 from data_prep.splits import EVERYONE, Splits, check_disjoint
 from lit_emotalk import schema
 from lit_emotalk.emotions import LEVELS, canonical
 from lit_emotalk.errors import UserError, run_main
-from lit_emotalk.io.files import sha256_text
+from lit_emotalk.io.files import composed
 
 LAYOUT = "videos (mp4, mov, mkv, webm, avi, mpg, flv), in folders named after the speakers"
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".flv")
 SOUND_SUFFIXES = (".wav", ".flac", ".m4a", ".mp3")
 COLUMNS = ("file", "speaker", "emotion", "level", "text", "scene", "split")
-LONGEST_NAME = 80
 NAMES = "names"
 """In place of the labels' file: the files' names tell."""
 
@@ -45,8 +45,8 @@ def find(options: Namespace) -> Found:
         if path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith(".") or not path.is_file():
             continue
         relative = path.relative_to(root).as_posix()
-        seen.add(relative)
-        row = named_row(path.stem) if by_name else labels.get(relative, {})
+        seen.add(composed(relative))
+        row = named_row(path.stem) if by_name else labels.get(composed(relative), {})
         try:
             source = _source(path, relative, row)
             if row.get("split"):
@@ -83,7 +83,7 @@ def read_labels(path: Path) -> dict[str, Row]:
         raise UserError(f"cannot read the labels {path}: {error}") from error
     labels: dict[str, Row] = {}
     for row in rows:
-        file = Path(row["file"]).as_posix()
+        file = composed(Path(row["file"]).as_posix())
         if file in labels:
             raise UserError(f"the labels {path} name {file} twice")
         labels[file] = row
@@ -92,14 +92,13 @@ def read_labels(path: Path) -> dict[str, Row]:
 
 def _source(path: Path, relative: str, row: Row) -> Source:
     parts = Path(relative).parts
-    speaker = plain_name(row.get("speaker") or (parts[0] if len(parts) > 1 else path.stem))
+    speaker = composed(row.get("speaker") or (parts[0] if len(parts) > 1 else path.stem))
     emotion = canonical(row["emotion"]) if row.get("emotion") else None
     level = row.get("level") or None
     if level is not None and level not in map(str, LEVELS):
         raise UserError(f"level '{level}' is unknown; known: {', '.join(map(str, LEVELS))}")
-    name = plain_name(relative.rsplit(".", 1)[0])
     return Source(
-        key=f"{name}-{sha256_text(relative)[:6]}",
+        key=plain_name(relative.rsplit(".", 1)[0], told_apart_by=relative),
         corpus="folder",
         speaker=speaker,
         emotion=emotion,
@@ -110,11 +109,6 @@ def _source(path: Path, relative: str, row: Row) -> Source:
         text=row.get("text") or None,
         scene=row.get("scene") or relative,
     )
-
-
-def plain_name(name: str) -> str:
-    """A name with every character other than letters, digits, '_' and '-' made '-', of at most 80."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:LONGEST_NAME] or "unnamed"
 
 
 def _split(name: str) -> str:

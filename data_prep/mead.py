@@ -18,7 +18,9 @@ from lit_emotalk.emotions import canonical
 from lit_emotalk.errors import UserError, run_main
 
 LAYOUT = "SPEAKER/video/front/EMOTION/level_L/NNN.mp4"
-VIDEO_NAME = re.compile(r"([A-Za-z0-9-]+)/video/front/([^/]+)/level_([1-3])/(\w+)\.(?:mp4|mov|avi|mkv|webm)")
+VIDEO_NAME = re.compile(
+    r"([A-Za-z0-9-]+)/video/front/([^/]+)/level_([1-3])/(\w+)\.(?:mp4|mov|avi|mkv|webm)", re.ASCII
+)
 SOUND_SUFFIXES = (".m4a", ".wav", ".flac", ".mp3")
 CORPUS_FILE = "corpus.json"
 SIDECAR_SUFFIXES = (".json", ".npz")

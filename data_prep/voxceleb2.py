@@ -19,7 +19,7 @@ from data_prep.splits import Splits, check_disjoint
 from lit_emotalk.errors import UserError, run_main
 
 LAYOUT = "[dev|test/]mp4/id00012/21Uxsk56VDQ/00001.mp4"
-NAME = re.compile(r"(?:(dev|test)/)?mp4/(id\d{5})/([A-Za-z0-9_-]+)/(\d+)\.mp4")
+NAME = re.compile(r"(?:(dev|test)/)?mp4/(id\d{5})/([A-Za-z0-9_-]+)/(\d+)\.mp4", re.ASCII)
 META_FILE = "vox2_meta.csv"
 PARTS = {"dev": "train", "test": "test"}
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import unicodedata
 import uuid
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
@@ -78,6 +79,11 @@ def sha256_file(path: Path | str) -> str:
 def sha256_text(text: str) -> str:
     """Hexadecimal sha256 of a text's UTF-8 bytes."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def composed(name: str) -> str:
+    """A name whose accented letters are one character each: the same however a file system spells them."""
+    return unicodedata.normalize("NFC", name)
 
 
 def file_state(path: Path | str) -> tuple[Path, int, int]:
