@@ -36,7 +36,7 @@ def load_audio(
     In a file with video, sample 0 is at the first video frame: earlier sound is cut, a later start is padded.
     Raises UserError for a file that is missing, unreadable, damaged, without an audio track, shorter than one
     video frame, longer than `most_seconds` or `MOST_SAMPLES` (nothing beyond is decoded), silent (unless
-    allowed), or that holds NaN.
+    allowed), whose time runs backwards, or that holds NaN.
     """
     path = Path(path)
     if not path.is_file():

@@ -7,9 +7,11 @@ import av
 import numpy as np
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.io.timestamps import check_forwards
 
 GAP_SECONDS = 0.02
-"""A longer hole in the timestamps is filled with silence, so that later sound stays in its place."""
+"""A longer hole in the timestamps is filled with silence, and sound that lies so far before what was read is
+left out, so that later sound stays in its place. Shorter ones are rounding."""
 
 CANCELLED = 0.25
 """Frames whose channels' sum has less of the loudest channel's power than this cancel each other."""
@@ -21,8 +23,10 @@ def decode_track(path: Path, most_seconds: float, most_samples: int) -> tuple[np
     """All samples of the first audio track, float32 (N,) mono at the track's own rate, which is returned too.
 
     In a file with video, sample 0 is at the first video frame: earlier sound is cut, a later start is padded.
+    The timestamps hold throughout, also where parts were joined whose sound overlaps.
     A voice in any of the channels keeps its level (see `mixing`). Raises UserError where there is no track,
-    no rate, or it is longer than `most_seconds` or `most_samples`; FFmpegError where it cannot be decoded.
+    no rate, its time runs backwards, or it is longer than `most_seconds` or `most_samples`; FFmpegError where
+    it cannot be decoded.
     """
     with av.open(str(path)) as container:
         stream = _sound_stream(container, path)
@@ -34,8 +38,11 @@ def decode_track(path: Path, most_seconds: float, most_samples: int) -> tuple[np
         start = _video_start(container)
         chunks: list[np.ndarray] = []
         filled = 0
+        before: float | None = None
         for seconds, channels in _decoded(container, stream):
             chunk = weights @ channels
+            check_forwards(path, before, seconds)
+            before = seconds
             if start is None and seconds is not None:
                 start = seconds
             if seconds is not None and start is not None:
@@ -44,11 +51,8 @@ def decode_track(path: Path, most_seconds: float, most_samples: int) -> tuple[np
                 if hole > GAP_SECONDS * rate:
                     chunks.append(np.zeros(hole, np.float32))
                     filled += hole
-                elif hole < 0 and filled == 0:
-                    early = min(-hole, len(chunk))
-                    chunk = chunk[early:]
-                    if early < -hole:
-                        continue
+                elif hole < -GAP_SECONDS * rate or (hole < 0 and filled == 0):
+                    chunk = chunk[-hole:]
             chunks.append(chunk)
             filled += len(chunk)
             _check_length(path, filled, most, rate)

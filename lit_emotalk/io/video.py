@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import atomic_path
+from lit_emotalk.io.timestamps import check_forwards
 
 ALPHA_BACKGROUND = (255, 255, 255)
 """What lies behind a transparent picture."""
@@ -84,7 +85,8 @@ def read_frames(
     Frame k is the source frame nearest in presentation time to k / fps seconds after the first one, so
     sources of any rate, constant or not, stay in time with their sound. `fps=None` gives every source frame.
     `threads`: decode on all cores; where every core reads a video of its own, one is enough.
-    Raises UserError for a file that is missing, empty, unreadable, damaged, a picture, or has no video track.
+    Raises UserError for a file that is missing, empty, unreadable, damaged, a picture, has no video track,
+    or whose time runs backwards.
     """
     path = _existing(path)
     count = 0
@@ -114,6 +116,8 @@ def _in_time(path: Path, fps: float | None, threads: bool) -> Iterator[np.ndarra
             at = frame.time if frame.time is not None else start + index * interval
             if shown is None:
                 start = at
+            else:
+                check_forwards(path, shown_at, at)
             if fps is None:
                 yield _upright(frame)
             elif shown is not None and at > shown_at:

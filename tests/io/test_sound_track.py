@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
 
+from lit_emotalk.errors import UserError
 from lit_emotalk.io.audio import load_audio
+from lit_emotalk.io.video import read_frames, write_video
+from lit_emotalk.schema import FPS
 
 RATE = 16_000
 HARD = Path(__file__).parents[3] / "shared" / "data" / "hard"
@@ -68,3 +72,70 @@ def test_two_who_speak_in_turn_each_on_a_side_keep_their_levels(tmp_path: Path) 
 def test_the_real_recording_of_opposite_phase_is_heard() -> None:
     left = soundfile.read(HARD / "stereo_opposite_phase.wav")[0][:, 0]
     np.testing.assert_allclose(load_audio(HARD / "stereo_opposite_phase.wav"), left, atol=1e-6)
+
+
+def part(path: Path) -> Path:
+    """One second of black and silence; in its middle one frame is white, and with it the sound clicks."""
+    frames = [np.full((64, 64, 3), 255 * (index == 12), np.uint8) for index in range(25)]
+    sound = np.zeros(25 * 640, np.float32)
+    sound[12 * 640 : 12 * 640 + 160] = 0.8 * np.sin(2 * np.pi * 1000 * np.arange(160) / RATE)
+    write_video(path, frames, audio=sound)
+    return path
+
+
+def join(parts: list[Path], target: Path) -> Path:
+    """The parts one after the other, as `ffmpeg -f concat -c copy` joins them."""
+    listing = target.with_suffix(".txt")
+    listing.write_text("".join(f"file '{path}'\n" for path in parts))
+    with (
+        av.open(str(listing), format="concat", options={"safe": "0"}) as source,
+        av.open(str(target), "w") as out,
+    ):
+        streams = {stream.index: out.add_stream_from_template(stream) for stream in source.streams}
+        last: dict[int, int] = {}
+        for packet in source.demux():
+            if packet.dts is not None:
+                index = packet.stream.index
+                packet.stream = streams[index]
+                packet.dts = max(packet.dts, last.get(index, packet.dts - 1) + 1)
+                packet.pts = max(packet.pts, packet.dts)
+                last[index] = packet.dts
+                out.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+def test_joined_parts_stay_in_time_to_the_end(tmp_path: Path, suffix: str) -> None:
+    path = join([part(tmp_path / "part.mp4")] * 40, tmp_path / f"joined{suffix}")
+    flashes = [k / FPS for k, frame in enumerate(read_frames(path)) if frame.mean() > 128]
+    heard = np.abs(load_audio(path)) > 0.3
+    clicks = np.flatnonzero(heard & ~np.roll(np.convolve(heard, np.ones(4000))[: len(heard)] > 0, 1)) / RATE
+    assert len(flashes) == len(clicks) == 40
+    assert np.abs(np.array(flashes) - clicks).max() < 0.04
+
+
+def test_sound_that_lies_before_what_was_read_is_left_out_and_holes_are_silent(tmp_path: Path) -> None:
+    path = tmp_path / "sound.mka"
+    starts = [0, 15_000, 30_000, 50_000]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=RATE, layout="mono")
+        for number, start in enumerate(starts, 1):
+            samples = np.full((1, RATE), 1000 * number, np.int16)
+            frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+            frame.sample_rate, frame.pts = RATE, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    levels = np.round(load_audio(path) * 32768 / 1000)
+    changes = np.flatnonzero(np.diff(levels, prepend=0))
+    np.testing.assert_allclose(changes, [0, 16_000, 31_000, 46_000, 50_000], atol=16)
+    assert levels[changes].tolist() == [1, 2, 3, 0, 4] and abs(len(levels) - 66_000) <= 16
+
+
+def test_parts_joined_as_bytes_are_refused(tmp_path: Path) -> None:
+    path, twice = tmp_path / "part.ts", tmp_path / "twice.ts"
+    write_video(path, [np.zeros((64, 64, 3), np.uint8)] * 50, audio=voice().astype(np.float32))
+    twice.write_bytes(2 * path.read_bytes())
+    for read_file in (load_audio, lambda name: list(read_frames(name))):
+        with pytest.raises(UserError, match=r"runs back from .* join them again") as caught:
+            read_file(twice)
+        assert str(twice) in str(caught.value) and "\n" not in str(caught.value)
