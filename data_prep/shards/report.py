@@ -81,6 +81,10 @@ def summary(
     frames = sum(states[source.key]["facts"]["frames"] for source, _ in fit)
     split_text = ", ".join(f"{split} {count}" for split, count in sorted(clips.items()))
     yield f"{len(fit)} clips ({split_text}), {frames} frames; {len(rejected)} rejected, see rejected.csv"
+    trimmed = [s.key for s, _ in fit if states[s.key]["facts"].get("trimmed")]
+    if trimmed:
+        more = f" and {len(trimmed) - 3} more" if len(trimmed) > 3 else ""
+        yield f"cut to the longest good stretch of one person: {', '.join(trimmed[:3])}{more}; see report.csv"
     crowded = [s.key for s, _ in fit if states[s.key]["facts"].get("faces", 1) > 1]
     if crowded:
         more = f" and {len(crowded) - 3} more" if len(crowded) > 3 else ""
