@@ -16,6 +16,7 @@ from lit_emotalk import schema
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import atomic_path
 from lit_emotalk.io.timestamps import check_forwards
+from lit_emotalk.io.upright import pixel_aspect, upright_rgb, upright_size
 
 ALPHA_BACKGROUND = (255, 255, 255)
 """What lies behind a transparent picture."""
@@ -40,8 +41,8 @@ COMPLETE_SHARE = 0.9
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """Facts of a video file: size in pixels after rotation, frames per second, number of frames (an estimate
-    where the container does not say), duration in seconds, whether there is an audio track."""
+    """Facts of a video file: size in square pixels after rotation, frames per second, number of frames (an
+    estimate where the container does not say), duration in seconds, whether there is an audio track."""
 
     width: int
     height: int
@@ -63,9 +64,7 @@ def probe(path: Path | str) -> VideoInfo:
             first = next(container.decode(stream), None)
             if first is None:
                 raise UserError(f"{path} holds no video frame; give a complete video file")
-            width, height = first.width, first.height
-            if first.rotation % 180 == 90:
-                width, height = height, width
+            width, height = upright_size(first, pixel_aspect(stream, path))
             fps = float(stream.average_rate or stream.guessed_rate or 0)
             if stream.duration is not None and stream.time_base is not None:
                 duration = float(stream.duration * stream.time_base)
@@ -80,7 +79,7 @@ def probe(path: Path | str) -> VideoInfo:
 def read_frames(
     path: Path | str, fps: float | None = float(schema.FPS), threads: bool = True
 ) -> Iterator[np.ndarray]:
-    """Decode a video as uint8 (H, W, 3) RGB frames at a constant rate, upright.
+    """Decode a video as uint8 (H, W, 3) RGB frames at a constant rate, upright, of square pixels.
 
     Frame k is the source frame nearest in presentation time to k / fps seconds after the first one, so
     sources of any rate, constant or not, stay in time with their sound. `fps=None` gives every source frame.
@@ -106,6 +105,7 @@ def _in_time(path: Path, fps: float | None, threads: bool) -> Iterator[np.ndarra
     """Source frames repeated or dropped so that output k is the nearest in time to k / fps."""
     with av.open(str(path)) as container:
         stream = _video_stream(container, path)
+        aspect = pixel_aspect(stream, path)
         stream.thread_type = "AUTO" if threads else "NONE"
         interval = 1.0 / float(stream.average_rate or stream.guessed_rate or schema.FPS)
         written = 0
@@ -119,11 +119,11 @@ def _in_time(path: Path, fps: float | None, threads: bool) -> Iterator[np.ndarra
             else:
                 check_forwards(path, shown_at, at)
             if fps is None:
-                yield _upright(frame)
+                yield upright_rgb(frame, aspect)
             elif shown is not None and at > shown_at:
                 until = (shown_at + at) / 2 - start
                 repeats = max(0, _count_until(until, fps) - written)
-                yield from _repeated(shown, repeats)
+                yield from _repeated(shown, aspect, repeats)
                 written += repeats
             shown, shown_at = frame, at
         if shown is not None:
@@ -135,7 +135,7 @@ def _in_time(path: Path, fps: float | None, threads: bool) -> Iterator[np.ndarra
                         f"{path} breaks off after {seconds:.1f} of {promised:.1f} s; get a complete copy"
                     )
             if fps is not None:
-                yield from _repeated(shown, max(round(seconds * fps), 1) - written)
+                yield from _repeated(shown, aspect, max(round(seconds * fps), 1) - written)
 
 
 def _count_until(seconds: float, fps: float) -> int:
@@ -143,18 +143,11 @@ def _count_until(seconds: float, fps: float) -> int:
     return int(np.floor(seconds * fps + 1e-6)) + 1
 
 
-def _repeated(frame: av.VideoFrame, times: int) -> Iterator[np.ndarray]:
+def _repeated(frame: av.VideoFrame, aspect: float, times: int) -> Iterator[np.ndarray]:
     if times > 0:
-        picture = _upright(frame)
+        picture = upright_rgb(frame, aspect)
         for _ in range(times):
             yield picture
-
-
-def _upright(frame: av.VideoFrame) -> np.ndarray:
-    """The frame as RGB, turned as its rotation metadata say (degrees counterclockwise)."""
-    picture = frame.to_ndarray(format="rgb24")
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
 
 
 def _existing(path: Path | str) -> Path:
