@@ -33,6 +33,7 @@ def find_clips(root: Path, corpus: str) -> tuple[list[Source], list[tuple[str, s
     """
     folders = sorted(path for path in root.glob("*/video/front") if path.is_dir())
     sources, skipped = [], []
+    known: dict[str, Source] = {}
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             if not path.is_file() or path.suffix.lower() in SIDECAR_SUFFIXES or path.name.startswith("."):
@@ -42,7 +43,11 @@ def find_clips(root: Path, corpus: str) -> tuple[list[Source], list[tuple[str, s
             try:
                 if match is None:
                     raise UserError(f"the name does not parse, expected {LAYOUT}")
-                sources.append(_source(root, path, match, corpus))
+                source = _source(root, path, match, corpus)
+                if source.key in known:
+                    raise UserError(f"the same clip as {known[source.key].relative}")
+                known[source.key] = source
+                sources.append(source)
             except UserError as error:
                 skipped.append((relative, str(error)))
     if not sources:

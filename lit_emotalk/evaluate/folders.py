@@ -49,7 +49,7 @@ class VideoPair:
 def folder_pairs(generated: Path, reference: Path, source: Path | None) -> tuple[list[VideoPair], list[str]]:
     """Pairs of equal names (paths below the folders, without suffix), and lines on what has no partner.
 
-    UserError where a folder is missing or no name is in both.
+    UserError where a folder is missing or has two files of a name, or no name is in both.
     """
     made, true = _files(generated, VIDEOS, "--generated"), _files(reference, VIDEOS, "--reference")
     portraits = {} if source is None else _files(source, VIDEOS + PICTURES, "--source")
@@ -125,8 +125,15 @@ def facts_of(key: str) -> dict[str, Any]:
 def _files(folder: Path, suffixes: tuple[str, ...], option: str) -> dict[str, Path]:
     if not folder.is_dir():
         raise UserError(f"{option} {folder} is no folder")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes)
-    return {str(p.relative_to(folder).with_suffix("")): p for p in found}
+    found: dict[str, Path] = {}
+    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes):
+        key = str(path.relative_to(folder).with_suffix(""))
+        if key in found:
+            raise UserError(
+                f"{option} {folder} has {found[key].name} and {path.name} for one name, {key}; leave one of them"
+            )
+        found[key] = path
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -245,3 +245,18 @@ def test_folders_without_a_common_name(tmp_path):
         (tmp_path / folder / f"{folder}.mp4").touch()
     with pytest.raises(UserError, match="has the name of one"):
         folder_pairs(tmp_path / "a", tmp_path / "b", None)
+
+
+@pytest.mark.parametrize("option", ["--generated", "--reference", "--source"])
+def test_two_files_of_one_name_are_refused(tmp_path, option):
+    folders = {name: tmp_path / name[2:] for name in ("--generated", "--reference", "--source")}
+    for folder in folders.values():
+        (folder / "deep").mkdir(parents=True)
+        (folder / "deep/same.mp4").touch()
+    other = "same.png" if option == "--source" else "same.webm"
+    (folders[option] / "deep" / other).touch()
+    with pytest.raises(
+        UserError, match=rf"{option} .* has same.* and same.* for one name, deep.same"
+    ) as caught:
+        folder_pairs(*folders.values())
+    assert "same.mp4" in str(caught.value) and other in str(caught.value)
