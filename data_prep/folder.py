@@ -20,11 +20,11 @@ from lit_emotalk import schema
 from lit_emotalk.emotions import LEVELS, canonical
 from lit_emotalk.errors import UserError, run_main
 from lit_emotalk.io.files import composed
+from lit_emotalk.io.folders import SOUND_SUFFIXES, VIDEO_SUFFIXES, files_below
 
-LAYOUT = "videos (mp4, mov, mkv, webm, avi, mpg, flv), in folders named after the speakers"
-VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".flv")
-SOUND_SUFFIXES = (".wav", ".flac", ".m4a", ".mp3")
+LAYOUT = "videos (mp4, mov, mkv, webm, avi, mpg, ts, ...), in folders named after the speakers"
 COLUMNS = ("file", "speaker", "emotion", "level", "text", "scene", "split")
+NO_VIDEO = f"no video by its ending; known: {', '.join(suffix[1:] for suffix in VIDEO_SUFFIXES)}"
 NAMES = "names"
 """In place of the labels' file: the files' names tell."""
 
@@ -39,12 +39,13 @@ def find(options: Namespace) -> Found:
     root: Path = options.root
     by_name = options.labels == NAMES
     labels = read_labels(Path(options.labels)) if options.labels and not by_name else {}
-    sources, skipped, seen = [], [], set()
+    sources, skipped, others, seen = [], [], {}, set()
     splits: dict[str, set[str]] = {split: set() for split in schema.SPLITS}
-    for path in sorted(root.rglob("*")):
-        if path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith(".") or not path.is_file():
-            continue
+    for path, fault in files_below(root, options.output):
         relative = path.relative_to(root).as_posix()
+        if fault or path.suffix.lower() not in VIDEO_SUFFIXES:
+            others[path] = (relative, fault or NO_VIDEO)
+            continue
         seen.add(composed(relative))
         row = named_row(path.stem) if by_name else labels.get(composed(relative), {})
         try:
@@ -63,6 +64,8 @@ def find(options: Namespace) -> Found:
         )
     holes = [(file, "the file of this row of the labels") for file in labels if file not in seen]
     sources.sort(key=lambda source: source.key)
+    used = {source.audio for source in sources} | {root / "splits.json", Path(options.labels or "")}
+    skipped += [known for path, known in others.items() if path not in used]
     return Found("folder", sources, skipped, holes, _named(splits, options.labels, options.split))
 
 

@@ -2,10 +2,12 @@
 
 import csv
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import pytest
 import soundfile
 
@@ -13,7 +15,7 @@ from data_prep import folder
 from data_prep.verify import verify
 from lit_emotalk.errors import UserError
 from tests.data_prep.conftest import Place
-from tests.data_prep.heads import FRAMES, hum
+from tests.data_prep.heads import FRAMES, SIZE, hum
 
 
 @pytest.fixture
@@ -147,3 +149,32 @@ def test_what_cannot_be_prepared_is_one_line_and_no_shards(
         run(*options)
     assert "\n" not in str(raised.value)
     assert not list((tmp_path / "out").glob("*.tar")) and not (tmp_path / "out/manifest.json").exists()
+
+
+def test_every_kind_of_video_is_taken_and_every_other_file_listed(
+    place: Place, run: Callable[..., None], tmp_path: Path
+) -> None:
+    smile = place("ann/smile.mp4", "smile")
+    for name in ("ann/old.mpg", "ann/stream.ts", "ann/phone.3gp"):
+        with av.open(str(smile)) as source, av.open(str(tmp_path / "root" / name), "w") as out:
+            pictures = out.add_stream("mpeg4" if name.endswith("3gp") else "mpeg2video", rate=25)
+            pictures.width, pictures.height, pictures.pix_fmt = SIZE, SIZE, "yuv420p"
+            pictures.bit_rate = 2_000_000
+            for frame in source.decode(video=0):
+                out.mux(pictures.encode(frame.reformat(format="yuv420p")))
+            out.mux(pictures.encode(None))
+        soundfile.write((tmp_path / "root" / name).with_suffix(".wav"), hum(FRAMES), 16000)
+    (tmp_path / "store").mkdir()
+    shutil.move(place("x.mp4", "ntsc"), tmp_path / "store" / "x.mp4")
+    (tmp_path / "root/bob").symlink_to(tmp_path / "store")
+    (tmp_path / "root/bob/gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    (tmp_path / "root/notes.txt").write_text("who is who")
+    (tmp_path / "root/ann/other.wav").touch()
+    run()
+    found = records(tmp_path / "out")
+    assert set(found) == {"ann/smile.mp4", "ann/old.mpg", "ann/stream.ts", "ann/phone.3gp", "bob/x.mp4"}
+    assert found["bob/x.mp4"]["speaker"] == "bob"
+    rejected = rows(tmp_path / "out/rejected.csv")
+    assert set(rejected) == {"bob/gone.mp4", "notes.txt", "ann/other.wav"}
+    assert rejected["bob/gone.mp4"] == "a link to nothing"
+    assert rejected["notes.txt"].startswith("no video by its ending; known: mp4, ")

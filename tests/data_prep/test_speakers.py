@@ -20,7 +20,7 @@ NAMES = ("имя", "名前", "اسم", "B.v1", "B-v1", "B v1", "Zoë", "M003", "
 
 
 def options(root: Path, labels: Path | None = None) -> Namespace:
-    return Namespace(root=root, labels=labels and str(labels), split="train")
+    return Namespace(root=root, labels=labels and str(labels), split="train", output=root / "out")
 
 
 @pytest.mark.parametrize("place", ["{}/001.mp4", "{}.mp4"], ids=["folders", "at the root"])
