@@ -32,7 +32,7 @@ from lit_emotalk.emotions import COMPOUNDS
 from lit_emotalk.errors import UserError
 from lit_emotalk.face import alignment, crop, landmarker, look, regions
 from lit_emotalk.face.basis import BASIS_FILE
-from lit_emotalk.io import audio, sound_track, timestamps, upright, video
+from lit_emotalk.io import audio, complete, sound_track, timestamps, upright, video
 from lit_emotalk.io.files import sha256_file, sha256_text
 from lit_emotalk.io.progress import track
 from lit_emotalk.io.sources import code_digest
@@ -111,12 +111,12 @@ def _unfit_for_split(source: Source, split: str | None) -> str | None:
 def _options(job: Job) -> str:
     """Digest of the code and the options that decide what is kept of a clip."""
     if job.sound_only:
-        return code_digest(source_module, sound, audio, sound_track, timestamps)
+        return code_digest(source_module, sound, audio, complete, sound_track, timestamps)
     code = code_digest(source_module, clip, deep3d, track_module, lost_frames, crop, landmarker, regions)
     code += code_digest(shots, windows, followed, people) + str(identity_network() is not None)
-    code += code_digest(alignment, look, audio, sound_track, timestamps, upright, video) + sha256_file(
-        BASIS_FILE
-    )
+    code += code_digest(
+        alignment, look, audio, complete, sound_track, timestamps, upright, video
+    ) + sha256_file(BASIS_FILE)
     return sha256_text(json.dumps([code, JPEG_QUALITY, job.frame_size, job.layout.name]))
 
 

@@ -21,7 +21,7 @@ MOST_SAMPLES = round(MOST_SECONDS) * 48_000
 """Most samples of it at the file's own rate, which can be claimed to be any."""
 
 MAX_PEAK = 8.0
-"""Float files may overshoot 1 a little; beyond this the scale is wrong."""
+"""Float files may overshoot 1, and are then scaled; beyond this the scale is wrong."""
 
 MEL_REACH = (schema.MEL_WINDOW - schema.MEL_HOP) // 2
 """Samples beyond a column's own hop that its window takes in, on either side: 15 ms."""
@@ -31,7 +31,7 @@ def load_audio(
     path: Path | str, allow_silence: bool = False, most_seconds: float = MOST_SECONDS
 ) -> np.ndarray:
     """The first audio track of a sound or video file: float32 (N,) in [-1, 1], 16 kHz, mono: a voice in
-    any channel keeps its level (see `sound_track`).
+    any channel keeps its level (see `sound_track`), and what exceeds [-1, 1] is scaled, not clipped.
 
     In a file with video, sample 0 is at the first video frame: earlier sound is cut, a later start is padded.
     Raises UserError for a file that is missing, unreadable, damaged, without an audio track, shorter than one
@@ -64,7 +64,7 @@ def load_audio(
         raise UserError(f"{path} holds {seconds:.3f} s of sound, too short; at least 0.04 s are needed")
     if not allow_silence and is_silent(samples):
         raise UserError(f"{path} is silent; give a recording with speech")
-    return np.clip(samples, -1.0, 1.0).astype(np.float32)
+    return (samples / max(float(np.abs(samples).max()), 1.0)).astype(np.float32)
 
 
 def is_silent(samples: np.ndarray) -> bool:

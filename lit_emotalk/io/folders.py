@@ -9,7 +9,7 @@ VIDEO_SUFFIXES = (
     ".ts", ".mts", ".m2ts", ".flv", ".f4v", ".wmv", ".asf", ".3gp", ".3g2", ".ogv", ".mxf", ".dv",
 )  # fmt: skip
 SOUND_SUFFIXES = (
-    ".wav", ".flac", ".m4a", ".mp3", ".ogg", ".oga", ".opus", ".aac", ".aif", ".aiff", ".wma", ".mka", ".w64",
+    ".wav", ".flac", ".m4a", ".mp3", ".ogg", ".oga", ".opus", ".aac", ".aif", ".aiff", ".wma", ".mka",
 )  # fmt: skip
 
 

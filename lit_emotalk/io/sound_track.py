@@ -7,6 +7,7 @@ import av
 import numpy as np
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.io.complete import check_complete
 from lit_emotalk.io.timestamps import check_forwards
 
 GAP_SECONDS = 0.02
@@ -25,8 +26,8 @@ def decode_track(path: Path, most_seconds: float, most_samples: int) -> tuple[np
     In a file with video, sample 0 is at the first video frame: earlier sound is cut, a later start is padded.
     The timestamps hold throughout, also where parts were joined whose sound overlaps.
     A voice in any of the channels keeps its level (see `mixing`). Raises UserError where there is no track,
-    no rate, its time runs backwards, or it is longer than `most_seconds` or `most_samples`; FFmpegError where
-    it cannot be decoded.
+    no rate, its time runs backwards, it breaks off, or is longer than `most_seconds` or `most_samples`;
+    FFmpegError where it cannot be decoded.
     """
     with av.open(str(path)) as container:
         stream = _sound_stream(container, path)
@@ -56,6 +57,10 @@ def decode_track(path: Path, most_seconds: float, most_samples: int) -> tuple[np
             chunks.append(chunk)
             filled += len(chunk)
             _check_length(path, filled, most, rate)
+        promised = None
+        if stream.duration is not None and stream.time_base is not None:
+            promised = float(stream.duration * stream.time_base)
+        check_complete(path, container.format.name, filled / rate, promised)
     return (np.concatenate(chunks) if chunks else np.zeros(0, np.float32)), rate
 
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
+from lit_emotalk.io.complete import COMPLETE_SHARE
 from lit_emotalk.io.files import atomic_path
 from lit_emotalk.io.timestamps import check_forwards
 from lit_emotalk.io.upright import pixel_aspect, upright_rgb, upright_size
@@ -33,10 +34,6 @@ CRF = {MP4: 18, WEBM: 28}
 
 BT709 = 1
 """Code of the BT.709 colour space, primaries and transfer in H.264's tables."""
-
-
-COMPLETE_SHARE = 0.9
-"""A video that ends before this share of the duration its header gives was cut off."""
 
 
 @dataclass(frozen=True)

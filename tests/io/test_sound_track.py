@@ -139,3 +139,50 @@ def test_parts_joined_as_bytes_are_refused(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=r"runs back from .* join them again") as caught:
             read_file(twice)
         assert str(twice) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("peak", [1.3, 4.0])
+def test_sound_beyond_full_scale_is_scaled_and_not_clipped(tmp_path: Path, peak: float) -> None:
+    loud = voice() / np.abs(voice()).max() * peak
+    soundfile.write(tmp_path / "loud.wav", loud, RATE, subtype="FLOAT")
+    samples = load_audio(tmp_path / "loud.wav")
+    np.testing.assert_allclose(samples, loud / peak, atol=1e-5)
+    assert np.mean(np.abs(samples) > 0.999) < 0.001
+
+
+def test_channels_that_add_up_beyond_full_scale_are_not_clipped(tmp_path: Path) -> None:
+    left, right = (voice(hertz) / np.abs(voice(hertz)).max() for hertz in (140.0, 190.0))
+    mixed = read(tmp_path, [left, right])
+    together = left + right
+    np.testing.assert_allclose(mixed / np.abs(mixed).max(), together / np.abs(together).max(), atol=1e-4)
+    assert np.abs(mixed).max() <= 1
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".aiff", ".rf64"])
+def test_a_sound_that_breaks_off_says_so(tmp_path: Path, suffix: str) -> None:
+    whole, cut = tmp_path / f"whole{suffix}", tmp_path / f"cut{suffix}"
+    soundfile.write(whole, voice(seconds=6.0), RATE, format=suffix[1:].upper())
+    assert len(load_audio(whole)) == 6 * RATE
+    data = whole.read_bytes()
+    cut.write_bytes(data[: len(data) // 4])
+    with pytest.raises(UserError, match=r"breaks off after \d\.\d of 6\.0 s|cannot read") as caught:
+        load_audio(cut)
+    assert str(cut) in str(caught.value)
+
+
+@pytest.mark.parametrize("length", [0, 0xFFFFFFFF])
+def test_a_wav_that_was_piped_does_not_say_how_long_it_is(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "piped.wav"
+    soundfile.write(path, voice(), RATE)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"data") + 4
+    data[place : place + 4] = length.to_bytes(4, "little")
+    path.write_bytes(data)
+    assert len(load_audio(path)) == len(voice())
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not HARD.is_dir(), reason=f"no hard files at {HARD}")
+def test_the_hard_wav_that_breaks_off_says_so() -> None:
+    with pytest.raises(UserError, match=r"breaks off after 0\.9 of 6\.6 s"):
+        load_audio(HARD / "wav_truncated.wav")
