@@ -19,6 +19,7 @@ from data_prep.clips.windows import reduced
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.crop import Crop, clip_crop
+from lit_emotalk.face.finder import SEEN_SHARE, seen_share
 from lit_emotalk.face.landmarker import Face
 from lit_emotalk.face.tracker import Tracker
 from lit_emotalk.io.video import read_frames
@@ -55,8 +56,8 @@ def track_video(path: Path, frame_size: int) -> Tracked:
     """Follow the largest face of a video through its longest good stretch; see `Tracked`.
 
     A stretch ends at a cut, unless the same face goes on in the same place, where another person takes its
-    place, and where it is lost for too long. Raises UserError for an unreadable video, no face, a face too
-    small, or one of which no stretch is long enough.
+    place, and where it is lost or partly outside the picture for too long. Raises UserError for an unreadable
+    video, no face, a face too small, or one of which no stretch is long enough.
     """
     shots = list(watch(path, frame_size))
     total, extent = shots[-1].end, shots[0].extent
@@ -76,10 +77,17 @@ def track_video(path: Path, frame_size: int) -> Tracked:
         first, end = max(shot.start, speaker.start), min(shot.end, speaker.end)
         if first < end:
             look_again(landmarks[first:end], _part_of(shot, first))
+    cut_off = np.array([seen_share(points, extent) < SEEN_SHARE for points in landmarks])
+    cut_off &= ~np.isnan(landmarks[:, 0, 0])
+    landmarks[cut_off] = np.nan
     known = ~np.isnan(landmarks[:, 0, 0])
     first, end = good_stretch(known[speaker.start : speaker.end])
     first, end = first + speaker.start, end + speaker.start
     if end - first < min(MIN_FRAMES, total):
+        if cut_off.sum() > (~known).sum() / 2:
+            raise UserError(
+                f"{path}: only a part of the face is in the picture in {cut_off.sum()} of {total} frames"
+            )
         raise UserError(f"{path}: {lost_often(known)}")
     lost = ~known[first:end]
     landmarks = fill_gaps(landmarks[first:end])
@@ -95,7 +103,7 @@ def track_video(path: Path, frame_size: int) -> Tracked:
         pixels,
         first,
         total,
-        why_trimmed(speaker, people, first, end, total),
+        why_trimmed(speaker, people, cut_off, first, end),
     )
 
 
@@ -110,17 +118,22 @@ def _total_size(person: Person) -> float:
     return sum(face.size for face in person.faces.values())
 
 
-def why_trimmed(speaker: Person, people: list[Person], first: int, end: int, total: int) -> str:
+def why_trimmed(speaker: Person, people: list[Person], cut_off: np.ndarray, first: int, end: int) -> str:
     """Why frames before `first` and from `end` on are left out: "a cut at 40; the face is lost from 70"."""
     reasons = []
+    total = len(cut_off)
     others = [person for person in people if person is not speaker]
     if first > 0:
         jumped = any(first - 1 in p.faces and first not in p.faces for p in others)
         lost = f"the face jumps at {first}" if jumped else f"the face is lost up to {first - 1}"
+        if cut_off[first - 1]:
+            lost = f"only a part of the face is in the picture up to {first - 1}"
         reasons.append(speaker.before if first == speaker.start and speaker.before else lost)
     if end < total:
         jumped = any(end in p.faces and end - 1 not in p.faces for p in others)
         lost = f"the face jumps at {end}" if jumped else f"the face is lost from {end}"
+        if cut_off[end]:
+            lost = f"only a part of the face is in the picture from {end}"
         reasons.append(speaker.after if end == speaker.end and speaker.after else lost)
     return "; ".join(reasons)
 

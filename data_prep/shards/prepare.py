@@ -30,7 +30,7 @@ from data_prep.splits import Splits, split_of
 from lit_emotalk.coefficients import ARKIT, Layout
 from lit_emotalk.emotions import COMPOUNDS
 from lit_emotalk.errors import UserError
-from lit_emotalk.face import alignment, crop, landmarker, look, regions
+from lit_emotalk.face import alignment, crop, finder, landmarker, look, regions
 from lit_emotalk.face.basis import BASIS_FILE
 from lit_emotalk.io import audio, complete, sound_track, timestamps, upright, video
 from lit_emotalk.io.files import sha256_file, sha256_text
@@ -113,7 +113,7 @@ def _options(job: Job) -> str:
     if job.sound_only:
         return code_digest(source_module, sound, audio, complete, sound_track, timestamps)
     code = code_digest(source_module, clip, deep3d, track_module, lost_frames, crop, landmarker, regions)
-    code += code_digest(shots, windows, followed, people) + str(identity_network() is not None)
+    code += code_digest(finder, shots, windows, followed, people) + str(identity_network() is not None)
     code += code_digest(
         alignment, look, audio, complete, sound_track, timestamps, upright, video
     ) + sha256_file(BASIS_FILE)

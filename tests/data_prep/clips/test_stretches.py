@@ -14,7 +14,7 @@ from data_prep.clips.lost_frames import MAX_GAP_FRAMES, MAX_LOST_SHARE, good_str
 from data_prep.clips.people import identity_network
 from data_prep.clips.shots import Cuts, Shot
 from data_prep.clips.source import Source, Truth
-from data_prep.clips.track import track_video
+from data_prep.clips.track import Tracked, track_video
 from data_prep.clips.windows import Windows
 from data_prep.synthetic.scenes.render import Renderer
 from lit_emotalk.errors import UserError
@@ -168,6 +168,28 @@ def test_too_short_a_stretch_is_refused(pictures: dict[str, list[np.ndarray]], t
         track_video(path, 128)
 
 
+def test_frames_with_half_a_face_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def seen(places: np.ndarray) -> Tracked:
+        shot = Shot(0, Windows(128), extent=(200, 400))
+        for x in places:
+            faces = [face(x, 0)]
+            shot.windows.add(np.full((200, 400, 3), 90, np.uint8), faces)
+            shot.faces.append(faces)
+        monkeypatch.setattr(track, "watch", lambda path, size: [shot])
+        return track_video(Path("clip.mp4"), 128)
+
+    assert seen(np.full(30, 41.0)).trimmed == ""
+    with pytest.raises(UserError, match="only a part of the face is in the picture in 30 of 30 frames"):
+        seen(np.full(30, 10.0))
+    leaving = seen(np.linspace(358, 400, 43))
+    length = len(leaving.frames)
+    assert leaving.first == 0 and abs(length - 22) < 4
+    assert leaving.trimmed == f"only a part of the face is in the picture from {length}"
+    entering = seen(np.linspace(0, 42, 43))
+    assert abs(entering.first - 20) < 4
+    assert entering.trimmed == f"only a part of the face is in the picture up to {entering.first - 1}"
+
+
 def test_phonemes_of_a_part_are_in_its_own_time() -> None:
     truth = Truth("abc", [["a", 0.0, 1.0], ["b", 1.0, 1.5], ["c", 1.5, 3.0]], "scene")
     part = truth.part(0.8, 1.0)
@@ -183,3 +205,10 @@ def test_a_cut_to_another_real_person_ends_the_clip() -> None:
     tracked = track_video(HARD / "cut_to_another_person.mp4", 128)
     assert (tracked.first, len(tracked.frames), tracked.total) == (0, 40, 80)
     assert tracked.trimmed == "a cut to another person at 40"
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not HARD.is_dir(), reason=f"no hard files at {HARD}")
+def test_half_a_real_face_is_refused() -> None:
+    with pytest.raises(UserError, match="only a part of the face is in the picture"):
+        track_video(HARD / "face_half_outside.mp4", 128)
