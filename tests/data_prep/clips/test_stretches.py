@@ -168,15 +168,18 @@ def test_too_short_a_stretch_is_refused(pictures: dict[str, list[np.ndarray]], t
         track_video(path, 128)
 
 
-def test_frames_with_half_a_face_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_with_half_a_face_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = np.full((200, 400, 3), 90, np.uint8)
+    write_video(tmp_path / "clip.mp4", [picture] * 43)
+
     def seen(places: np.ndarray) -> Tracked:
         shot = Shot(0, Windows(128), extent=(200, 400))
         for x in places:
             faces = [face(x, 0)]
-            shot.windows.add(np.full((200, 400, 3), 90, np.uint8), faces)
+            shot.windows.add(picture, faces)
             shot.faces.append(faces)
         monkeypatch.setattr(track, "watch", lambda path, size: [shot])
-        return track_video(Path("clip.mp4"), 128)
+        return track_video(tmp_path / "clip.mp4", 128)
 
     assert seen(np.full(30, 41.0)).trimmed == ""
     with pytest.raises(UserError, match="only a part of the face is in the picture in 30 of 30 frames"):
