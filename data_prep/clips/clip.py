@@ -36,7 +36,7 @@ def prepare_clip(source: Source, frame_size: int, target: Path) -> dict[str, Any
     assert source.video is not None
     truth = read_truth(source.truth)
     samples, loudness = read_sound(source)
-    tracked = track_video(source.video, frame_size)
+    tracked = track_video(source.video, frame_size, samples)
     difference = len(samples) / schema.SAMPLE_RATE - tracked.total / schema.FPS
     if abs(difference) > MAX_LENGTH_DIFFERENCE:
         longer = "longer" if difference > 0 else "shorter"

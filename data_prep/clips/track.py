@@ -15,6 +15,7 @@ from data_prep.clips.lost_frames import fill_gaps, good_stretch, look_again, los
 from data_prep.clips.people import identity_network
 from data_prep.clips.record import jpg_bytes
 from data_prep.clips.shots import Shot, watch
+from data_prep.clips.speaking import MARGIN, speech_score
 from data_prep.clips.windows import reduced
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
@@ -52,8 +53,8 @@ class Tracked:
     trimmed: str
 
 
-def track_video(path: Path, frame_size: int) -> Tracked:
-    """Follow the largest face of a video through its longest good stretch; see `Tracked`.
+def track_video(path: Path, frame_size: int, samples: np.ndarray | None = None) -> Tracked:
+    """Follow the face that speaks (see `choose_speaker`) through its longest good stretch; see `Tracked`.
 
     A stretch ends at a cut, unless the same face goes on in the same place, where another person takes its
     place, and where it is lost or partly outside the picture for too long. Raises UserError for an unreadable
@@ -64,7 +65,7 @@ def track_video(path: Path, frame_size: int) -> Tracked:
     people = follow(shots, _Embedder(shots))
     if not people:
         raise UserError(f"{path}: no face found in {total} frames")
-    speaker = choose_speaker(people)
+    speaker, chosen_by = choose_speaker(people, samples)
     pixels = float(np.median([face.size for face in speaker.faces.values()]))
     if pixels < MIN_FACE_PIXELS:
         raise UserError(
@@ -99,7 +100,9 @@ def track_video(path: Path, frame_size: int) -> Tracked:
         frames,
         looks[nearest_known(~lost)],
         lost,
-        describe_people([p for p in people if first <= max(p.faces) and min(p.faces) < end], speaker),
+        describe_people(
+            [p for p in people if first <= max(p.faces) and min(p.faces) < end], speaker, chosen_by
+        ),
         pixels,
         first,
         total,
@@ -107,11 +110,19 @@ def track_video(path: Path, frame_size: int) -> Tracked:
     )
 
 
-def choose_speaker(people: list[Person]) -> Person:
-    """Of the people who are seen beside the one who is longest in view, that one included, the largest."""
+def choose_speaker(people: list[Person], samples: np.ndarray | None = None) -> tuple[Person, str]:
+    """Of the people who are seen beside the one who is longest in view, that one included, the one whose lips
+    follow the sound (N,), or where they do not tell the largest; and how it was chosen, for `faces.csv`."""
     longest = max(people, key=lambda person: (len(person.faces), _total_size(person)))
     beside = [p for p in people if 2 * len(p.faces.keys() & longest.faces.keys()) >= len(longest.faces)]
-    return max(beside, key=_total_size)
+    largest = max(beside, key=_total_size)
+    if samples is None or len(beside) == 1:
+        return largest, "size"
+    scores = [speech_score(person.faces, samples) for person in beside]
+    second, first = sorted(scores)[-2:]
+    if first <= MARGIN * second:
+        return largest, f"size; lips undecided, {first:.4f} and {second:.4f}"
+    return beside[scores.index(first)], f"lips, {first:.4f} against {second:.4f}"
 
 
 def _total_size(person: Person) -> float:
@@ -218,10 +229,10 @@ def shared_tracker() -> Tracker:
     return Tracker.load()
 
 
-def describe_people(people: list[Person], speaker: Person) -> list[list[Any]]:
+def describe_people(people: list[Person], speaker: Person, chosen_by: str) -> list[list[Any]]:
     """A row per person, the speaker first: whether it was followed (yes or no), frames, median size in
-    pixels, median centre x and y. People other than the speaker seen in fewer than `PASSING_FRAMES` do not
-    count."""
+    pixels, median centre x and y, and how the speaker was chosen. People other than the speaker seen in fewer
+    than `PASSING_FRAMES` do not count."""
     others = [p for p in people if p is not speaker and len(p.faces) >= PASSING_FRAMES]
     rows = []
     for person in [speaker, *sorted(others, key=lambda other: len(other.faces), reverse=True)]:
@@ -229,5 +240,6 @@ def describe_people(people: list[Person], speaker: Person) -> list[list[Any]]:
         x, y = np.median([face.landmarks[:, :2].mean(0) for face in faces], axis=0)
         pixels = np.median([face.size for face in faces])
         followed = "yes" if person is speaker else "no"
-        rows.append([followed, len(faces), *(round(float(value)) for value in (pixels, x, y))])
+        place = (round(float(value)) for value in (pixels, x, y))
+        rows.append([followed, len(faces), *place, chosen_by if person is speaker else ""])
     return rows

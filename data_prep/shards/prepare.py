@@ -13,7 +13,7 @@ from typing import Any
 
 import joblib
 
-from data_prep.clips import clip, deep3d, followed, lost_frames, people, shots, sound, windows
+from data_prep.clips import clip, deep3d, followed, lost_frames, people, shots, sound, speaking, windows
 from data_prep.clips import source as source_module
 from data_prep.clips import track as track_module
 from data_prep.clips.clip import load_clip, prepare_clip
@@ -113,7 +113,9 @@ def _options(job: Job) -> str:
     if job.sound_only:
         return code_digest(source_module, sound, audio, complete, sound_track, timestamps)
     code = code_digest(source_module, clip, deep3d, track_module, lost_frames, crop, landmarker, regions)
-    code += code_digest(finder, shots, windows, followed, people) + str(identity_network() is not None)
+    code += code_digest(finder, shots, speaking, windows, followed, people) + str(
+        identity_network() is not None
+    )
     code += code_digest(
         alignment, look, audio, complete, sound_track, timestamps, upright, video
     ) + sha256_file(BASIS_FILE)

@@ -12,7 +12,7 @@ from data_prep.clips.source import Source
 from lit_emotalk.io.files import write_text
 
 State = dict[str, Any]
-FACES_HEADER = ["key", "face", "followed", "frames", "median pixels", "centre x", "centre y"]
+FACES_HEADER = ["key", "face", "followed", "frames", "median pixels", "centre x", "centre y", "chosen by"]
 
 
 def write_csv(path: Path, header: list[str], rows: list[Any]) -> None:
