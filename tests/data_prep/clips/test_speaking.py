@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from data_prep.clips.followed import Person
 from data_prep.clips.speaking import loudness, speech_score
@@ -11,6 +12,7 @@ from data_prep.clips.track import choose_speaker, track_video
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.face.landmarker import Face
 from lit_emotalk.io.audio import load_audio
+from lit_emotalk.io.video import read_frames, write_video
 from tests.conftest import place_landmarks
 
 HARD = Path(__file__).parents[4] / "shared" / "data" / "hard"
@@ -64,7 +66,15 @@ def test_loudness_is_relative_to_the_loudest_frame() -> None:
 
 @pytest.mark.shared_data
 @pytest.mark.skipif(not HARD.is_dir(), reason=f"no hard files at {HARD}")
-def test_of_two_real_faces_the_one_that_speaks_is_followed() -> None:
-    tracked = track_video(HARD / "two_faces.mp4", 128, load_audio(HARD / "two_faces.mp4"))
-    assert tracked.people[0][0] == "yes" and tracked.people[0][-1].startswith("lips")
-    assert tracked.people[0][2] < tracked.people[1][2], "it is the smaller one"
+def test_of_two_real_faces_the_smaller_is_followed_that_speaks(tmp_path: Path) -> None:
+    """Both talk; the sound is that of the woman on the left, who is made the smaller one."""
+    video, path = HARD / "two_faces.mp4", tmp_path / "smaller.mp4"
+    frames = []
+    for frame in read_frames(video):
+        left = np.asarray(Image.fromarray(frame[:, :512]).resize((320, 320)))
+        frames.append(np.concatenate([np.pad(left, ((96, 96), (0, 0), (0, 0))), frame[:, 512:]], 1))
+    write_video(path, frames, audio=load_audio(video)[: len(frames) * 640])
+    tracked = track_video(path, 128, load_audio(path))
+    followed, other = tracked.people
+    assert followed[0] == "yes" and followed[3] < 320 < other[3] and followed[2] < other[2]
+    assert followed[-1].startswith("lips, ")
