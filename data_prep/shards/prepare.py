@@ -32,7 +32,7 @@ from lit_emotalk.emotions import COMPOUNDS
 from lit_emotalk.errors import UserError
 from lit_emotalk.face import alignment, crop, finder, landmarker, look, regions
 from lit_emotalk.face.basis import BASIS_FILE
-from lit_emotalk.io import audio, complete, sound_track, timestamps, upright, video
+from lit_emotalk.io import audio, complete, hdr, sound_track, timestamps, upright, video
 from lit_emotalk.io.files import sha256_file, sha256_text
 from lit_emotalk.io.progress import track
 from lit_emotalk.io.sources import code_digest
@@ -117,7 +117,7 @@ def _options(job: Job) -> str:
         identity_network() is not None
     )
     code += code_digest(
-        alignment, look, audio, complete, sound_track, timestamps, upright, video
+        alignment, look, audio, complete, hdr, sound_track, timestamps, upright, video
     ) + sha256_file(BASIS_FILE)
     return sha256_text(json.dumps([code, JPEG_QUALITY, job.frame_size, job.layout.name]))
 

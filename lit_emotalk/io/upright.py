@@ -1,4 +1,4 @@
-"""Decoded frames as the picture they stand for: RGB, square pixels, upright."""
+"""Decoded frames as the picture they stand for: RGB of ordinary range, square pixels, upright."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import av
 import numpy as np
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.io.hdr import is_hdr, tone_mapped
 
 LONGEST_PIXEL = 4.0
 """Pixels that are said to be longer than so many times their width, or wider, are a damaged header."""
@@ -35,6 +36,11 @@ def upright_size(frame: av.VideoFrame, aspect: float) -> tuple[int, int]:
 def upright_rgb(frame: av.VideoFrame, aspect: float) -> np.ndarray:
     """A frame as (H, W, 3) uint8 RGB, turned as its rotation metadata say (degrees counterclockwise)."""
     width, height = square_size(frame.width, frame.height, aspect)
-    picture = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="BICUBIC")
+    deep = is_hdr(frame)
+    picture = frame.to_ndarray(
+        format="rgb48le" if deep else "rgb24", width=width, height=height, interpolation="BICUBIC"
+    )
+    if deep:
+        picture = tone_mapped(picture, frame.color_trc)
     turns = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
