@@ -1,5 +1,6 @@
 """The one error that users see: a single line that says what is wrong and what to do."""
 
+import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -17,11 +18,16 @@ def exit_with(error: Exception | str, program: str = "lit-emotalk") -> NoReturn:
 
 
 def run_main(main: Callable[[], None], program: str) -> None:
-    """Run a command's main function; a `UserError` becomes one line and exit status 2, Ctrl-C status 130."""
+    """Run a command's main function; a `UserError` becomes one line and exit status 2, Ctrl-C status 130, a
+    reader of its output who goes away 141."""
     try:
         main()
+        sys.stdout.flush()
     except UserError as error:
         exit_with(error, program)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
     except KeyboardInterrupt:
         print(f"{program}: interrupted; run the same command again to continue", file=sys.stderr)
         raise SystemExit(130) from None

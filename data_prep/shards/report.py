@@ -21,7 +21,12 @@ def write_csv(path: Path, header: list[str], rows: list[Any]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
-    write_changed(path, text.getvalue())
+    write_changed(path, written_down(text.getvalue()))
+
+
+def written_down(text: str) -> str:
+    """A text in which bytes of names that are no UTF-8 are spelled out, as "\\udce9"."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def write_changed(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
+from lit_emotalk.io.files import existing_file
 from lit_emotalk.io.sound_track import decode_track
 
 SILENCE_PEAK = 1e-4
@@ -38,14 +39,12 @@ def load_audio(
     video frame, longer than `most_seconds` or `MOST_SAMPLES` (nothing beyond is decoded), silent (unless
     allowed), whose time runs backwards, or that holds NaN.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"no such audio file: {path}")
+    path = existing_file(path, "audio file")
     if path.stat().st_size == 0:
         raise UserError(f"{path} is empty (0 bytes); give a file with sound")
     try:
         samples, rate = decode_track(path, most_seconds, MOST_SAMPLES)
-    except (av.FFmpegError, UnicodeDecodeError) as error:
+    except (av.FFmpegError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(
             f"cannot read sound from {path} ({reason}); give a wav, flac, mp3, m4a or mp4"

@@ -17,10 +17,20 @@ def files_below(root: Path, without: Path | None = None) -> Iterator[tuple[Path,
     """Every file below a folder by the order of its path, and why it cannot be used ("" where it can be).
 
     Linked folders are gone through like others, except where they lead back above themselves. Links to
-    nothing, folders that cannot be read and things that are no files come with their reason. Names that begin
+    nothing, names that are no UTF-8, folders that cannot be read and things that are no files come with their
+    reason. Names that begin
     with "." and the folder `without` are left out.
     """
     yield from _below(root, {root.resolve()}, None if without is None else without.resolve())
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written down: its bytes are UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _below(folder: Path, above: set[Path], without: Path | None) -> Iterator[tuple[Path, str]]:
@@ -32,6 +42,9 @@ def _below(folder: Path, above: set[Path], without: Path | None) -> Iterator[tup
     for name in names:
         path = folder / name
         if name.startswith("."):
+            continue
+        if not is_text(name):
+            yield path, "its name is no UTF-8; rename it"
             continue
         if path.is_dir():
             place = path.resolve()

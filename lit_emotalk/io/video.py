@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.complete import COMPLETE_SHARE
-from lit_emotalk.io.files import atomic_path
+from lit_emotalk.io.files import atomic_path, existing_file
 from lit_emotalk.io.timestamps import check_forwards
 from lit_emotalk.io.upright import pixel_aspect, upright_rgb, upright_size
 
@@ -69,7 +69,7 @@ def probe(path: Path | str) -> VideoInfo:
                 duration = (container.duration or 0) / 1e6
             frames = stream.frames or round(duration * fps)
             return VideoInfo(width, height, fps, frames, duration, bool(container.streams.audio))
-    except (av.FFmpegError, UnicodeDecodeError) as error:
+    except (av.FFmpegError, UnicodeError) as error:
         raise _unreadable(path, error) from error
 
 
@@ -90,7 +90,7 @@ def read_frames(
         for frame in _in_time(path, fps, threads):
             count += 1
             yield frame
-    except (av.FFmpegError, UnicodeDecodeError) as error:
+    except (av.FFmpegError, UnicodeError) as error:
         if count:
             raise UserError(f"{path} is damaged after {count} frames; get a complete copy") from error
         raise _unreadable(path, error) from error
@@ -148,9 +148,7 @@ def _repeated(frame: av.VideoFrame, aspect: float, times: int) -> Iterator[np.nd
 
 
 def _existing(path: Path | str) -> Path:
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"no such video file: {path}")
+    path = existing_file(path, "video file")
     if path.stat().st_size == 0:
         raise UserError(f"{path} is empty (0 bytes); give a complete video file")
     return path
@@ -176,9 +174,7 @@ def read_image(path: Path | str) -> np.ndarray:
 
     Raises UserError for a file that is missing, not a picture, damaged, or too large to be one.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"no such picture: {path}")
+    path = existing_file(path, "picture")
     try:
         with warnings.catch_warnings(), Image.open(path) as opened:
             warnings.simplefilter("ignore")

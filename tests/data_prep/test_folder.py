@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -178,3 +179,20 @@ def test_every_kind_of_video_is_taken_and_every_other_file_listed(
     assert set(rejected) == {"bob/gone.mp4", "notes.txt", "ann/other.wav"}
     assert rejected["bob/gone.mp4"] == "a link to nothing"
     assert rejected["notes.txt"].startswith("no video by its ending; known: mp4, ")
+
+
+def test_names_that_are_no_text_are_listed_and_do_not_stop_the_others(
+    place: Place, run: Callable[..., None], tmp_path: Path
+) -> None:
+    place("ann/a.mp4", "smile")
+    root = os.fsencode(tmp_path / "root")
+    shutil.copyfile(root + b"/ann/a.mp4", root + b"/ann/caf\xe9.mp4")
+    os.mkdir(root + b"/caf\xe9")
+    run()
+    assert set(records(tmp_path / "out")) == {"ann/a.mp4"}
+    rejected = rows(tmp_path / "out/rejected.csv")
+    assert set(rejected) == {r"ann/caf\udce9.mp4", r"caf\udce9"}
+    assert set(rejected.values()) == {"its name is no UTF-8; rename it"}
+    os.rename(root, root + b"\xe9")
+    with pytest.raises(UserError, match="no UTF-8"):
+        run("--root", os.fsdecode(root + b"\xe9"))
