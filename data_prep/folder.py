@@ -155,4 +155,4 @@ COMMAND = Command(
 )
 
 if __name__ == "__main__":
-    run_main(COMMAND.run, "data_prep.folder")
+    run_main(COMMAND.run, "data_prep.folder", continues=True)

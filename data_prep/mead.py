@@ -127,4 +127,4 @@ def find(options: Namespace) -> Found:
 COMMAND = Command("mead", (__doc__ or "").split("\n")[0], LAYOUT, find, splits="mead")
 
 if __name__ == "__main__":
-    run_main(COMMAND.run, "data_prep.mead")
+    run_main(COMMAND.run, "data_prep.mead", continues=True)

@@ -136,4 +136,4 @@ COMMAND = Command(
 )
 
 if __name__ == "__main__":
-    run_main(COMMAND.run, "data_prep.ravdess")
+    run_main(COMMAND.run, "data_prep.ravdess", continues=True)

@@ -114,4 +114,4 @@ def find_holes(sources: Sequence[Source]) -> list[tuple[str, str]]:
 COMMAND = Command("voxceleb2", (__doc__ or "").split("\n")[0], LAYOUT, find, splits="voxceleb2")
 
 if __name__ == "__main__":
-    run_main(COMMAND.run, "data_prep.voxceleb2")
+    run_main(COMMAND.run, "data_prep.voxceleb2", continues=True)
