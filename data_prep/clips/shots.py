@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep.clips.small_faces import Part
 from data_prep.clips.windows import MAX_KEPT_BYTES, Windows, reduced
 from lit_emotalk import schema
 from lit_emotalk.face.landmarker import Face, Landmarker
@@ -72,15 +73,21 @@ def small_picture(frame: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.resize(sparse, (SMALL, SMALL), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def watch(path: Path, frame_size: int) -> Iterator[Shot]:
-    """The shots of a video at 25 fps in order.
+def pictures_of(path: Path, part: Part | None) -> Iterator[np.ndarray]:
+    """The pictures of a video at 25 fps, or a part of each."""
+    for frame in read_frames(path, threads=False):
+        yield frame if part is None else part.cut(frame)
+
+
+def watch(path: Path, frame_size: int, part: Part | None = None) -> Iterator[Shot]:
+    """The shots of a video at 25 fps, or of a part of its pictures, in order.
 
     Raises UserError for an unreadable video.
     """
     cuts, shot = Cuts(), Shot(0, Windows(frame_size))
     left = MAX_KEPT_BYTES
     with Landmarker(video=True, scores=False) as landmarker:
-        for index, frame in enumerate(read_frames(path, threads=False)):
+        for index, frame in enumerate(pictures_of(path, part)):
             if cuts.starts(frame):
                 yield shot
                 left -= shot.windows.kept_bytes

@@ -1,8 +1,8 @@
 """A video's speaker: one face followed through the frames, its landmarks and its square crops."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from data_prep.clips.followed import Person, follow
 from data_prep.clips.lost_frames import fill_gaps, good_stretch, look_again, lost_often, nearest_known
 from data_prep.clips.people import identity_network
 from data_prep.clips.record import jpg_bytes
-from data_prep.clips.shots import Shot, watch
+from data_prep.clips.shots import Shot, pictures_of, watch
+from data_prep.clips.small_faces import part_with_face
 from data_prep.clips.speaking import MARGIN, speech_score
 from data_prep.clips.windows import reduced
 from lit_emotalk import schema
@@ -23,12 +24,14 @@ from lit_emotalk.face.crop import Crop, clip_crop
 from lit_emotalk.face.finder import SEEN_SHARE, seen_share
 from lit_emotalk.face.landmarker import Face
 from lit_emotalk.face.tracker import Tracker
-from lit_emotalk.io.video import read_frames
 
 MIN_FACE_PIXELS = 60.0
 MIN_FRAMES = 15
 """The shortest stretch that is worth keeping."""
 PASSING_FRAMES = 3
+
+Pictures = Callable[[], Iterator[np.ndarray]]
+"""Reads the pictures of a video from the first on."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,10 @@ def track_video(path: Path, frame_size: int, samples: np.ndarray | None = None) 
     shots = list(watch(path, frame_size))
     total, extent = shots[-1].end, shots[0].extent
     people = follow(shots, _Embedder(shots))
+    part = None if people else part_with_face(path, total)
+    if part is not None:
+        shots = list(watch(path, frame_size, part))
+        people, extent = follow(shots, _Embedder(shots)), shots[0].extent
     if not people:
         raise UserError(f"{path}: no face found in {total} frames")
     speaker, chosen_by = choose_speaker(people, samples)
@@ -93,15 +100,19 @@ def track_video(path: Path, frame_size: int, samples: np.ndarray | None = None) 
     lost = ~known[first:end]
     landmarks = fill_gaps(landmarks[first:end])
     crop = clip_crop(landmarks, extent)
-    frames, looks = _cut_stretch(path, shots, landmarks, crop, first, frame_size)
+    frames, looks = _cut_stretch(partial(pictures_of, path, part), shots, landmarks, crop, first, frame_size)
+    left, top = (part.left, part.top) if part is not None else (0, 0)
     return Tracked(
         crop.normalise(landmarks),
-        crop,
+        Crop(crop.x + left, crop.y + top, crop.half),
         frames,
         looks[nearest_known(~lost)],
         lost,
         describe_people(
-            [p for p in people if first <= max(p.faces) and min(p.faces) < end], speaker, chosen_by
+            [p for p in people if first <= max(p.faces) and min(p.faces) < end],
+            speaker,
+            chosen_by,
+            (left, top),
         ),
         pixels,
         first,
@@ -177,7 +188,7 @@ def _part_of(shot: Shot, first: int) -> Any:
 
 
 def _cut_stretch(
-    path: Path, shots: list[Shot], landmarks: np.ndarray, crop: Crop, first: int, size: int
+    pictures: Pictures, shots: list[Shot], landmarks: np.ndarray, crop: Crop, first: int, size: int
 ) -> tuple[list[bytes], np.ndarray]:
     """The crops as jpg files, and the faces that the tracker looks at, of the frames from `first` on."""
     frames: list[bytes] = []
@@ -189,7 +200,7 @@ def _cut_stretch(
             continue
         reduction = shot.windows.reduction
         covering = shot.windows.covering(crop)
-        kept, (left, top) = covering or (_read_again(path, shot, reduction), (0, 0))
+        kept, (left, top) = covering or (_read_again(pictures, shot, reduction), (0, 0))
         small = crop.scaled(1 / reduction)
         cut, faces = _cut_both(
             islice(kept, start - shot.start, stop - shot.start),
@@ -202,8 +213,8 @@ def _cut_stretch(
     return frames, np.concatenate(looks)
 
 
-def _read_again(path: Path, shot: Shot, reduction: int) -> Iterator[np.ndarray]:
-    for frame in islice(read_frames(path, threads=False), shot.start, shot.end):
+def _read_again(pictures: Pictures, shot: Shot, reduction: int) -> Iterator[np.ndarray]:
+    for frame in islice(pictures(), shot.start, shot.end):
         yield reduced(frame, reduction)
 
 
@@ -229,15 +240,17 @@ def shared_tracker() -> Tracker:
     return Tracker.load()
 
 
-def describe_people(people: list[Person], speaker: Person, chosen_by: str) -> list[list[Any]]:
+def describe_people(
+    people: list[Person], speaker: Person, chosen_by: str, corner: tuple[int, int]
+) -> list[list[Any]]:
     """A row per person, the speaker first: whether it was followed (yes or no), frames, median size in
-    pixels, median centre x and y, and how the speaker was chosen. People other than the speaker seen in fewer
-    than `PASSING_FRAMES` do not count."""
+    pixels, median centre x and y (seen from `corner`), and how the speaker was chosen. People other than the
+    speaker seen in fewer than `PASSING_FRAMES` do not count."""
     others = [p for p in people if p is not speaker and len(p.faces) >= PASSING_FRAMES]
     rows = []
     for person in [speaker, *sorted(others, key=lambda other: len(other.faces), reverse=True)]:
         faces = person.faces.values()
-        x, y = np.median([face.landmarks[:, :2].mean(0) for face in faces], axis=0)
+        x, y = np.median([face.landmarks[:, :2].mean(0) for face in faces], axis=0) + corner
         pixels = np.median([face.size for face in faces])
         followed = "yes" if person is speaker else "no"
         place = (round(float(value)) for value in (pixels, x, y))

@@ -13,7 +13,18 @@ from typing import Any
 
 import joblib
 
-from data_prep.clips import clip, deep3d, followed, lost_frames, people, shots, sound, speaking, windows
+from data_prep.clips import (
+    clip,
+    deep3d,
+    followed,
+    lost_frames,
+    people,
+    shots,
+    small_faces,
+    sound,
+    speaking,
+    windows,
+)
 from data_prep.clips import source as source_module
 from data_prep.clips import track as track_module
 from data_prep.clips.clip import load_clip, prepare_clip
@@ -113,7 +124,7 @@ def _options(job: Job) -> str:
     if job.sound_only:
         return code_digest(source_module, sound, audio, complete, sound_track, timestamps)
     code = code_digest(source_module, clip, deep3d, track_module, lost_frames, crop, landmarker, regions)
-    code += code_digest(finder, shots, speaking, windows, followed, people) + str(
+    code += code_digest(finder, shots, small_faces, speaking, windows, followed, people) + str(
         identity_network() is not None
     )
     code += code_digest(

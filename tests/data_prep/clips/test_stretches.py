@@ -18,7 +18,7 @@ from data_prep.clips.track import Tracked, track_video
 from data_prep.clips.windows import Windows
 from data_prep.synthetic.scenes.render import Renderer
 from lit_emotalk.errors import UserError
-from lit_emotalk.face.landmarker import Face
+from lit_emotalk.face.landmarker import Face, Landmarker
 from lit_emotalk.io.audio import load_audio
 from lit_emotalk.io.video import write_video
 from tests.data_prep.heads import SIZE, hum, render_clip
@@ -168,6 +168,28 @@ def test_too_short_a_stretch_is_refused(pictures: dict[str, list[np.ndarray]], t
         track_video(path, 128)
 
 
+def test_a_face_too_small_for_the_whole_picture_is_found_and_followed(
+    pictures: dict[str, list[np.ndarray]], tmp_path: Path
+) -> None:
+    path, ground = tmp_path / "far.mp4", np.full((1080, 1920, 3), 120, np.uint8)
+    frames = []
+    for index, picture in enumerate(pictures["here"]):
+        frame = ground.copy()
+        frame[800 : 800 + SIZE, 1500 + 2 * index : 1500 + 2 * index + SIZE] = picture
+        frames.append(frame)
+    write_video(path, frames)
+    with Landmarker(scores=False) as landmarker:
+        assert not landmarker.detect(frames[0]), "the whole picture shows it"
+    tracked = track_video(path, 128)
+    assert len(tracked.frames) == 30 and tracked.lost.sum() <= 1
+    middle = np.array([1500 + 29 + SIZE / 2, 800 + SIZE / 2])
+    assert np.abs(np.array([tracked.crop.x, tracked.crop.y]) - middle).max() < 50
+    [followed] = tracked.people
+    assert np.abs(np.array(followed[3:5]) - middle).max() < 40
+    moved = np.diff(tracked.landmarks[..., 0].mean(1)).mean() * 2 * tracked.crop.half
+    assert moved == pytest.approx(2, abs=0.7)
+
+
 def test_frames_with_half_a_face_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = np.full((200, 400, 3), 90, np.uint8)
     write_video(tmp_path / "clip.mp4", [picture] * 43)
@@ -178,7 +200,7 @@ def test_frames_with_half_a_face_are_not_used(tmp_path: Path, monkeypatch: pytes
             faces = [face(x, 0)]
             shot.windows.add(picture, faces)
             shot.faces.append(faces)
-        monkeypatch.setattr(track, "watch", lambda path, size: [shot])
+        monkeypatch.setattr(track, "watch", lambda path, size, part=None: [shot])
         return track_video(tmp_path / "clip.mp4", 128)
 
     assert seen(np.full(30, 41.0)).trimmed == ""
@@ -215,3 +237,10 @@ def test_a_cut_to_another_real_person_ends_the_clip() -> None:
 def test_half_a_real_face_is_refused() -> None:
     with pytest.raises(UserError, match="only a part of the face is in the picture"):
         track_video(HARD / "face_half_outside.mp4", 128)
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not HARD.is_dir(), reason=f"no hard files at {HARD}")
+def test_a_small_real_face_in_the_corner_is_found() -> None:
+    tracked = track_video(HARD / "small_face_in_corner.mp4", 128)
+    assert len(tracked.frames) > 0.9 * tracked.total
