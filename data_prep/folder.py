@@ -24,7 +24,7 @@ from lit_emotalk.io.folders import SOUND_SUFFIXES, VIDEO_SUFFIXES, files_below
 
 LAYOUT = "videos (mp4, mov, mkv, webm, avi, mpg, ts, ...), in folders named after the speakers"
 COLUMNS = ("file", "speaker", "emotion", "level", "text", "scene", "split")
-NO_VIDEO = f"no video by its ending; known: {', '.join(suffix[1:] for suffix in VIDEO_SUFFIXES)}"
+NO_VIDEO = "no video by its ending"
 NAMES = "names"
 """In place of the labels' file: the files' names tell."""
 

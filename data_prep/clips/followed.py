@@ -12,7 +12,7 @@ from lit_emotalk.face.landmarker import Face
 SAME_FACE_REACH = 0.6
 """A face belongs to the person whose last face's centre is nearer than this part of the face's size."""
 NEAR_CUT = 10
-"""Frames beside a cut within which a person must be seen to be followed over it."""
+"""Frames within which a person must be seen again to be followed over a cut, or over a flash: two cuts."""
 CHANGE_FRAMES = 15
 """One person becoming another within so many frames is a change of people, not of expression (our choice)."""
 SAMPLES = 3
@@ -60,6 +60,7 @@ def follow(shots: list[Shot], embed: Embed) -> list[Person]:
     """The people of a video. A cut ends whoever is not seen on its other side, by place and by identity; and
     where a face becomes another person's without a cut, it is two people."""
     followed: list[Person] = []
+    waiting: list[Person] = []
     ended: list[Person] = []
     for shot in shots:
         new = [
@@ -67,10 +68,11 @@ def follow(shots: list[Shot], embed: Embed) -> list[Person]:
             for faces in link_faces(shot.faces)
         ]
         if shot is not shots[0]:
-            new, gone = _over_cut(followed, new, shot.start, embed)
-            ended += gone
+            new, gone = _over_cut([*waiting, *followed], new, shot.start, embed)
+            waiting = [person for person in gone if shot.end - max(person.faces) <= NEAR_CUT]
+            ended += [person for person in gone if person not in waiting]
         followed = new
-    return [part for person in ended + followed for part in _by_identity(person, embed)]
+    return [part for person in ended + waiting + followed for part in _by_identity(person, embed)]
 
 
 def _over_cut(
@@ -96,11 +98,11 @@ def _over_cut(
             joined.append(replace(person, before=why))
         else:
             free.remove(same)
-            joined.append(replace(same, faces=same.faces | person.faces, end=person.end))
+            joined.append(replace(same, faces=same.faces | person.faces, end=person.end, after=""))
     others = {person.before for person in joined}
     to_another = f"a cut to another person at {cut}"
     why = to_another if to_another in others else f"a cut at {cut}"
-    return joined, [replace(person, after=why) for person in free]
+    return joined, [replace(person, after=person.after or why) for person in free]
 
 
 def _by_identity(person: Person, embed: Embed) -> list[Person]:

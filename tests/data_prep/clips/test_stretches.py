@@ -99,6 +99,10 @@ def test_a_face_is_followed_over_a_cut_only_where_it_is_the_same_in_the_same_pla
     other = follow(shots([[face(100, 0)]] * 20, [[face(100, 1)]] * 30), identity)
     why = "a cut to another person at 20"
     assert spans(other) == [(0, 20, "", why), (20, 50, why, "")]
+    flash = follow(shots([[face(100, 0)]] * 20, [[]] * 2, [[face(110, 0.1)]] * 30), identity)
+    assert spans(flash) == [(0, 52, "", "")]
+    gone = follow(shots([[face(100, 0)]] * 20, [[]] * 12, [[face(110, 0.1)]] * 30), identity)
+    assert spans(gone) == [(0, 20, "", "a cut at 20"), (32, 62, "a cut at 32", "")]
     unknown = follow(shots([[face(100, 0)]] * 20, [[face(100, 0)]] * 30), lambda index, seen: None)
     assert len(unknown) == 2, "without the network every cut ends a stretch"
 
