@@ -72,7 +72,7 @@ def save(picture: np.ndarray, output: Path) -> None:
 def named_paths(values: list[str], option: str) -> dict[str, Path]:
     """`NAME=PATH` arguments as a dict; a bare path is named by its stem. UserError for a path that is not
     there, and for two of one name."""
-    named = {}
+    named: dict[str, Path] = {}
     for value in values:
         name, _, place = value.rpartition("=")
         path = Path(place)
