@@ -15,8 +15,9 @@ NEAR_CUT = 10
 """Frames within which a person must be seen again to be followed over a cut, or over a flash: two cuts."""
 CHANGE_FRAMES = 15
 """One person becoming another within so many frames is a change of people, not of expression (our choice)."""
-SAMPLES = 3
-"""Faces on either side that must agree on it."""
+SAMPLES = 8
+"""Faces whose mean is compared on either side of a cut or a change. Single frames of one person who turns or
+laughs differ by up to 0.73 in LRS3, means of eight by 0.5; of two people by 0.8."""
 
 Embed = Callable[[int, Face], np.ndarray | None]
 """Frame and face -> identity embedding (128,); None where the picture or the network is not at hand."""
@@ -87,10 +88,10 @@ def _over_cut(
             one, two = other.faces[last], person.faces[first]
             if first - last > NEAR_CUT or not _near(two, one):
                 continue
-            embeddings = embed(last, one), embed(first, two)
-            if embeddings[0] is None or embeddings[1] is None:
+            sides = [_mean(other, -SAMPLES, None, embed), _mean(person, 0, SAMPLES, embed)]
+            if sides[0] is None or sides[1] is None:
                 continue
-            if apart(embeddings[0], embeddings[1]) > OTHER_PERSON:
+            if apart(sides[0], sides[1]) > OTHER_PERSON:
                 why = f"a cut to another person at {cut}"
                 continue
             same = other
@@ -103,6 +104,13 @@ def _over_cut(
     to_another = f"a cut to another person at {cut}"
     why = to_another if to_another in others else f"a cut at {cut}"
     return joined, [replace(person, after=person.after or why) for person in free]
+
+
+def _mean(person: Person, first: int, end: int | None, embed: Embed) -> np.ndarray | None:
+    """The mean embedding of some of a person's faces, counted in order; None where there is none."""
+    frames = sorted(person.faces)[first:end]
+    known = [e for frame in frames if (e := embed(frame, person.faces[frame])) is not None]
+    return np.mean(known, axis=0) if known else None
 
 
 def _by_identity(person: Person, embed: Embed) -> list[Person]:
@@ -129,7 +137,8 @@ def _by_identity(person: Person, embed: Embed) -> list[Person]:
             low = middle
         else:
             return [person]
-    if not differ([low], [high]) or not differ(_spread(0, low), _spread(high, len(frames) - 1)):
+    sides = _spread(0, low), _spread(high, len(frames) - 1)
+    if min(map(len, sides)) < SAMPLES or not differ(*sides):
         return [person]
     first = {frame: person.faces[frame] for frame in frames[: low + 1]}
     second = {frame: person.faces[frame] for frame in frames[high:]}

@@ -116,6 +116,16 @@ def test_someone_who_becomes_another_without_a_cut_is_two_and_expression_is_not(
     assert "another person" in first.after and "another person" in second.before
     laughs = np.sin(np.arange(100) / 15) * 0.5
     assert len(follow(shots([[face(100, value)] for value in laughs]), identity)) == 1
+    turns = np.where(np.isin(np.arange(42), [0, 9, 30, 41]), 0.73, 0.0)
+    assert len(follow(shots([[face(100, value)] for value in turns]), identity)) == 1, "single faces differ"
+    assert (
+        len(
+            follow(
+                shots([[face(100, v)] for v in turns[:30]], [[face(100, v)] for v in turns[30:]]), identity
+            )
+        )
+        == 1
+    )
     grows = np.linspace(0, 0.9, 100)
     assert len(follow(shots([[face(100, value)] for value in grows]), identity)) == 1
 
