@@ -33,6 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Subcommand -> (module with `main(argv)`, what it does)."""
 
 WITH_NAME = ("fit", "validate", "test")
+CONTINUING = ("fit", "evaluate", "sweep", "recipe")
+"""Commands that take up their work where it was interrupted, as a batch of animate does."""
+TRAINING = (*WITH_NAME, "sweep")
+"""Commands in which Lightning answers SIGTERM."""
 
 
 def usage() -> str:
@@ -59,7 +63,12 @@ def main() -> None:
     if command not in COMMANDS:
         exit_with(f"unknown command '{command}'; known: {', '.join(COMMANDS)}")
     module = importlib.import_module(COMMANDS[command][0])
-    run_main(partial(module.main, arguments if command in WITH_NAME else rest), f"{PROGRAM} {command}")
+    run_main(
+        partial(module.main, arguments if command in WITH_NAME else rest),
+        f"{PROGRAM} {command}",
+        continues=command in CONTINUING or (command == "animate" and "--batch" in rest),
+        own_signals=command in TRAINING,
+    )
 
 
 if __name__ == "__main__":

@@ -69,7 +69,9 @@ def main(argv: list[str]) -> None:
     from lit_emotalk.data.manifest import read_manifest
     from lit_emotalk.evaluate.loop import evaluate
     from lit_emotalk.evaluate.store import ResultsFile
+    from lit_emotalk.models.device import checked_device
 
+    checked_device(args.device)
     tasks = make_tasks(args)
     workers = args.workers or (1 if args.device != "cpu" else os.cpu_count() or 1)
     workers = max(1, min(workers, len(tasks)))

@@ -14,7 +14,10 @@ from PIL import Image, ImageOps
 
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
-from lit_emotalk.io.files import atomic_path
+from lit_emotalk.io.complete import COMPLETE_SHARE
+from lit_emotalk.io.files import atomic_path, existing_file
+from lit_emotalk.io.timestamps import check_forwards
+from lit_emotalk.io.upright import pixel_aspect, upright_rgb, upright_size
 
 ALPHA_BACKGROUND = (255, 255, 255)
 """What lies behind a transparent picture."""
@@ -33,14 +36,10 @@ BT709 = 1
 """Code of the BT.709 colour space, primaries and transfer in H.264's tables."""
 
 
-COMPLETE_SHARE = 0.9
-"""A video that ends before this share of the duration its header gives was cut off."""
-
-
 @dataclass(frozen=True)
 class VideoInfo:
-    """Facts of a video file: size in pixels after rotation, frames per second, number of frames (an estimate
-    where the container does not say), duration in seconds, whether there is an audio track."""
+    """Facts of a video file: size in square pixels after rotation, frames per second, number of frames (an
+    estimate where the container does not say), duration in seconds, whether there is an audio track."""
 
     width: int
     height: int
@@ -62,9 +61,7 @@ def probe(path: Path | str) -> VideoInfo:
             first = next(container.decode(stream), None)
             if first is None:
                 raise UserError(f"{path} holds no video frame; give a complete video file")
-            width, height = first.width, first.height
-            if first.rotation % 180 == 90:
-                width, height = height, width
+            width, height = upright_size(first, pixel_aspect(stream, path))
             fps = float(stream.average_rate or stream.guessed_rate or 0)
             if stream.duration is not None and stream.time_base is not None:
                 duration = float(stream.duration * stream.time_base)
@@ -72,19 +69,20 @@ def probe(path: Path | str) -> VideoInfo:
                 duration = (container.duration or 0) / 1e6
             frames = stream.frames or round(duration * fps)
             return VideoInfo(width, height, fps, frames, duration, bool(container.streams.audio))
-    except (av.FFmpegError, UnicodeDecodeError) as error:
+    except (av.FFmpegError, UnicodeError) as error:
         raise _unreadable(path, error) from error
 
 
 def read_frames(
     path: Path | str, fps: float | None = float(schema.FPS), threads: bool = True
 ) -> Iterator[np.ndarray]:
-    """Decode a video as uint8 (H, W, 3) RGB frames at a constant rate, upright.
+    """Decode a video as uint8 (H, W, 3) RGB frames at a constant rate, upright, of square pixels.
 
     Frame k is the source frame nearest in presentation time to k / fps seconds after the first one, so
     sources of any rate, constant or not, stay in time with their sound. `fps=None` gives every source frame.
     `threads`: decode on all cores; where every core reads a video of its own, one is enough.
-    Raises UserError for a file that is missing, empty, unreadable, damaged, a picture, or has no video track.
+    Raises UserError for a file that is missing, empty, unreadable, damaged, a picture, has no video track,
+    or whose time runs backwards.
     """
     path = _existing(path)
     count = 0
@@ -92,7 +90,7 @@ def read_frames(
         for frame in _in_time(path, fps, threads):
             count += 1
             yield frame
-    except (av.FFmpegError, UnicodeDecodeError) as error:
+    except (av.FFmpegError, UnicodeError) as error:
         if count:
             raise UserError(f"{path} is damaged after {count} frames; get a complete copy") from error
         raise _unreadable(path, error) from error
@@ -104,6 +102,7 @@ def _in_time(path: Path, fps: float | None, threads: bool) -> Iterator[np.ndarra
     """Source frames repeated or dropped so that output k is the nearest in time to k / fps."""
     with av.open(str(path)) as container:
         stream = _video_stream(container, path)
+        aspect = pixel_aspect(stream, path)
         stream.thread_type = "AUTO" if threads else "NONE"
         interval = 1.0 / float(stream.average_rate or stream.guessed_rate or schema.FPS)
         written = 0
@@ -114,12 +113,14 @@ def _in_time(path: Path, fps: float | None, threads: bool) -> Iterator[np.ndarra
             at = frame.time if frame.time is not None else start + index * interval
             if shown is None:
                 start = at
+            else:
+                check_forwards(path, shown_at, at)
             if fps is None:
-                yield _upright(frame)
+                yield upright_rgb(frame, aspect)
             elif shown is not None and at > shown_at:
                 until = (shown_at + at) / 2 - start
                 repeats = max(0, _count_until(until, fps) - written)
-                yield from _repeated(shown, repeats)
+                yield from _repeated(shown, aspect, repeats)
                 written += repeats
             shown, shown_at = frame, at
         if shown is not None:
@@ -131,7 +132,7 @@ def _in_time(path: Path, fps: float | None, threads: bool) -> Iterator[np.ndarra
                         f"{path} breaks off after {seconds:.1f} of {promised:.1f} s; get a complete copy"
                     )
             if fps is not None:
-                yield from _repeated(shown, max(round(seconds * fps), 1) - written)
+                yield from _repeated(shown, aspect, max(round(seconds * fps), 1) - written)
 
 
 def _count_until(seconds: float, fps: float) -> int:
@@ -139,24 +140,15 @@ def _count_until(seconds: float, fps: float) -> int:
     return int(np.floor(seconds * fps + 1e-6)) + 1
 
 
-def _repeated(frame: av.VideoFrame, times: int) -> Iterator[np.ndarray]:
+def _repeated(frame: av.VideoFrame, aspect: float, times: int) -> Iterator[np.ndarray]:
     if times > 0:
-        picture = _upright(frame)
+        picture = upright_rgb(frame, aspect)
         for _ in range(times):
             yield picture
 
 
-def _upright(frame: av.VideoFrame) -> np.ndarray:
-    """The frame as RGB, turned as its rotation metadata say (degrees counterclockwise)."""
-    picture = frame.to_ndarray(format="rgb24")
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
-
-
 def _existing(path: Path | str) -> Path:
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"no such video file: {path}")
+    path = existing_file(path, "video file")
     if path.stat().st_size == 0:
         raise UserError(f"{path} is empty (0 bytes); give a complete video file")
     return path
@@ -182,9 +174,7 @@ def read_image(path: Path | str) -> np.ndarray:
 
     Raises UserError for a file that is missing, not a picture, damaged, or too large to be one.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"no such picture: {path}")
+    path = existing_file(path, "picture")
     try:
         with warnings.catch_warnings(), Image.open(path) as opened:
             warnings.simplefilter("ignore")

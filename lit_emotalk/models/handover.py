@@ -31,6 +31,7 @@ from torch import nn
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import atomic_path, sha256_file, write_text
 from lit_emotalk.io.version import VERSION
+from lit_emotalk.models.device import checked_device
 
 FORMAT = 1
 WEIGHTS_NAME = "model.safetensors"
@@ -100,8 +101,9 @@ def load_export(directory: Path | str, stage: str, device: torch.device | str = 
     """The network exported to `directory` by `stage`, on `device`, in evaluation mode.
 
     Raises UserError where the export is missing, belongs to another stage, is damaged or does not fit the
-    network.
+    network, and where there is no such device.
     """
+    device = checked_device(device)
     card = read_card(directory, stage)
     network_class = network_of(stage)
     config = _config_of(network_class.Config, card["config"], Path(directory) / CARD_NAME)

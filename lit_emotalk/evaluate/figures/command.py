@@ -71,14 +71,17 @@ def save(picture: np.ndarray, output: Path) -> None:
 
 def named_paths(values: list[str], option: str) -> dict[str, Path]:
     """`NAME=PATH` arguments as a dict; a bare path is named by its stem. UserError for a path that is not
-    there."""
-    named = {}
+    there, and for two of one name."""
+    named: dict[str, Path] = {}
     for value in values:
         name, _, place = value.rpartition("=")
         path = Path(place)
         if not path.exists():
             raise UserError(f"{option}: no such file or folder: {path}")
-        named[name or path.stem] = path
+        key = name or path.stem
+        if key in named:
+            raise UserError(f"{option}: {named[key]} and {path} are both called {key}; give NAME=PATH")
+        named[key] = path
     return named
 
 
