@@ -32,13 +32,14 @@ from lit_emotalk.io.audio import is_silent, load_audio, log_mel
 from lit_emotalk.io.coefficient_table import write_coefficients
 from lit_emotalk.io.files import Recent, file_state
 from lit_emotalk.io.progress import track, watched
+from lit_emotalk.io.soundtrack import Soundtrack
 from lit_emotalk.io.video import read_image
 from lit_emotalk.models.eac import EAC
 from lit_emotalk.models.emotion_space import EmotionSpace
 from lit_emotalk.models.handover import load_export
 from lit_emotalk.models.hearing import check_hearing, hear
 from lit_emotalk.models.hef.generator import HEF
-from lit_emotalk.schema import FPS, ROWS, SAMPLES_PER_FRAME
+from lit_emotalk.schema import FPS, ROWS
 
 LEANING = 0.1
 PORTRAITS_KEPT = 4
@@ -147,7 +148,7 @@ class TalkingFace:
         with steps.step("speech"):
             asked = asked_for(emotion, speech, options.intensity)
             samples = load_audio(speech, allow_silence=True)
-            heard = self.hear(samples)
+            sound, heard = Soundtrack.of(speech), self.hear(samples)
             if is_silent(samples):
                 print(f"{speech} is silent: the face rests", file=sys.stderr)
         with steps.step("portrait"):
@@ -181,7 +182,6 @@ class TalkingFace:
         if options.watch is not None:
             frames = watched(frames, len(coefficients), options.watch)
         with steps.step("encoding"):
-            sound = samples[: len(coefficients) * SAMPLES_PER_FRAME]
             write_output(path, frames, sound, options.credentials)
             if options.coefficients_out is not None:
                 write_coefficients(options.coefficients_out, coefficients)

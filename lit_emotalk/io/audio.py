@@ -79,18 +79,18 @@ def _decode(path: Path, most_seconds: float) -> tuple[np.ndarray, int]:
         if not container.streams.audio:
             raise UserError(f"{path} has no audio track; give a file with sound")
         stream = container.streams.audio[0]
-        start = _video_start(container)
+        start = video_start(container)
         rate = stream.codec_context.sample_rate
         if not rate:
             raise UserError(f"cannot read sound from {path} (no sample rate); export it again")
-        resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
+        resampler = av.AudioResampler(format="flt", layout=stream.layout, rate=rate)
         most = min(round(most_seconds * rate), MOST_SAMPLES)
         chunks: list[np.ndarray] = []
         filled = 0
         for frame in container.decode(stream):
             seconds = frame.time
             for converted in resampler.resample(frame):
-                chunk = converted.to_ndarray().astype(np.float32).mean(axis=0)
+                chunk = channels_of(converted).astype(np.float32).mean(axis=0)
                 if start is None and seconds is not None:
                     start = seconds
                 if seconds is not None and start is not None:
@@ -110,12 +110,17 @@ def _decode(path: Path, most_seconds: float) -> tuple[np.ndarray, int]:
     return (np.concatenate(chunks) if chunks else np.zeros(0, np.float32)), rate
 
 
+def channels_of(frame: av.AudioFrame) -> np.ndarray:
+    """The samples (channels, N) of a packed frame; PyAV breaks down on planar ones of more than seven."""
+    return frame.to_ndarray().reshape(-1, frame.layout.nb_channels).T
+
+
 def _check_length(path: Path, samples: int, most: int, rate: int) -> None:
     if samples > most:
         raise UserError(f"{path} is longer than {most / rate:g} s; cut it")
 
 
-def _video_start(container: av.container.InputContainer) -> float | None:
+def video_start(container: av.container.InputContainer) -> float | None:
     """Time in seconds of the first video frame; None without moving pictures (cover art is none)."""
     for video in container.streams.video:
         if video.disposition & av.stream.Disposition.attached_pic:

@@ -1,18 +1,17 @@
 """What visitors send: checked, decoded within bounds and kept in a form of ours."""
 
-import io
 import threading
 import warnings
 from pathlib import Path
 
 import av
 import numpy as np
-import soundfile
 from PIL import Image
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.crop import fitted
 from lit_emotalk.io.audio import is_silent, load_audio
+from lit_emotalk.io.soundtrack import Soundtrack, write_wav
 from lit_emotalk.io.video import read_image
 from lit_emotalk.schema import SAMPLE_RATE
 from lit_emotalk.web.limits import Limits
@@ -56,7 +55,8 @@ def keep_picture(picture: np.ndarray, path: Path) -> None:
 
 
 def keep_sound(source: Path, path: Path, limits: Limits) -> float:
-    """Write an uploaded sound, or a video's sound, as 16 kHz mono wav; returns its length in seconds.
+    """Write an uploaded sound, or a video's sound, as wav with its channels at its own rate; returns its
+    length in seconds.
 
     UserError, without the path in it, where it holds no sound, is silent, damaged, too short or too long.
     """
@@ -70,10 +70,9 @@ def keep_sound(source: Path, path: Path, limits: Limits) -> float:
         raise without_path(error, source, SOUND) from None
     if is_silent(samples):
         raise UserError("the sound is silent; choose a recording with speech")
-    kept = io.BytesIO()
-    soundfile.write(kept, samples, SAMPLE_RATE, "PCM_16", format="WAV")
-    path.write_bytes(kept.getbuffer())
-    return len(samples) / SAMPLE_RATE
+    seconds = len(samples) / SAMPLE_RATE
+    write_wav(path, Soundtrack.of(source), seconds)
+    return seconds
 
 
 def without_path(error: UserError, path: Path, name: str) -> UserError:
