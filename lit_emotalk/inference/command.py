@@ -27,7 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
         "schedule), intensity, strength, second, face, seed, motion, pose_from, frame; paths are relative to "
         "the CSV; rows whose output exists are skipped",
     )
-    parser.add_argument("--emotion", metavar="TEXT", help='in words: "a furious person"')
+    parser.add_argument("--emotion", metavar="TEXT", help='in English words: "a furious person"')
     parser.add_argument("--emotion-image", metavar="FILE", help="a picture of a face that shows it")
     parser.add_argument("--emotion-audio", metavar="FILE", help="a sound of someone speaking with it")
     parser.add_argument("--emotion-video", metavar="FILE", help="a video of a face that shows it")

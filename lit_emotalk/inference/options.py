@@ -1,5 +1,6 @@
 """How a video is to be made: everything beside the portrait, the speech and the output."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,11 @@ LONGEST_SIDE = 1920
 """Pictures are scaled down to this side for the video: what phones and browsers decode without trouble."""
 
 
+def to_stderr(line: str) -> None:
+    """Print a line where it does not mix with results."""
+    print(line, file=sys.stderr)
+
+
 @dataclass(frozen=True)
 class Options:
     """How a video is made.
@@ -30,7 +36,8 @@ class Options:
     `none`. pose_from: a video whose head motion the portrait takes over in place of that; with `eyes`
     also its blinks and gaze. coefficients_out: a CSV to write beside. overwrite: replace an older output.
     mark: write "AI-generated" into the picture. credentials: sign the output by C2PA. progress: show it.
-    watch: called with the frames done and their number; what it raises ends the work.
+    watch: called with the frames done and their number; what it raises ends the work. tell: called with each
+    line on what is doubtful about what is asked for; by default it goes to stderr.
     Raises UserError for a value that cannot be.
     """
 
@@ -50,6 +57,7 @@ class Options:
     credentials: Credentials | None = None
     progress: bool = False
     watch: Callable[[int, int], None] | None = None
+    tell: Callable[[str], None] = to_stderr
 
     def __post_init__(self) -> None:
         for name, value, known in (("frame", self.frame, FRAMES), ("motion", self.motion, MOTIONS)):

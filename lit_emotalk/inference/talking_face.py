@@ -1,6 +1,5 @@
 """TalkingFace: emotion space, EAC and HEF joined: portrait + speech + emotion -> coefficients -> frames."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -150,7 +149,9 @@ class TalkingFace:
             samples = load_audio(speech, allow_silence=True)
             sound, heard = Soundtrack.of(speech), self.hear(samples)
             if is_silent(samples):
-                print(f"{speech} is silent: the face rests", file=sys.stderr)
+                options.tell(f"{speech} is silent: the face rests")
+            for doubt in self.reader.doubts.of(asked):
+                options.tell(doubt)
         with steps.step("portrait"):
             source = (
                 portrait if isinstance(portrait, Portrait) else self.read_portrait(portrait, options.face)

@@ -55,6 +55,7 @@ class Job:
     drawing: float = 0.0
     """Seconds spent on the frames done."""
     error: str | None = None
+    doubts: list[str] = field(default_factory=list)
     cancelled: bool = False
 
     def seconds_left(self) -> float | None:
@@ -151,6 +152,7 @@ class Workshop:
             "total": job.total,
             "seconds_left": None if left is None else round(left, 1),
             "error": job.error,
+            "doubts": list(dict.fromkeys(job.doubts)),
             "videos": [{"label": video.label, "file": video.file} for video in job.videos],
         }
 
@@ -208,7 +210,8 @@ class Workshop:
         self._check(job)
         file, path = job.session.place("video")
         try:
-            self.face.talk(portrait, job.speech, path, video.emotion, replace(job.options, watch=watch))
+            options = replace(job.options, watch=watch, tell=job.doubts.append)
+            self.face.talk(portrait, job.speech, path, video.emotion, options)
         except UserError as error:
             raise without_path(error, path, VIDEO) from None
         job.session.add("video", file, self._limits.videos)

@@ -247,3 +247,8 @@ def test_the_video_has_the_sound_as_it_was_sent(visitor: Visitor) -> None:
     with av.open(io.BytesIO(video)) as container:
         track = container.streams.audio[0].codec_context
         assert (track.sample_rate, track.layout.nb_channels) == (44_100, 2)
+
+
+def test_doubtful_words_are_told(visitor: Visitor) -> None:
+    state = visitor.made(visitor.wanted(emotions=["zxqv", "not happy", "a furious person"]))
+    assert [line.split("'")[1] for line in state["doubts"]] == ["zxqv", "not happy"]
