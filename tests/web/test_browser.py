@@ -246,5 +246,5 @@ def test_impatient_clicks(models: Path, tmp_path: Path) -> None:
             page.locator(".chip", has_text=name).first.click()
         page.get_by_placeholder("or in your own words").fill("over the moon")
         page.get_by_role("button", name="Make 4 videos").click()
-        page.locator("#emotion .message", has_text="At most 4 at a time").wait_for()
+        page.locator("#emotion .message", has_text="At most 4 emotions at a time").wait_for()
         assert page.locator("figure video, #sets figure").count() == 0
