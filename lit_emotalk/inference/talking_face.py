@@ -23,12 +23,12 @@ from lit_emotalk.inference.motion.driving import DrivingVideos, driven
 from lit_emotalk.inference.motion.natural import LiveMotion, add_natural_motion
 from lit_emotalk.inference.motion.strength import strengthened
 from lit_emotalk.inference.options import Options, asked_for
+from lit_emotalk.inference.output.coefficients import format_of
 from lit_emotalk.inference.output.files import checked_output, write_output
 from lit_emotalk.inference.output.finish import Finish
 from lit_emotalk.inference.portrait import Portrait, find_portrait
 from lit_emotalk.inference.steps import Steps
 from lit_emotalk.io.audio import is_silent, load_audio, log_mel
-from lit_emotalk.io.coefficient_table import write_coefficients
 from lit_emotalk.io.files import Recent, file_state
 from lit_emotalk.io.progress import track, watched
 from lit_emotalk.io.soundtrack import Soundtrack
@@ -185,7 +185,8 @@ class TalkingFace:
         with steps.step("encoding"):
             write_output(path, frames, sound, options.credentials)
             if options.coefficients_out is not None:
-                write_coefficients(options.coefficients_out, coefficients)
+                kind = format_of(options.coefficients_out, options.coefficients_format)
+                kind.write(Path(options.coefficients_out), coefficients)
         return Made(path, len(coefficients), finish.size, steps)
 
     def stream(

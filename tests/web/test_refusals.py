@@ -275,11 +275,11 @@ def test_an_upload_to_a_session_that_ended_leaves_nothing(
 
 
 def test_a_full_disk_is_said(visitor: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, _: bytes) -> None:
+    def full(path: Path, *_: object) -> None:
         path.touch()
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr("lit_emotalk.web.uploads.write_wav", full)
     answer = visitor.send("speech", wav())
     assert answer.status_code == 507 and "cannot keep files" in answer.json()["error"]
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
