@@ -39,7 +39,7 @@ class Options:
     `coefficients_format` (one of `output.coefficients.FORMATS`; None: what its ending says). overwrite:
     replace an older output. mark: write "AI-generated" into the picture. credentials: sign the output by
     C2PA. progress: show it. watch: called with the frames done and their number; what it raises ends the
-    work. tell: called with each line on what is doubtful about what is asked for; by default it goes to stderr.
+    work. tell: called with each line on what is doubtful about the wish; by default it goes to stderr.
     Raises UserError for a value that cannot be.
     """
 
