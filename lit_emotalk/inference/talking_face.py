@@ -21,6 +21,7 @@ from lit_emotalk.inference.live.streaming import ExpressionStream, Latency
 from lit_emotalk.inference.motion.bearing import add_speaking_motion
 from lit_emotalk.inference.motion.driving import DrivingVideos, driven
 from lit_emotalk.inference.motion.natural import LiveMotion, add_natural_motion
+from lit_emotalk.inference.motion.own import from_own
 from lit_emotalk.inference.motion.strength import strengthened
 from lit_emotalk.inference.options import Options, asked_for
 from lit_emotalk.inference.output.coefficients import format_of
@@ -165,6 +166,7 @@ class TalkingFace:
             else:
                 expression = self.expression(heard, self.code(asked), asked.intensity)
             expression = strengthened(expression, options.strength)
+            expression = from_own(expression, source.coefficients[:-POSE_SIZE])
             coefficients = coefficients_of(expression, source.coefficients[-POSE_SIZE:])
             if options.motion == "natural":
                 coefficients = add_natural_motion(coefficients, options.seed)
@@ -231,8 +233,7 @@ class TalkingFace:
             finish = Finish(source, options, self.resolution)
         expressions = ExpressionStream(self.eac, code, intensity, latency)
         motion = LiveMotion(options.seed) if options.motion == "natural" else None
-        pose = source.coefficients[-POSE_SIZE:]
-        return LiveFace(expressions, pose, motion, frames, finish, options.strength)
+        return LiveFace(expressions, source.coefficients, motion, frames, finish, options.strength)
 
     def live_emotion(
         self, emotion: str | Emotion | None, intensity: float
