@@ -1,4 +1,4 @@
-"""Portraits far from rest: the face starts from what the picture shows, and the emotion goes on from there."""
+"""Portraits far from rest: the face starts from what the picture shows, emotions go on from there."""
 
 from pathlib import Path
 
