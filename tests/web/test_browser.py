@@ -234,7 +234,7 @@ def test_impatient_clicks(models: Path, tmp_path: Path) -> None:
         for card, taken in (("portrait", "Take the picture"), ("speech", "Stop recording")):
             page.evaluate(f"for (let k = 0; k < 3; k++) document.querySelector('#{card} .record').click()")
             page.get_by_role("button", name=taken).wait_for()
-            page.wait_for_timeout(500)
+            page.wait_for_timeout(1500)  # the made-up microphone beeps once a second
             assert page.evaluate("streams.length") == 1
             page.evaluate(f"for (let k = 0; k < 3; k++) document.querySelector('#{card} .take').click()")
             until(page, "streams[0].getTracks().every((track) => track.readyState === 'ended')")
