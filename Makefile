@@ -150,13 +150,13 @@ test-all: $(STAMP)  ## also the slow, GPU and shared-data tests
 	@$(BIN)/python -m pytest -m "" $(ARGS)
 
 lint: $(STAMP)  ## ruff and mypy
-	@$(BIN)/ruff check lit_emotalk data_prep tests
-	@$(BIN)/ruff format --check lit_emotalk data_prep tests
+	@$(BIN)/ruff check lit_emotalk data_prep tests examples
+	@$(BIN)/ruff format --check lit_emotalk data_prep tests examples
 	@$(BIN)/mypy lit_emotalk data_prep
 
 format: $(STAMP)  ## let ruff mend what it can
-	@$(BIN)/ruff check --fix lit_emotalk data_prep tests
-	@$(BIN)/ruff format lit_emotalk data_prep tests
+	@$(BIN)/ruff check --fix lit_emotalk data_prep tests examples
+	@$(BIN)/ruff format lit_emotalk data_prep tests examples
 
 clean-demo:  ## remove what the demo made
 	rm -rf outputs/demo

@@ -12,6 +12,12 @@ class UserError(Exception):
     """Wrong input at a border (command line, config, shard, media file); its text is one clear line."""
 
 
+def install_extra(extra: str) -> str:
+    """How to install an optional part of this package, which lies on no index; see `optional-dependencies` of
+    pyproject.toml."""
+    return f"in your clone of lit_emotalk run: pip install -c constraints.txt -e '.[{extra}]'"
+
+
 def exit_with(error: Exception | str, program: str = "lit-emotalk") -> NoReturn:
     """Print `error` as one line on stderr and exit with status 2."""
     line = " ".join(str(error).split())

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lit_emotalk.errors import install_extra
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 IMPORTED_AS = {
@@ -100,3 +102,24 @@ def test_ranges_have_upper_bounds_and_exact_versions_stand_beside(texts: list[st
         if not text.startswith("lit-emotalk"):
             assert "<" in text, text
             assert distribution(text) in pinned | NOT_PINNED, text
+
+
+def test_nobody_is_sent_to_an_index_that_lacks_the_package() -> None:
+    suffixes = {".py", ".md", ".js", ".html", ".yaml", ".toml", ".cff"}
+    advised = re.compile(r"pip3? install[^\n]*?\blit[-_]emotalk\b")
+    rooms = ("lit_emotalk", "data_prep", "tests", "docs", "experiments")
+    every = [*ROOT.glob("*"), *(path for room in rooms for path in (ROOT / room).rglob("*"))]
+    places = [path for path in every if path.suffix in suffixes]
+    assert len(places) > 300
+    found = [str(path.relative_to(ROOT)) for path in places if advised.search(path.read_text())]
+    assert [name for name in found if name != "tests/test_dependencies.py"] == []
+
+
+def test_what_is_advised_for_an_extra_can_be_run_in_a_clone() -> None:
+    extras = set(PROJECT["optional-dependencies"])
+    named = set()
+    for path in (*ROOT.glob("lit_emotalk/**/*.py"), *ROOT.glob("data_prep/**/*.py")):
+        named |= set(re.findall(r"install_extra\('(\w+)'\)", path.read_text()))
+    assert {"web", "study", "text", "c2pa", "onnx", "identity", "synthetic"} == named <= extras
+    command = install_extra("web").partition(": ")[2]
+    assert command == "pip install -c constraints.txt -e '.[web]'" and (ROOT / "constraints.txt").is_file()

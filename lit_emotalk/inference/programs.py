@@ -19,7 +19,7 @@ import yaml
 from torch import Tensor, nn
 
 from lit_emotalk.coefficients import POSE_SIZE
-from lit_emotalk.errors import UserError
+from lit_emotalk.errors import UserError, install_extra
 from lit_emotalk.face.basis import LinearFace
 from lit_emotalk.io.files import atomic_path, write_text
 from lit_emotalk.models.eac import EAC
@@ -163,7 +163,7 @@ def export_onnx(program: Program, folder: Path) -> float:
         import onnxruntime
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise UserError("--onnx needs the extra: pip install 'lit-emotalk[onnx]'") from error
+        raise UserError(f"--onnx needs onnxscript and onnxruntime; {install_extra('onnx')}") from error
     path = folder / f"{program.name}.onnx"
     with atomic_path(path) as temporary:
         made = torch.onnx.export(

@@ -1,6 +1,5 @@
 """TalkingFace: emotion space, EAC and HEF joined: portrait + speech + emotion -> coefficients -> frames."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,15 +21,17 @@ from lit_emotalk.inference.live.streaming import ExpressionStream, Latency
 from lit_emotalk.inference.motion.bearing import add_speaking_motion
 from lit_emotalk.inference.motion.driving import DrivingVideos, driven
 from lit_emotalk.inference.motion.natural import LiveMotion, add_natural_motion
+from lit_emotalk.inference.motion.own import from_own
 from lit_emotalk.inference.motion.strength import strengthened
 from lit_emotalk.inference.options import Options, asked_for
+from lit_emotalk.inference.output.coefficients import format_of
 from lit_emotalk.inference.output.files import checked_output, write_output
 from lit_emotalk.inference.output.finish import Finish
 from lit_emotalk.inference.portrait import Portrait, find_portrait
 from lit_emotalk.inference.steps import Steps
 from lit_emotalk.io.audio import is_silent, load_audio, log_mel
-from lit_emotalk.io.coefficient_table import write_coefficients
 from lit_emotalk.io.files import Recent, file_state
+from lit_emotalk.io.output_sound import Soundtrack
 from lit_emotalk.io.progress import track, watched
 from lit_emotalk.io.video import read_image
 from lit_emotalk.models.eac import EAC
@@ -38,7 +39,7 @@ from lit_emotalk.models.emotion_space import EmotionSpace
 from lit_emotalk.models.handover import load_export
 from lit_emotalk.models.hearing import check_hearing, hear
 from lit_emotalk.models.hef.generator import HEF
-from lit_emotalk.schema import FPS, ROWS, SAMPLES_PER_FRAME
+from lit_emotalk.schema import FPS, ROWS
 
 LEANING = 0.1
 PORTRAITS_KEPT = 4
@@ -147,9 +148,11 @@ class TalkingFace:
         with steps.step("speech"):
             asked = asked_for(emotion, speech, options.intensity)
             samples = load_audio(speech, allow_silence=True)
-            heard = self.hear(samples)
+            sound, heard = Soundtrack.of(speech), self.hear(samples)
             if is_silent(samples):
-                print(f"{speech} is silent: the face rests", file=sys.stderr)
+                options.tell(f"{speech} is silent: the face rests")
+            for doubt in self.reader.doubts.of(asked):
+                options.tell(doubt)
         with steps.step("portrait"):
             source = (
                 portrait if isinstance(portrait, Portrait) else self.read_portrait(portrait, options.face)
@@ -163,6 +166,7 @@ class TalkingFace:
             else:
                 expression = self.expression(heard, self.code(asked), asked.intensity)
             expression = strengthened(expression, options.strength)
+            expression = from_own(expression, source.coefficients[:-POSE_SIZE])
             coefficients = coefficients_of(expression, source.coefficients[-POSE_SIZE:])
             if options.motion == "natural":
                 coefficients = add_natural_motion(coefficients, options.seed)
@@ -181,10 +185,10 @@ class TalkingFace:
         if options.watch is not None:
             frames = watched(frames, len(coefficients), options.watch)
         with steps.step("encoding"):
-            sound = samples[: len(coefficients) * SAMPLES_PER_FRAME]
             write_output(path, frames, sound, options.credentials)
             if options.coefficients_out is not None:
-                write_coefficients(options.coefficients_out, coefficients)
+                kind = format_of(options.coefficients_out, options.coefficients_format)
+                kind.write(Path(options.coefficients_out), coefficients)
         return Made(path, len(coefficients), finish.size, steps)
 
     def stream(
@@ -229,8 +233,7 @@ class TalkingFace:
             finish = Finish(source, options, self.resolution)
         expressions = ExpressionStream(self.eac, code, intensity, latency)
         motion = LiveMotion(options.seed) if options.motion == "natural" else None
-        pose = source.coefficients[-POSE_SIZE:]
-        return LiveFace(expressions, pose, motion, frames, finish, options.strength)
+        return LiveFace(expressions, source.coefficients, motion, frames, finish, options.strength)
 
     def live_emotion(
         self, emotion: str | Emotion | None, intensity: float

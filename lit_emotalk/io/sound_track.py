@@ -23,45 +23,62 @@ CANCELLED_SHARE = 0.1
 def decode_track(path: Path, most_seconds: float, most_samples: int) -> tuple[np.ndarray, int]:
     """All samples of the first audio track, float32 (N,) mono at the track's own rate, which is returned too.
 
-    In a file with video, sample 0 is at the first video frame: earlier sound is cut, a later start is padded.
-    The timestamps hold throughout, also where parts were joined whose sound overlaps.
-    A voice in any of the channels keeps its level (see `mixing`). Raises UserError where there is no track,
-    no rate, its time runs backwards, it breaks off, or is longer than `most_seconds` or `most_samples`;
-    FFmpegError where it cannot be decoded.
+    They lie in time as `in_time` says, and a voice in any of the channels keeps its level (see `mixing`).
+    Raises UserError where there is no track, no rate, its time runs backwards, it breaks off, or is longer
+    than `most_seconds` or `most_samples`; FFmpegError where it cannot be decoded.
     """
     with av.open(str(path)) as container:
-        stream = _sound_stream(container, path)
+        stream = sound_stream(container, path)
         rate = stream.codec_context.sample_rate
         most = min(round(most_seconds * rate), most_samples)
-        weights = np.ones(1, np.float32)
-        if stream.codec_context.channels > 1:
-            weights = mixing(_first_samples(path, most))
-        start = _video_start(container)
-        chunks: list[np.ndarray] = []
-        filled = 0
-        before: float | None = None
-        for seconds, channels in _decoded(container, stream):
-            chunk = weights @ channels
-            check_forwards(path, before, seconds)
-            before = seconds
-            if start is None and seconds is not None:
-                start = seconds
-            if seconds is not None and start is not None:
-                hole = round((seconds - start) * rate) - filled
-                _check_length(path, filled + hole, most, rate)
-                if hole > GAP_SECONDS * rate:
-                    chunks.append(np.zeros(hole, np.float32))
-                    filled += hole
-                elif hole < -GAP_SECONDS * rate or (hole < 0 and filled == 0):
-                    chunk = chunk[-hole:]
-            chunks.append(chunk)
-            filled += len(chunk)
-            _check_length(path, filled, most, rate)
+        weights = mixing_of(path, most)
+        chunks = [weights @ piece for piece in in_time(path, container, stream, most)]
+        samples = np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
         promised = None
         if stream.duration is not None and stream.time_base is not None:
             promised = float(stream.duration * stream.time_base)
-        check_complete(path, container.format.name, filled / rate, promised)
-    return (np.concatenate(chunks) if chunks else np.zeros(0, np.float32)), rate
+        check_complete(path, container.format.name, len(samples) / rate, promised)
+    return samples, rate
+
+
+def in_time(
+    path: Path, container: av.container.InputContainer, stream: av.AudioStream, most: int
+) -> Iterator[np.ndarray]:
+    """All samples of a track in pieces (C, N) float32, without gaps.
+
+    In a file with video, sample 0 is at the first video frame: earlier sound is cut, a later start is padded.
+    The timestamps hold throughout, also where parts were joined whose sound overlaps. UserError where time
+    runs backwards and for more than `most` samples.
+    """
+    rate = stream.codec_context.sample_rate
+    start = _video_start(container)
+    filled = 0
+    before: float | None = None
+    for seconds, piece in _decoded(container, stream):
+        check_forwards(path, before, seconds)
+        before = seconds
+        if start is None and seconds is not None:
+            start = seconds
+        if seconds is not None and start is not None:
+            hole = round((seconds - start) * rate) - filled
+            _check_length(path, filled + hole, most, rate)
+            if hole > GAP_SECONDS * rate:
+                filled += hole
+                yield np.zeros((len(piece), hole), np.float32)
+            elif hole < -GAP_SECONDS * rate or (hole < 0 and filled == 0):
+                piece = piece[:, -hole:]
+        filled += piece.shape[1]
+        _check_length(path, filled, most, rate)
+        if piece.shape[1]:
+            yield piece
+
+
+def mixing_of(path: Path, most: int) -> np.ndarray:
+    """The weights (C,) of `mixing` for the first `most` samples of a file's first track."""
+    with av.open(str(path)) as container:
+        if sound_stream(container, path).codec_context.channels == 1:
+            return np.ones(1, np.float32)
+    return mixing(_first_samples(path, most))
 
 
 def mixing(frames: Iterator[np.ndarray]) -> np.ndarray:
@@ -86,7 +103,8 @@ def mixing(frames: Iterator[np.ndarray]) -> np.ndarray:
     return np.full(len(power), np.sqrt(loudest / mixed), np.float32)
 
 
-def _sound_stream(container: av.container.InputContainer, path: Path) -> av.AudioStream:
+def sound_stream(container: av.container.InputContainer, path: Path) -> av.AudioStream:
+    """The first audio track; UserError where there is none, or it has no rate."""
     if not container.streams.audio:
         raise UserError(f"{path} has no audio track; give a file with sound")
     stream = container.streams.audio[0]
@@ -99,7 +117,7 @@ def _first_samples(path: Path, most: int) -> Iterator[np.ndarray]:
     """Frames (C, n) of the track until there are `most` samples."""
     with av.open(str(path)) as container:
         read = 0
-        for _, channels in _decoded(container, _sound_stream(container, path)):
+        for _, channels in _decoded(container, sound_stream(container, path)):
             yield channels
             read += channels.shape[1]
             if read >= most:
@@ -110,11 +128,16 @@ def _decoded(
     container: av.container.InputContainer, stream: av.AudioStream
 ) -> Iterator[tuple[float | None, np.ndarray]]:
     """The time in seconds (None where the file does not say) and channels (C, n) float32 of each frame."""
-    resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=stream.codec_context.sample_rate)
+    packed = av.AudioResampler(format="flt", layout=stream.layout, rate=stream.codec_context.sample_rate)
     for frame in container.decode(stream):
         seconds = frame.time
-        for converted in resampler.resample(frame):
-            yield seconds, converted.to_ndarray().astype(np.float32)
+        for converted in packed.resample(frame):
+            yield seconds, channels_of(converted).astype(np.float32)
+
+
+def channels_of(frame: av.AudioFrame) -> np.ndarray:
+    """The samples (channels, N) of a packed frame; PyAV breaks down on planar ones of more than seven."""
+    return frame.to_ndarray().reshape(-1, frame.layout.nb_channels).T
 
 
 def _check_length(path: Path, samples: int, most: int, rate: int) -> None:

@@ -16,6 +16,7 @@ from lit_emotalk import schema
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.complete import COMPLETE_SHARE
 from lit_emotalk.io.files import atomic_path, existing_file
+from lit_emotalk.io.output_sound import Soundtrack, SoundWriter
 from lit_emotalk.io.timestamps import check_forwards
 from lit_emotalk.io.upright import pixel_aspect, upright_rgb, upright_size
 
@@ -209,12 +210,14 @@ def write_video(
     path: Path | str,
     frames: Iterable[np.ndarray],
     fps: float = float(schema.FPS),
-    audio: np.ndarray | None = None,
+    audio: np.ndarray | Soundtrack | None = None,
     crf: int | None = None,
     tags: dict[str, str] | None = None,
 ) -> None:
-    """Write uint8 (H, W, 3) RGB frames, and 16 kHz mono sound in [-1, 1], as H.264 (yuv420p, BT.709) and AAC,
-    or, where the name ends in .webm, as VP9 and Opus.
+    """Write uint8 (H, W, 3) RGB frames and sound as H.264 (yuv420p, BT.709) and AAC, or, where the name ends
+    in .webm, as VP9 and Opus.
+
+    `audio`: samples (N,) at 16 kHz in [-1, 1], or a file's track with its channels at its own rate.
 
     `crf`: the encoder's quality, smaller is better, by default `CRF`'s; `tags`: metadata. The file appears
     only when it is complete. Odd sizes are padded by repeating the last row or column; sound beyond
@@ -222,7 +225,7 @@ def write_video(
     is not a row of finite numbers, or the place cannot be written.
     """
     path = Path(path)
-    if audio is not None and (audio.ndim != 1 or not np.isfinite(audio).all()):
+    if isinstance(audio, np.ndarray) and (audio.ndim != 1 or not np.isfinite(audio).all()):
         raise UserError(f"cannot write {path}: the sound must be one row of finite numbers")
     with atomic_path(path) as temporary:
         try:
@@ -240,7 +243,7 @@ def _encode(
     path: Path,
     frames: Iterable[np.ndarray],
     fps: float,
-    audio: np.ndarray | None,
+    audio: np.ndarray | Soundtrack | None,
     crf: int | None,
 ) -> None:
     suffix = path.suffix.lower()
@@ -250,13 +253,8 @@ def _encode(
     options = OPTIONS.get(suffix, OPTIONS[MP4]) | {
         "crf": str(CRF.get(suffix, CRF[MP4]) if crf is None else crf)
     }
-    sound = None
-    if audio is not None:
-        stream = container.add_stream(sound_codec, rate=schema.SAMPLE_RATE, layout="mono")
-        sound = cast(av.AudioStream, stream)
-        sound.bit_rate = 96_000
+    sound = None if audio is None else SoundWriter(container, sound_codec, audio)
     shape: tuple[int, ...] | None = None
-    heard = 0
     for index, frame in enumerate(frames):
         if shape is None:
             shape = frame.shape
@@ -274,17 +272,13 @@ def _encode(
         picture.pts = index
         picture.time_base = 1 / rate
         container.mux(video.encode(picture))
-        if sound is not None and audio is not None:
-            until = min(round((index + 1) / fps * schema.SAMPLE_RATE), len(audio))
-            if until > heard:
-                chunk = np.clip(audio[heard:until], -1, 1).astype(np.float32)
-                container.mux(sound.encode(_sound_frame(chunk, heard)))
-                heard = until
+        if sound is not None:
+            sound.write_until((index + 1) / fps)
     if shape is None:
         raise UserError(f"cannot write {path}: there is no frame")
     container.mux(video.encode(None))
     if sound is not None:
-        container.mux(sound.encode(None))
+        sound.finish()
 
 
 def _configure(video: av.VideoStream, frame: np.ndarray, options: dict[str, str]) -> None:
@@ -294,11 +288,3 @@ def _configure(video: av.VideoStream, frame: np.ndarray, options: dict[str, str]
     context = video.codec_context
     context.colorspace = context.color_primaries = context.color_trc = BT709
     context.color_range = ColorRange.MPEG.value
-
-
-def _sound_frame(samples: np.ndarray, at: int) -> av.AudioFrame:
-    frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
-    frame.sample_rate = schema.SAMPLE_RATE
-    frame.pts = at
-    frame.time_base = Fraction(1, schema.SAMPLE_RATE)
-    return frame

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lit_emotalk.errors import UserError
+from lit_emotalk.errors import UserError, install_extra
 
 EMBED_BATCH = 128
 CACHE_SIZE = 16_384
@@ -76,7 +76,7 @@ class MiniLM(_CachedTower):
             from transformers.utils import logging
         except ImportError as error:
             raise UserError(
-                f"the text tower 'minilm' needs the package {error.name}; run 'pip install lit-emotalk[text]'"
+                f"the text tower 'minilm' needs the package {error.name}; {install_extra('text')}"
             ) from error
         folder = Path(package.get_model_path())
         logging.disable_progress_bar()

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from lit_emotalk.errors import UserError
+from lit_emotalk.errors import UserError, install_extra
 
 
 def main(argv: list[str]) -> None:
@@ -52,6 +52,6 @@ def main(argv: list[str]) -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("lit_emotalk"):
             raise
-        raise UserError(f"serving needs {error.name}: pip install 'lit-emotalk[web]'") from error
+        raise UserError(f"serving needs {error.name}; {install_extra('web')}") from error
     limits = Limits(sound_seconds=args.seconds, streams=args.streams, keep_minutes=args.keep_minutes)
     serve(args.models, args.host, args.port, limits, tuple(args.name), args.tls, args.device)

@@ -137,3 +137,9 @@ def test_sound_that_is_too_long_is_not_decoded_to_its_end(tmp_path: Path) -> Non
     assert len(load_audio(tmp_path / "just.wav", most_seconds=2.0)) == 32_000
     with pytest.raises(UserError, match=r"longer than 1\.9 s"):
         load_audio(tmp_path / "just.wav", most_seconds=1.9)
+
+
+def test_eight_channels_are_read(tmp_path):
+    sound = np.tile(0.2 * np.sin(np.arange(16_000) / 9)[:, None], 8)
+    soundfile.write(tmp_path / "eight.wav", sound, 16_000)
+    np.testing.assert_allclose(load_audio(tmp_path / "eight.wav"), sound[:, 0], atol=1e-4)

@@ -13,6 +13,7 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.face.crop import clip_crop
 from lit_emotalk.face.landmarker import Face, Landmarker
 from lit_emotalk.face.tracker import Tracker
+from lit_emotalk.inference.emotion.doubts import Doubts
 from lit_emotalk.inference.emotion.request import Emotion
 from lit_emotalk.io.audio import load_audio
 from lit_emotalk.io.video import probe, read_frames, read_image
@@ -42,6 +43,7 @@ class EmotionReader:
     def __init__(self, space: EmotionSpace, tracker: Tracker | None = None) -> None:
         self.space = space
         self._tracker = tracker
+        self.doubts = Doubts(space)
 
     @classmethod
     def load(cls, models: Path | str, device: str = "cpu") -> "EmotionReader":
