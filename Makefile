@@ -8,6 +8,8 @@ RECIPE ?= experiments/recipes/demo.yaml
 SYNTHETIC_SCALE ?= demo
 PRESET ?= demo
 MEAD ?=
+DEEP3D ?=
+EMBEDDED ?=
 MODELS ?= outputs/demo/models
 SWEEP ?= experiments/sweeps/hef_demo.yaml
 ARGS ?=
@@ -63,7 +65,8 @@ data-voxceleb2: $(STAMP)  ## VoxCeleb2 to shards
 data-folder: $(STAMP)  ## any folder of talking videos to shards (ARGS="--labels labels.csv")
 	$(call prepare,folder)
 
-REPRODUCE = $(BIN)/lit-emotalk recipe experiments/recipes/reproduce_$(PRESET).yaml $(if $(MEAD),--set root=$(MEAD))
+REPRODUCE = $(BIN)/lit-emotalk recipe experiments/recipes/reproduce_$(PRESET)$(if $(EMBEDDED),_embedded).yaml \
+	$(if $(MEAD),--set root=$(MEAD)) $(if $(DEEP3D),--set layout=bfm --set "prepare=--coefficients bfm --deep3d $(DEEP3D)")
 
 train: $(STAMP)  ## stages 1 to 3, each with what the one before made: PRESET=demo, embedded or mead (MEAD=FOLDER)
 	@$(REPRODUCE) --target train-eac --target train-hef $(ARGS)
@@ -102,7 +105,7 @@ evaluate: $(STAMP)  ## score the demo's models on speakers never seen in trainin
 tables: $(STAMP)  ## print the tables of the evaluation, the paper's columns and the ablation
 	@$(BIN)/lit-emotalk recipe $(RECIPE) --target table-ablation --force tables --force table-ablation $(ARGS)
 
-reproduce: $(STAMP)  ## data, training, ablations, tables and figures: PRESET=demo, embedded (GPU) or mead (MEAD=FOLDER)
+reproduce: $(STAMP)  ## data, training, ablations, tables, figures: PRESET=demo, embedded (GPU), mead or paper (MEAD=FOLDER; EMBEDDED=1)
 	@$(REPRODUCE) $(ARGS)
 
 # LABELS: a CSV as data_prep/README.md has it; without it ROOT/labels.csv, or else what the files' names tell.

@@ -170,7 +170,7 @@ REGISTRY: dict[str, Weights] = {
             "dcbb9e9d",
             "BSD-3-Clause (torchvision)",
             "stage hef: perceptual loss on VGG19 features",
-            "multi-scale L1 and features of the discriminator",
+            "`perceptual: edges`, oriented edges and their energy at three scales",
         ),
         Weights(
             "lpips_alexnet",

@@ -128,6 +128,60 @@ def test_kinds_of_needs(tmp_path, monkeypatch):
         report((read_need({"weights": "magic"}, Path("r.yaml")),), tmp_path)
 
 
+def test_what_is_absent_changes_variables_and_is_said(family, monkeypatch, capsys):
+    item = "{weights: vgg19, why: sharpness, optional: true, without: {word: plainly}}"
+    (family / "child.yaml").write_text(CHILD.replace("{path: there}", item))
+    monkeypatch.setenv("LIT_EMOTALK_HOME", str(family / "none"))
+    assert load_recipe(Path("child.yaml")).step("third").command == "echo plainly out/child/x"
+    assert (
+        load_recipe(Path("child.yaml"), {"word": "asked"}).step("third").command == "echo asked out/child/x"
+    )
+    recipe.main(["child.yaml", "--plan"])
+    said = capsys.readouterr().out
+    assert "not here weights vgg19 (sharpness); in its place: `perceptual: edges`" in said
+    monkeypatch.setattr("lit_emotalk.weights.fetch.available", lambda name: True)
+    assert load_recipe(Path("child.yaml")).step("third").command == "echo bye out/child/x"
+    (family / "child.yaml").write_text(CHILD.replace("{path: there}", item.replace("word:", "wrod:")))
+    monkeypatch.setattr("lit_emotalk.weights.fetch.available", lambda name: False)
+    with pytest.raises(UserError, match="no variable wrod"):
+        load_recipe(Path("child.yaml"))
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_mead_and_the_paper_take_clips_towers_where_they_are(there, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("lit_emotalk.weights.fetch.available", lambda name: there)
+    for preset, change in (("mead", "without_clip"), ("paper", "paper_without_clip")):
+        plan = load_recipe(RECIPES / f"reproduce_{preset}.yaml")
+        assert (f"experiments/changes/{change}.yaml" in plan.step("train-align").command) is not there
+        assert ("image_size 224" in plan.step("train-eac").command) is there
+    assert ("without_vgg19.yaml" in plan.step("train-wo-hie").command) is not there
+
+
+@pytest.mark.parametrize("preset", ["paper", "paper_embedded"])
+def test_the_papers_preset_trains_the_papers_networks(preset, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    plan = load_recipe(RECIPES / f"reproduce_{preset}.yaml", {"layout": "bfm"})
+    names = {step.name for step in plan.steps}
+    assert {"train-align", "train-eac", "train-hef", "train-wo-res", "train-wo-hie"} <= names
+    assert {"evaluate", "tables", "table-ablation", "figure-compare", "figure-ablation"} <= names
+    assert ("corpus" in names) == (preset == "paper_embedded") and "voices" not in names
+    for step, file in (
+        ("train-align", "align"),
+        ("train-eac", "eac"),
+        ("train-hef", "hef"),
+        ("train-wo-res", "hef_wo_res"),
+        ("train-wo-hie", "hef_wo_hie"),
+    ):
+        command = plan.step(step).command
+        assert f"--config experiments/paper/{file}.yaml" in command and "experiments/eac/" not in command
+        assert f"--data.init_args.shards outputs/{preset}/shards" in command
+        assert ("paper_demo_" in command) == (preset == "paper_embedded")
+        assert ("layout bfm" in command) == (step != "train-align")
+    everything = " ".join(step.command for step in plan.steps)
+    assert "outputs/demo" not in everything and "outputs/mead" not in everything
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.yaml")))
 def test_committed_recipes_name_files_that_are_here(name, monkeypatch):
     monkeypatch.chdir(ROOT)
