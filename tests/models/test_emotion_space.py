@@ -284,3 +284,26 @@ def test_a_corpus_that_no_loss_uses_is_refused(space):
     stage.setup("fit")
     with pytest.raises(UserError, match="image: open_clip"):
         stage.losses(faces | {"single": torch.rand(1, 9, 64)})
+
+
+@pytest.mark.parametrize("kind", ["torchscript", "safetensors", "bin"])
+def test_open_clip_reads_every_format_that_its_weights_come_in(open_clip_files, tmp_path, kind):
+    """OpenAI publishes a TorchScript archive, open_clip's hub entry safetensors and a state dict."""
+    import open_clip
+    from safetensors.torch import save_file
+
+    model, weights = open_clip_files
+    reference = open_clip.create_model(model, pretrained=weights).eval()
+    state = {name: value.contiguous() for name, value in reference.state_dict().items()}
+    path = tmp_path / {"torchscript": "ViT.pt", "safetensors": "ViT.safetensors", "bin": "ViT.bin"}[kind]
+    if kind == "safetensors":
+        save_file(state, path)
+    elif kind == "bin":
+        torch.save(state, path)
+    else:
+        example = (torch.rand(1, 3, 32, 32), open_clip.get_tokenizer(model)(["a"]))
+        torch.jit.save(torch.jit.trace(reference, example, check_trace=False, strict=False), str(path))
+    assert text.is_torchscript(path) == (kind == "torchscript")
+    tower = text.OpenClip(model, str(path))
+    expected = text.OpenClip(model, weights).embed_text(["a happy person"])
+    torch.testing.assert_close(tower.embed_text(["a happy person"]), expected, rtol=1e-3, atol=1e-4)
