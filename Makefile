@@ -20,7 +20,7 @@ export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo data data-mead data-ravdess data-voxceleb2 data-folder train ablations baselines train-stage1 \
-	train-stage2 train-stage3 train-sync train-tracker evaluate tables reproduce real-people animate serve sweep benchmark \
+	train-stage2 train-stage3 train-sync train-tracker evaluate tables reproduce real-people animate serve sweep departures table-ravdess benchmark \
 	benchmark-animate benchmark-loader verify corpus-sheet \
 	check-corpus test test-all lint format clean-demo
 
@@ -109,6 +109,15 @@ reproduce: $(STAMP)  ## data, training, ablations, tables, figures: PRESET=demo,
 	@$(REPRODUCE) $(ARGS)
 
 # LABELS: a CSV as data_prep/README.md has it; without it ROOT/labels.csv, or else what the files' names tell.
+departures: $(STAMP)  ## what each departure from the paper buys, at demo scale: one table of paired differences
+	@$(BIN)/lit-emotalk recipe experiments/recipes/departures.yaml --target table-departures $(ARGS)
+
+table-ravdess: $(STAMP)  ## the paper's table 1: ROOT=FOLDER [PC_AVS=FOLDER] [EAMM=FOLDER] [MODELS=DIR] [ARGS="--set evaluate='--limit 48'"]
+	@test -n "$(ROOT)" || { echo "lit-emotalk: error: say where RAVDESS's videos are: make $@ ROOT=/data/..." >&2; exit 2; }
+	@$(BIN)/lit-emotalk recipe experiments/recipes/table_ravdess.yaml --set "root=$(ROOT)" --set "models=$(MODELS)" \
+		$(if $(PC_AVS)$(EAMM),--set "beside=--beside $(if $(PC_AVS),PC-AVS=$(PC_AVS)) $(if $(EAMM),EAMM=$(EAMM))") \
+		--force evaluate $(if $(filter file,$(origin OUT)),,--set "out=$(OUT)") $(ARGS)
+
 real-people: $(STAMP)  ## how models fare on real videos: ROOT=FOLDER [MODELS=DIR] [LABELS=FILE] [ARGS="--limit 10 --pairs 12"]
 	@test -n "$(ROOT)" || { echo "lit-emotalk: error: say where the videos are: make $@ ROOT=/data/..." >&2; exit 2; }
 	@labels="$(LABELS)"; labelled="$(ROOT)"; \

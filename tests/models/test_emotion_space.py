@@ -302,6 +302,9 @@ def test_open_clip_reads_every_format_that_its_weights_come_in(open_clip_files, 
         torch.save(state, path)
     else:
         example = (torch.rand(1, 3, 32, 32), open_clip.get_tokenizer(model)(["a"]))
+        reference.attn_mask = None  # OpenAI's archive holds no mask, but three sizes
+        for name in ("input_resolution", "context_length", "vocab_size"):
+            reference.register_buffer(name, torch.tensor(32))
         torch.jit.save(torch.jit.trace(reference, example, check_trace=False, strict=False), str(path))
     assert text.is_torchscript(path) == (kind == "torchscript")
     tower = text.OpenClip(model, str(path))

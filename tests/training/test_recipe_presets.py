@@ -6,13 +6,21 @@ from pathlib import Path
 import pytest
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.evaluate.tables.spec import read_spec
 from lit_emotalk.training.recipe import runner as recipe
 from lit_emotalk.training.recipe.needs import Need, read_need, report
 from lit_emotalk.training.recipe.plan import load_recipe
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "experiments" / "recipes"
-GIVEN = ("experiments/", "outputs/user_study", "outputs/demo/models", "data/MEAD", "data/real_people")
+GIVEN = (
+    "experiments/",
+    "outputs/user_study",
+    "outputs/demo/models",
+    "data/MEAD",
+    "data/RAVDESS",
+    "data/real_people",
+)
 """Where files lie that no step of a recipe makes."""
 
 BASE = """
@@ -231,6 +239,31 @@ def test_make_train_and_make_ablations_do_their_part_of_a_preset(preset, monkeyp
     assert not {"train-hef", "evaluate"} & baselines
     spaces = [step.command for step in plan.steps if step.name in baselines and "baselines/" in step.command]
     assert len(spaces) == 4 and (preset != "mead" or all("outputs/mead/models" in c for c in spaces))
+
+
+def test_every_departure_changes_one_thing_and_is_scored_alike(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    plan = load_recipe(RECIPES / "departures.yaml")
+    spec = read_spec(ROOT / "experiments" / "tables" / "departures.yaml")
+    assert [path.as_posix() for path in spec.results] == [
+        path for path in plan.step("table-departures").inputs if path.endswith(".jsonl")
+    ]
+    names = [row.method.removesuffix(" text") for row in spec.rows]
+    assert spec.differences_to == spec.rows[0].method and names[0] == "ours"
+    for name in names[1:]:
+        step = plan.step(f"score-{name.replace('_', '-')}")
+        assert f"--method {name} " in step.command
+        own = [s.name for s in plan.steps if s.outputs and f"departures/{name}/" in s.outputs[0]]
+        assert own[-1].startswith("join-") and 1 <= len(own) - 1 <= 2
+        made = {path for s in plan.steps if s.name in own for path in s.outputs}
+        assert made == {
+            f"outputs/demo/departures/{name}/{stage}" for stage in ("align", "eac", "hef", "sync")
+        }
+    scores = [s.command for s in plan.steps if s.name.startswith("score-")]
+    assert len(scores) == 6
+    assert len({c.split("--shards")[1].split("--output")[0] for c in scores}) == 1
+    needed = {step.name for step in plan.needed_by("table-departures")}
+    assert not {"evaluate", "tables"} & needed and {"train-hef-no-guide", "prepare-heard", "voices"} <= needed
 
 
 def test_the_demo_prints_both_tables(monkeypatch):
