@@ -1,23 +1,33 @@
 """The whole chain with texts and pictures by CLIP's architecture: a tiny model of random weights, the three
 stages by the command line, evaluation, animation by a picture of an emotion, and the server."""
 
+import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
 import yaml
 from PIL import Image
 
+from data_prep.clips.record import Clip
+from data_prep.shards.pack import Corpus, pack_clips
 from lit_emotalk import TalkingFace
+from lit_emotalk.coefficients import ARKIT, BFM
+from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.command import main as evaluate
-from lit_emotalk.evaluate.store import read_results
+from lit_emotalk.evaluate.store import SET_KEY, read_results
 from lit_emotalk.inference import command as animate
 from lit_emotalk.io.video import probe
+from lit_emotalk.models.eac import EAC, EACConfig
 from lit_emotalk.models.emotion_space import EmotionSpace
-from lit_emotalk.models.handover import load_export
+from lit_emotalk.models.handover import load_export, save_export
+from lit_emotalk.models.hef.generator import HEF, HEFConfig
 from lit_emotalk.weights import fetch as weights
+from tests.conftest import TINY_SIZE, TINY_SPLITS
 from tests.small_clip import SIZE, write_open_clip
 from tests.stages import runs
 
@@ -63,7 +73,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A portrait, NASA's astronaut (public domain), and a hum."""
     if not weights.available("face_landmarker"):
         pytest.skip("the face landmarker's model is not here: lit-emotalk weights fetch face_landmarker")
-    import numpy as np
     from skimage import data
 
     folder = tmp_path_factory.mktemp("given")
@@ -125,3 +134,47 @@ def test_the_server_draws_an_emotion_in_words(models, files, tmp_path):
         assert state["state"] == "done", state
         video = client.get(f"{place}/videos/{state['videos'][0]['file']}")
         assert video.headers["content-type"] == "video/mp4" and len(video.content) > 1000
+
+
+@pytest.fixture(scope="module")
+def basel(
+    models: Path, tiny_clips: list[Clip], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """Untrained models that speak Deep3DFaceRecon's coefficients, and shards of such."""
+    folder = tmp_path_factory.mktemp("basel")
+    rng = np.random.default_rng(0)
+    made = []
+    for clip in tiny_clips:
+        assert clip.coeffs is not None
+        expression = rng.normal(size=(len(clip.coeffs), BFM.expression_size)).astype(np.float32)
+        coeffs = np.concatenate([expression, clip.coeffs[:, ARKIT.pose]], 1)
+        record = {**clip.record, "layout": BFM.name}
+        made.append(replace(clip, record=record, coeffs=coeffs, single=expression))
+    pack_clips(made, folder / "shards", Corpus("synthetic", BFM.name, TINY_SIZE, TINY_SPLITS, "tests"))
+    shutil.copytree(models / "align", folder / "models" / "align")
+    eac = EACConfig(code_dim=SIZE, layers=1, heads=2, width=16, layout="bfm")
+    hef = HEFConfig(size="tiny", resolution=64, window=9, guide="none", enlarge=1, layout="bfm")
+    save_export(folder / "models" / "eac", "eac", EAC(eac), None)
+    save_export(folder / "models" / "hef", "hef", HEF(hef), None)
+    return folder / "models", folder / "shards"
+
+
+def test_bfm_is_drawn_from_shards(basel, files, tmp_path):
+    made, shards = basel
+    arguments = ["--models", made, "--shards", shards, "--split", "train", "--limit", 1, "--workers", 1]
+    arguments += ["--condition", "text", "--stride", 20, "--output", tmp_path / "r.jsonl"]
+    evaluate([str(word) for word in arguments])
+    rows = [row for row in read_results(tmp_path / "r.jsonl")[1] if row["key"] != SET_KEY]
+    assert len(rows) == 1 and rows[0]["metrics"]["psnr"] > 10
+
+
+def test_bfm_of_a_new_portrait_is_refused_in_one_line(basel, files, models):
+    made, _ = basel
+    face = TalkingFace.load(made, speed="float32")
+    with pytest.raises(UserError, match="speak bfm, Deep3DFaceRecon's coefficients: they cannot draw a new"):
+        face.read_portrait(files[0])
+    with pytest.raises(UserError, match="cannot speak live"):
+        face.live(files[0])
+    arkit = TalkingFace.load(models, speed="float32")
+    with pytest.raises(UserError, match="the eac speaks arkit, the hef is driven by bfm"):
+        TalkingFace(arkit.space, arkit.eac, face.hef)

@@ -113,7 +113,7 @@ def make_tasks(args: argparse.Namespace) -> "list[Task]":
         )
     if args.condition and not args.models:
         raise UserError("--condition needs --models, the folder with the exports align, eac and hef")
-    from lit_emotalk.evaluate.beside import named_folders, videos_beside
+    from lit_emotalk.evaluate.beside.videos import named_folders, videos_beside
     from lit_emotalk.evaluate.loop import print_lines
     from lit_emotalk.evaluate.shards import shard_clips
     from lit_emotalk.evaluate.tasks import Task

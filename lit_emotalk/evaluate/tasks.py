@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.evaluate.beside import load_beside
+from lit_emotalk.evaluate.beside.videos import load_beside
 from lit_emotalk.evaluate.folders import VideoPair, load_pair, state_of
 from lit_emotalk.evaluate.generate import generator
 from lit_emotalk.evaluate.reads import Reader, reader

@@ -1,5 +1,5 @@
-"""What other methods need, to be scored beside ours: `python -m lit_emotalk.evaluate.sources --shards DIR
---output DIR`.
+"""What other methods need, to be scored beside ours: `python -m lit_emotalk.evaluate.beside.sources --shards
+DIR --output DIR`.
 
 Writes for every clip of a split `source/NAME.png`, its first frame, which is what all methods draw from, and
 `true/NAME.mp4`, the clip as it is scored, with its sound: the driving video of methods that take one. NAME is
@@ -40,10 +40,10 @@ def write_sources(clips: list[ShardClip], output: Path) -> None:
         write_video(video, list(loaded.frames), audio=loaded.samples, crf=QUALITY)
 
 
-def main(argv: list[str]) -> None:
-    """Run the command; raises UserError for wrong input."""
+def main(argv: list[str] | None = None) -> None:
+    """Run the command (None: the process's arguments); raises UserError for wrong input."""
     parser = argparse.ArgumentParser(
-        prog="lit_emotalk.evaluate.sources",
+        prog="lit_emotalk.evaluate.beside.sources",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -56,4 +56,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_main(main, "lit_emotalk.evaluate.sources")
+    run_main(main, "lit_emotalk.evaluate.beside.sources")
