@@ -66,7 +66,7 @@ data-folder: $(STAMP)  ## any folder of talking videos to shards (ARGS="--labels
 	$(call prepare,folder)
 
 REPRODUCE = $(BIN)/lit-emotalk recipe experiments/recipes/reproduce_$(PRESET)$(if $(EMBEDDED),_embedded).yaml \
-	$(if $(MEAD),--set root=$(MEAD)) $(if $(DEEP3D),--set layout=bfm --set "prepare=--coefficients bfm --deep3d $(DEEP3D)")
+	$(if $(MEAD),--set root=$(MEAD)) $(if $(DEEP3D),--set layout=bfm --set "prepare=--coefficients bfm --deep3d '$(DEEP3D)'")
 
 train: $(STAMP)  ## stages 1 to 3, each with what the one before made: PRESET=demo, embedded or mead (MEAD=FOLDER)
 	@$(REPRODUCE) --target train-eac --target train-hef $(ARGS)
@@ -115,7 +115,7 @@ departures: $(STAMP)  ## what each departure from the paper buys, at demo scale:
 table-ravdess: $(STAMP)  ## the paper's table 1: ROOT=FOLDER [PC_AVS=FOLDER] [EAMM=FOLDER] [MODELS=DIR] [ARGS="--set evaluate='--limit 48'"]
 	@test -n "$(ROOT)" || { echo "lit-emotalk: error: say where RAVDESS's videos are: make $@ ROOT=/data/..." >&2; exit 2; }
 	@$(BIN)/lit-emotalk recipe experiments/recipes/table_ravdess.yaml --set "root=$(ROOT)" --set "models=$(MODELS)" \
-		$(if $(PC_AVS)$(EAMM),--set "beside=--beside $(if $(PC_AVS),PC-AVS=$(PC_AVS)) $(if $(EAMM),EAMM=$(EAMM))") \
+		$(if $(PC_AVS)$(EAMM),--set "beside=--beside $(if $(PC_AVS),'PC-AVS=$(PC_AVS)') $(if $(EAMM),'EAMM=$(EAMM)')") \
 		--force evaluate $(if $(filter file,$(origin OUT)),,--set "out=$(OUT)") $(ARGS)
 
 real-people: $(STAMP)  ## how models fare on real videos: ROOT=FOLDER [MODELS=DIR] [LABELS=FILE] [ARGS="--limit 10 --pairs 12"]
