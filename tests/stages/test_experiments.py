@@ -63,3 +63,39 @@ def test_one_batch(path, tiny_shards, align_run, tmp_path, monkeypatch, capsys):
     training.main(["fit", "--config", str(path), "--config", str(tmp_path / "changes.yaml")])
     said = capsys.readouterr()
     assert "`Trainer.fit` stopped" not in said.err and not (tmp_path / stage / "default" / "export").exists()
+
+
+CHANGED = {
+    "paper_demo_align": "paper/align",
+    "paper_demo_eac": "paper/eac",
+    "paper_demo_hef": "paper/hef_wo_hie",
+    "paper_without_clip": "paper/align",
+    "without_clip": "align/mead",
+    "without_vgg19": "paper/hef",
+}
+"""Each file of experiments/changes, and an experiment that it is given after."""
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "experiments" / "changes").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_a_change_goes_onto_its_experiment(path, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    base = ROOT / "experiments" / f"{CHANGED[path.stem]}.yaml"
+    with pytest.raises(SystemExit) as stopped:
+        training.main(["fit", "--config", str(base), "--config", str(path), "--print_config"])
+    assert not stopped.value.code
+    merged = yaml.safe_load(capsys.readouterr().out)
+    kept, changed = yaml.safe_load(base.read_text()), yaml.safe_load(path.read_text())
+    assert leaves(changed) == {key: leaves(merged)[key] for key in leaves(changed)}
+    for key, value in leaves(kept).items():
+        if key not in leaves(changed) and "${" not in str(value):
+            assert leaves(merged)[key] == value, key
+
+
+def leaves(content: dict, prefix: str = "") -> dict:
+    """The values of a nested mapping by their dotted keys."""
+    found = {}
+    for key, value in content.items():
+        found |= leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
