@@ -39,6 +39,11 @@ def test_differences_are_paired_and_signed(tmp_path):
     assert "Rows but Good: paired differences to it" in text
     line = next(line for line in text.splitlines() if line.startswith("| Bad_one"))
     assert "**-" in line and ", +" in line
+    lines = results.read_text().splitlines()
+    few = [line for line in lines if not any(f'"clip{i}"' in line for i in (4, 5))]
+    results.write_text("".join(f"{line}\n" for line in few))
+    found = dict(build(read_spec(tmp_path / "spec.yaml"), [results]).rows)["Bad_one"]["psnr"]
+    assert found.estimate.high < 0 and not found.bold, "four clips say little"
     (tmp_path / "spec.yaml").write_text(SPEC.replace("columns:", "differences_to: nobody\ncolumns:"))
     with pytest.raises(UserError, match="names nobody, which is no row"):
         read_spec(tmp_path / "spec.yaml")

@@ -11,7 +11,13 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.columns import COLUMNS, arrow
 from lit_emotalk.evaluate.store import SET_KEY, Row, read_results
 from lit_emotalk.evaluate.tables.spec import RowSpec, TableSpec
-from lit_emotalk.evaluate.tables.statistics import Estimate, Values, clear_winner, estimate
+from lit_emotalk.evaluate.tables.statistics import (
+    FEWEST_COMPARED,
+    Estimate,
+    Values,
+    clear_winner,
+    estimate,
+)
 from lit_emotalk.metrics.base import ARROWS
 from lit_emotalk.metrics.theval_score import QUALITY, QUALITY_REASON
 
@@ -106,7 +112,8 @@ def difference(
     column: str,
 ) -> Cell:
     """A row's difference to the row of `differences_to`: its mean over the clips of both with its interval,
-    bold where that leaves out zero; of a set's number without interval; a dash where either lacks it."""
+    bold where that leaves out zero on `FEWEST_COMPARED` clips or more; of a set's number without interval; a
+    dash where either lacks it."""
     assert spec.differences_to is not None
     if own.value is not None and base.value is not None:
         return Cell(value=own.value - base.value, signed=True)
@@ -117,7 +124,8 @@ def difference(
     if not pairs:
         return Cell(reason=f"no clip in common with {spec.differences_to}")
     found = estimate(pairs, speakers, spec.bootstrap)
-    return Cell(found, bold=found.low > 0 or found.high < 0, signed=True)
+    clear = len(pairs) >= FEWEST_COMPARED and (found.low > 0 or found.high < 0)
+    return Cell(found, bold=clear, signed=True)
 
 
 def collect(rows: list[Row]) -> tuple[dict[tuple[str, str], Values], dict[str, str]]:
