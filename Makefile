@@ -8,6 +8,8 @@ RECIPE ?= experiments/recipes/demo.yaml
 SYNTHETIC_SCALE ?= demo
 PRESET ?= demo
 MEAD ?=
+DEEP3D ?=
+EMBEDDED ?=
 MODELS ?= outputs/demo/models
 SWEEP ?= experiments/sweeps/hef_demo.yaml
 ARGS ?=
@@ -18,7 +20,7 @@ export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo data data-mead data-ravdess data-voxceleb2 data-folder train ablations baselines train-stage1 \
-	train-stage2 train-stage3 train-sync train-tracker evaluate tables reproduce real-people animate serve sweep benchmark \
+	train-stage2 train-stage3 train-sync train-tracker evaluate tables reproduce real-people animate serve sweep departures table-ravdess benchmark \
 	benchmark-animate benchmark-loader verify corpus-sheet \
 	check-corpus test test-all lint format clean-demo
 
@@ -63,7 +65,8 @@ data-voxceleb2: $(STAMP)  ## VoxCeleb2 to shards
 data-folder: $(STAMP)  ## any folder of talking videos to shards (ARGS="--labels labels.csv")
 	$(call prepare,folder)
 
-REPRODUCE = $(BIN)/lit-emotalk recipe experiments/recipes/reproduce_$(PRESET).yaml $(if $(MEAD),--set root=$(MEAD))
+REPRODUCE = $(BIN)/lit-emotalk recipe experiments/recipes/reproduce_$(PRESET)$(if $(EMBEDDED),_embedded).yaml \
+	$(if $(MEAD),--set root=$(MEAD)) $(if $(DEEP3D),--set layout=bfm --set "prepare=--coefficients bfm --deep3d '$(DEEP3D)'")
 
 train: $(STAMP)  ## stages 1 to 3, each with what the one before made: PRESET=demo, embedded or mead (MEAD=FOLDER)
 	@$(REPRODUCE) --target train-eac --target train-hef $(ARGS)
@@ -102,10 +105,19 @@ evaluate: $(STAMP)  ## score the demo's models on speakers never seen in trainin
 tables: $(STAMP)  ## print the tables of the evaluation, the paper's columns and the ablation
 	@$(BIN)/lit-emotalk recipe $(RECIPE) --target table-ablation --force tables --force table-ablation $(ARGS)
 
-reproduce: $(STAMP)  ## data, training, ablations, tables and figures: PRESET=demo, embedded (GPU) or mead (MEAD=FOLDER)
+reproduce: $(STAMP)  ## data, training, ablations, tables, figures: PRESET=demo, embedded (GPU), mead or paper (MEAD=FOLDER; EMBEDDED=1)
 	@$(REPRODUCE) $(ARGS)
 
 # LABELS: a CSV as data_prep/README.md has it; without it ROOT/labels.csv, or else what the files' names tell.
+departures: $(STAMP)  ## what each departure from the paper buys, at demo scale: one table of paired differences
+	@$(BIN)/lit-emotalk recipe experiments/recipes/departures.yaml --target table-departures $(ARGS)
+
+table-ravdess: $(STAMP)  ## the paper's table 1: ROOT=FOLDER [PC_AVS=FOLDER] [EAMM=FOLDER] [MODELS=DIR] [ARGS="--set evaluate='--limit 48'"]
+	@test -n "$(ROOT)" || { echo "lit-emotalk: error: say where RAVDESS's videos are: make $@ ROOT=/data/..." >&2; exit 2; }
+	@$(BIN)/lit-emotalk recipe experiments/recipes/table_ravdess.yaml --set "root=$(ROOT)" --set "models=$(MODELS)" \
+		$(if $(PC_AVS)$(EAMM),--set "beside=--beside $(if $(PC_AVS),'PC-AVS=$(PC_AVS)') $(if $(EAMM),'EAMM=$(EAMM)')") \
+		--force evaluate $(if $(filter file,$(origin OUT)),,--set "out=$(OUT)") $(ARGS)
+
 real-people: $(STAMP)  ## how models fare on real videos: ROOT=FOLDER [MODELS=DIR] [LABELS=FILE] [ARGS="--limit 10 --pairs 12"]
 	@test -n "$(ROOT)" || { echo "lit-emotalk: error: say where the videos are: make $@ ROOT=/data/..." >&2; exit 2; }
 	@labels="$(LABELS)"; labelled="$(ROOT)"; \

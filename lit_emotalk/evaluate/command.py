@@ -42,6 +42,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="how the emotion is given; own: the label in words, or else the clip's own picture",
     )
     ours.add_argument("--baseline", nargs="+", default=[], choices=("ground_truth", "copy_source"))
+    ours.add_argument(
+        "--beside",
+        nargs="+",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="other methods' videos of the same clips, named as their recordings or keys: cut like the clips",
+    )
     parser.add_argument(
         "--method", help="name of the rows' method (for our models: a prefix of the condition)"
     )
@@ -102,19 +109,31 @@ def make_tasks(args: argparse.Namespace) -> "list[Task]":
         return _folder_tasks(args)
     if not args.shards:
         raise UserError("give --generated and --reference, or --pairs, or --shards with --models")
-    if not args.condition and not args.baseline:
+    if not args.condition and not args.baseline and not args.beside:
         raise UserError(
-            f"give --condition ({', '.join(CONDITIONS)}) and/or --baseline (ground_truth, copy_source)"
+            f"give --condition ({', '.join(CONDITIONS)}), --baseline (ground_truth, copy_source) or --beside"
         )
     if args.condition and not args.models:
         raise UserError("--condition needs --models, the folder with the exports align, eac and hef")
+    from lit_emotalk.evaluate.beside.videos import named_folders, videos_beside
+    from lit_emotalk.evaluate.loop import print_lines
     from lit_emotalk.evaluate.shards import shard_clips
     from lit_emotalk.evaluate.tasks import Task
 
+    folders = named_folders(args.beside)
     prefix = f"{args.method} " if args.method else ""
     methods = {name: name for name in args.baseline} | {f"{prefix}{name}": name for name in args.condition}
     made_by = fingerprint(args.models) if args.condition else None
-    return [Task(clip, methods, made_by) for clip in shard_clips(args.shards, args.split, args.limit)]
+    clips = shard_clips(args.shards, args.split, args.limit)
+    beside = {}
+    for name, folder in folders.items():
+        beside[name], notes = videos_beside(folder, clips)
+        print_lines(f"clips without a video of {name}", notes)
+    tasks = []
+    for clip in clips:
+        others = {name: found[clip.key] for name, found in beside.items() if clip.key in found}
+        tasks.append(Task(clip, methods | dict.fromkeys(others, "video"), made_by, others))
+    return tasks
 
 
 def fingerprint(models: Path) -> str:
@@ -131,8 +150,8 @@ def _folder_tasks(args: argparse.Namespace) -> "list[Task]":
     from lit_emotalk.evaluate.loop import print_lines
     from lit_emotalk.evaluate.tasks import Task
 
-    if args.shards or args.condition or args.baseline:
-        raise UserError("--shards, --condition and --baseline do not go with folders of videos")
+    if args.shards or args.condition or args.baseline or args.beside:
+        raise UserError("--shards, --condition, --baseline and --beside do not go with folders of videos")
     notes: list[str] = []
     if args.pairs:
         pairs = listed_pairs(args.pairs)

@@ -40,10 +40,13 @@ class VideoPair:
     @property
     def fingerprint(self) -> str:
         """Eight digits that change with the files' sizes or dates."""
-        files = [
-            path.stat() for path in (self.generated, self.reference, self.source) if path and path.is_file()
-        ]
-        return sha256_text(" ".join(f"{status.st_size} {status.st_mtime_ns}" for status in files))[:8]
+        return state_of([path for path in (self.generated, self.reference, self.source) if path])
+
+
+def state_of(paths: list[Path]) -> str:
+    """Eight digits that change with the sizes or dates of files."""
+    files = [path.stat() for path in paths if path.is_file()]
+    return sha256_text(" ".join(f"{status.st_size} {status.st_mtime_ns}" for status in files))[:8]
 
 
 def folder_pairs(generated: Path, reference: Path, source: Path | None) -> tuple[list[VideoPair], list[str]]:

@@ -18,7 +18,7 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from lit_emotalk.coefficients import POSE_SIZE
+from lit_emotalk.coefficients import POSE_SIZE, get_layout
 from lit_emotalk.errors import UserError, install_extra
 from lit_emotalk.face.basis import LinearFace
 from lit_emotalk.io.files import atomic_path, write_text
@@ -111,13 +111,14 @@ def build_programs(eac: EAC, hef: HEF) -> list[Program]:
     image = normal(1, 3, side, side).clamp(-1, 1)
     with torch.no_grad():
         pyramid = SourceProgram(hef)(image)
+    units = get_layout(hef.config.layout).expression_size
     pose = torch.zeros(POSE_SIZE)
     pose[-1] = FRONT_SCALE
     mean = LinearFace.load().mean
     landmarks = (mean * pose[-1].exp() / 2 + torch.tensor([0.5, 0.5, 0.0]))[None]
 
     def driving(*shape: int) -> Tensor:
-        expression = torch.rand((*shape, 51), generator=drawn) * 0.4
+        expression = torch.rand((*shape, units), generator=drawn) * 0.4
         return torch.cat((expression, pose.expand(*shape, -1)), -1)
 
     own, window = driving(1), hef.config.window

@@ -13,6 +13,7 @@ from lit_emotalk.coefficients import POSE_SIZE
 from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.tracker import Tracker
+from lit_emotalk.inference.checks import check_arkit, check_networks
 from lit_emotalk.inference.drawing.drawing import Drawing
 from lit_emotalk.inference.emotion.codes import EmotionReader
 from lit_emotalk.inference.emotion.request import Emotion, Schedule
@@ -60,22 +61,14 @@ class TalkingFace:
     """The three networks joined for inference.
 
     `resolution` is the side of the generated frames in pixels; `speed`, one of `inference.speed.SPEEDS`, is
-    how they are drawn. Raises UserError where the weights that the networks hear by are not here, the EAC
-    takes codes of another width than the space's, and for an unknown speed.
+    how they are drawn. Raises UserError where the weights that the networks hear by are not here, the
+    networks do not go together (`check_networks`), and for an unknown speed.
     """
 
     def __init__(
         self, space: EmotionSpace, eac: EAC, hef: HEF, device: str = "cpu", speed: str = "auto"
     ) -> None:
-        if eac.config.codes == "one_hot":
-            raise UserError(
-                "this eac is the one-hot baseline: it takes labels, not codes of an emotion space"
-            )
-        if eac.config.code_dim != space.dim:
-            raise UserError(
-                f"the eac takes codes of width {eac.config.code_dim}, the emotion space gives {space.dim}: "
-                "train stage eac with this export of stage align"
-            )
+        check_networks(space, eac, hef)
         for hears in (space.hears, eac.config.hears):
             check_hearing(hears)
         self.space = space.to(device).eval()
@@ -104,8 +97,9 @@ class TalkingFace:
         """Find the face of a picture (path or uint8 (H, W, 3)), crop it and read its coefficients.
 
         Of several faces the largest is taken, or number `face` from the left (from 0). Of files the last few
-        portraits are kept. UserError: no face.
+        portraits are kept. UserError: no face, or models that are not driven by arkit.
         """
+        check_arkit(self.eac, "draw a new portrait")
         if isinstance(picture, np.ndarray):
             return find_portrait(picture, "the picture", self.tracker, self.resolution, face)
         key = file_state(picture), face
@@ -219,6 +213,7 @@ class TalkingFace:
         pictures: bool = True,
     ) -> LiveFace:
         """A face that hears sound in pieces, see `stream`. Raises UserError for what cannot be used."""
+        check_arkit(self.eac, "speak live")
         if options.motion == "speaking":
             raise UserError("a live face moves by itself (natural) or not at all (none), not by the speech")
         if options.pose_from is not None:

@@ -6,13 +6,21 @@ from pathlib import Path
 import pytest
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.evaluate.tables.spec import read_spec
 from lit_emotalk.training.recipe import runner as recipe
 from lit_emotalk.training.recipe.needs import Need, read_need, report
 from lit_emotalk.training.recipe.plan import load_recipe
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "experiments" / "recipes"
-GIVEN = ("experiments/", "outputs/user_study", "outputs/demo/models", "data/MEAD", "data/real_people")
+GIVEN = (
+    "experiments/",
+    "outputs/user_study",
+    "outputs/demo/models",
+    "data/MEAD",
+    "data/RAVDESS",
+    "data/real_people",
+)
 """Where files lie that no step of a recipe makes."""
 
 BASE = """
@@ -128,6 +136,60 @@ def test_kinds_of_needs(tmp_path, monkeypatch):
         report((read_need({"weights": "magic"}, Path("r.yaml")),), tmp_path)
 
 
+def test_what_is_absent_changes_variables_and_is_said(family, monkeypatch, capsys):
+    item = "{weights: vgg19, why: sharpness, optional: true, without: {word: plainly}}"
+    (family / "child.yaml").write_text(CHILD.replace("{path: there}", item))
+    monkeypatch.setenv("LIT_EMOTALK_HOME", str(family / "none"))
+    assert load_recipe(Path("child.yaml")).step("third").command == "echo plainly out/child/x"
+    assert (
+        load_recipe(Path("child.yaml"), {"word": "asked"}).step("third").command == "echo asked out/child/x"
+    )
+    recipe.main(["child.yaml", "--plan"])
+    said = capsys.readouterr().out
+    assert "not here weights vgg19 (sharpness); in its place: `perceptual: edges`" in said
+    monkeypatch.setattr("lit_emotalk.weights.fetch.available", lambda name: True)
+    assert load_recipe(Path("child.yaml")).step("third").command == "echo bye out/child/x"
+    (family / "child.yaml").write_text(CHILD.replace("{path: there}", item.replace("word:", "wrod:")))
+    monkeypatch.setattr("lit_emotalk.weights.fetch.available", lambda name: False)
+    with pytest.raises(UserError, match="no variable wrod"):
+        load_recipe(Path("child.yaml"))
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_mead_and_the_paper_take_clips_towers_where_they_are(there, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("lit_emotalk.weights.fetch.available", lambda name: there)
+    for preset, change in (("mead", "without_clip"), ("paper", "paper_without_clip")):
+        plan = load_recipe(RECIPES / f"reproduce_{preset}.yaml")
+        assert (f"experiments/changes/{change}.yaml" in plan.step("train-align").command) is not there
+        assert ("image_size 224" in plan.step("train-eac").command) is there
+    assert ("without_vgg19.yaml" in plan.step("train-wo-hie").command) is not there
+
+
+@pytest.mark.parametrize("preset", ["paper", "paper_embedded"])
+def test_the_papers_preset_trains_the_papers_networks(preset, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    plan = load_recipe(RECIPES / f"reproduce_{preset}.yaml", {"layout": "bfm"})
+    names = {step.name for step in plan.steps}
+    assert {"train-align", "train-eac", "train-hef", "train-wo-res", "train-wo-hie"} <= names
+    assert {"evaluate", "tables", "table-ablation", "figure-compare", "figure-ablation"} <= names
+    assert ("corpus" in names) == (preset == "paper_embedded") and "voices" not in names
+    for step, file in (
+        ("train-align", "align"),
+        ("train-eac", "eac"),
+        ("train-hef", "hef"),
+        ("train-wo-res", "hef_wo_res"),
+        ("train-wo-hie", "hef_wo_hie"),
+    ):
+        command = plan.step(step).command
+        assert f"--config experiments/paper/{file}.yaml" in command and "experiments/eac/" not in command
+        assert f"--data.init_args.shards outputs/{preset}/shards" in command
+        assert ("paper_demo_" in command) == (preset == "paper_embedded")
+        assert ("layout bfm" in command) == (step != "train-align")
+    everything = " ".join(step.command for step in plan.steps)
+    assert "outputs/demo" not in everything and "outputs/mead" not in everything
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.yaml")))
 def test_committed_recipes_name_files_that_are_here(name, monkeypatch):
     monkeypatch.chdir(ROOT)
@@ -177,6 +239,31 @@ def test_make_train_and_make_ablations_do_their_part_of_a_preset(preset, monkeyp
     assert not {"train-hef", "evaluate"} & baselines
     spaces = [step.command for step in plan.steps if step.name in baselines and "baselines/" in step.command]
     assert len(spaces) == 4 and (preset != "mead" or all("outputs/mead/models" in c for c in spaces))
+
+
+def test_every_departure_changes_one_thing_and_is_scored_alike(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    plan = load_recipe(RECIPES / "departures.yaml")
+    spec = read_spec(ROOT / "experiments" / "tables" / "departures.yaml")
+    assert [path.as_posix() for path in spec.results] == [
+        path for path in plan.step("table-departures").inputs if path.endswith(".jsonl")
+    ]
+    names = [row.method.removesuffix(" text") for row in spec.rows]
+    assert spec.differences_to == spec.rows[0].method and names[0] == "ours"
+    for name in names[1:]:
+        step = plan.step(f"score-{name.replace('_', '-')}")
+        assert f"--method {name} " in step.command
+        own = [s.name for s in plan.steps if s.outputs and f"departures/{name}/" in s.outputs[0]]
+        assert own[-1].startswith("join-") and 1 <= len(own) - 1 <= 2
+        made = {path for s in plan.steps if s.name in own for path in s.outputs}
+        assert made == {
+            f"outputs/demo/departures/{name}/{stage}" for stage in ("align", "eac", "hef", "sync")
+        }
+    scores = [s.command for s in plan.steps if s.name.startswith("score-")]
+    assert len(scores) == 6
+    assert len({c.split("--shards")[1].split("--output")[0] for c in scores}) == 1
+    needed = {step.name for step in plan.needed_by("table-departures")}
+    assert not {"evaluate", "tables"} & needed and {"train-hef-no-guide", "prepare-heard", "voices"} <= needed
 
 
 def test_the_demo_prints_both_tables(monkeypatch):
