@@ -200,11 +200,20 @@ def _halved(value: torch.Tensor) -> torch.Tensor:
 def _other_values(module: nn.Module, exported: dict[str, Any]) -> str:
     """What the export's configuration has otherwise than the network's, in words."""
     config: Any = module.config
-    own = _plain(dataclasses.asdict(config))
+    own, exported = _flat(_plain(dataclasses.asdict(config))), _flat(exported)
     other = [
         f"{key} {exported[key]}, not {own[key]}" for key in own if exported.get(key, own[key]) != own[key]
     ]
     return f"; it has {', '.join(other)}" if other else ""
+
+
+def _flat(values: dict[str, Any], prefix: str = "network.") -> dict[str, Any]:
+    """Nested values by their dotted names, as a command line gives them to a stage."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        name = prefix + key
+        found |= _flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
+    return found
 
 
 def _shown(keys: list[str]) -> str:

@@ -2,10 +2,10 @@
 
     lit-emotalk pack --models outputs/starter/models --shards outputs/starter/shards
 
-writes below --output (the package's starter) each stage's export at half precision, `manifest.json` (of every stage: checksums, size,
-command, seed, revision and versions of the training; of the data: commands, counts and checksums) and, with
---table, `figures.md`. A training's facts are those of the run that the export lies in (`RUN/export`, also
-behind a link), or of --run. Names of folders of the machine are left out.
+writes below --output (the package's starter) each stage's export at half precision, `manifest.json` (of every
+stage: checksums, size, and the training's command, seed, revision and versions; of the data: commands, counts
+and checksums) and, with --table, `figures.md`. A training's facts are those of the run that the export lies
+in (`RUN/export`, also behind a link), or of --run. Names of folders of the machine are left out.
 """
 
 import argparse
@@ -30,7 +30,7 @@ FORMAT = 1
 LARGEST = 30_000_000
 """Bytes that the exports may take together: they are part of every installation."""
 
-ABSOLUTE = re.compile(r"""(?<![\w.~}-])/(?:[^\s'",\]}=/]+/)+(?=[^\s'",\]}=/])""")
+ABSOLUTE = re.compile(r"""(?<![\w.~}:/-])/(?:[^\s'",\]}=/]+/)+(?=[^\s'",\]}=/])""")
 """The folders of an absolute path, up to its last name."""
 
 
