@@ -34,8 +34,8 @@ def models_folder(models: Path | str | None) -> Path:
         return FOLDER
     if not Path(models).is_dir():
         raise UserError(
-            f"no models at {models}; train them first (make demo), name their folder with --models, or leave "
-            f"it out for the {NAME}"
+            f"no models at {models}; train them first (make demo), or name their folder; the {NAME} is meant "
+            "where none is named"
         )
     return Path(models)
 

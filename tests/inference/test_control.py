@@ -1,7 +1,7 @@
 """Does the face do what is asked of it? On generated frames of the demo's models, read by the tracker.
 
-Needs `make demo FROM=scratch` (or its folder in LIT_EMOTALK_DEMO); skipped without. Speaker W020 is new to the
-networks.
+Needs `make demo FROM=scratch` (or its folder in LIT_EMOTALK_DEMO); skipped without. Speaker W020 is new to
+the networks.
 """
 
 import os

@@ -1,9 +1,11 @@
 """Training of every stage may begin from the starter, by its name."""
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.models.eac import EACConfig
@@ -11,7 +13,13 @@ from lit_emotalk.models.handover import load_export
 from lit_emotalk.models.hef.generator import HEFConfig
 from lit_emotalk.models.syncnet import SyncNetConfig
 from lit_emotalk.stages import AlignStage, EACStage, HEFStage, SyncStage
+from lit_emotalk.training import command as training
+from lit_emotalk.training.recipe.plan import load_recipe
+from lit_emotalk.weights import starter
 from tests.starter import small_starter
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = (starter.FOLDER / starter.MANIFEST_NAME).is_file()
 
 STARTER = Path("starter")
 
@@ -53,3 +61,18 @@ def test_another_network_is_told_what_the_starter_has(small):
     network = HEFConfig(size="tiny", resolution=32)
     with pytest.raises(UserError, match=r"it has network.resolution 64, not 32$"):
         HEFStage(network=network, perceptual="edges", initialise_from=STARTER)
+
+
+@pytest.mark.skipif(not SHIPPED, reason="the starter's weights are not in this checkout")
+@pytest.mark.parametrize("stage", starter.STAGES)
+def test_the_demo_tunes_the_networks_that_ship(stage, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    command = load_recipe(Path("experiments/recipes/demo_tuned.yaml")).step(f"train-{stage}").command
+    configs = [word for path in re.findall(r"--config (\S+)", command) for word in ("--config", path)]
+    with pytest.raises(SystemExit):
+        training.main(["fit", *configs, "--print_config"])
+    printed = yaml.safe_load(capsys.readouterr().out)["model"]["init_args"]["network"]
+    shipped = yaml.safe_load((starter.FOLDER / stage / "model.yaml").read_text())["config"]
+    if stage == "eac":
+        printed["code_dim"] = shipped["code_dim"]  # the space's
+    assert printed == shipped
