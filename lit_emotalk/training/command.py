@@ -34,7 +34,7 @@ from lit_emotalk.stages.callbacks import (
 )
 from lit_emotalk.stages.loggers import MetricsCsv, finish_wandb, wandb_logger
 from lit_emotalk.training.ranks import ddp_strategy, raise_if_rank_died
-from lit_emotalk.training.run_directory import RunDirectory, RunFacts, is_first_rank
+from lit_emotalk.training.run_directory import UNNAMED, RunDirectory, RunFacts, is_first_rank, run_name
 
 Restart = Literal["never", "changed", "always"]
 
@@ -67,6 +67,9 @@ EMPTY_WORDS = (
 """Beginnings of lines of the parser's messages that tell a user nothing."""
 
 LONGEST_LINE = 400
+ADDED_BY_AGENTS = "--_wandb="
+"""Beginning of an argument of W&B's own that its agents add to every command."""
+
 SIGTERM_STATUS = 143
 """Of the first rank; the others end with 0, since Lightning's launcher kills the first one where one of them
 does not."""
@@ -83,7 +86,7 @@ class TrainingCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """The run's own arguments."""
-        parser.add_argument("--name", type=str, default="default", help="name of the run")
+        parser.add_argument("--name", type=str, default=UNNAMED, help="name of the run")
         parser.add_argument("--runs", type=str, default="runs", help="directory of all runs")
         parser.add_argument(
             "--export_dir",
@@ -115,7 +118,7 @@ class TrainingCLI(LightningCLI):
         beside those of the YAML."""
         self._dump_config()
         name, runs = self._get(self.config, "name"), self._get(self.config, "runs")
-        self.directory = RunDirectory(Path(runs) / self.model.stage / name)
+        self.directory = RunDirectory(Path(runs) / self.model.stage / run_name(name))
         self.fresh = self.subcommand == "fit" and self._begin()
         config = self._get(self.config_init, "trainer")
         kwargs["strategy"] = ddp_strategy(config, self.model.every_parameter)
@@ -229,7 +232,7 @@ def main(argv: list[str]) -> None:
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
             parser_kwargs={"parser_mode": "omegaconf+", "exit_on_error": False},
-            args=argv,
+            args=[word for word in argv if not word.startswith(ADDED_BY_AGENTS)],
         )
     except SIGTERMException:
         if is_first_rank():

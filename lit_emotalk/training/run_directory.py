@@ -17,11 +17,13 @@ import yaml
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import write_text
+from lit_emotalk.stages.loggers import sweep_run_id
 
 FINGERPRINT_VARIABLE = "LIT_EMOTALK_FINGERPRINT"
 """Environment variable by which a recipe says what else a run depends on (code, inputs)."""
 
 DISTRIBUTION = "lit-emotalk"
+UNNAMED = "default"
 WITHOUT_EFFECT = (
     "restart", "export_dir", "runs", "name", "ckpt_path", "config", "weights_only", "trainer.logger",
     "trainer.enable_progress_bar", "trainer.default_root_dir", "trainer.profiler",
@@ -81,6 +83,16 @@ def versions() -> dict[str, str]:
 def is_first_rank() -> bool:
     """Whether this process is rank 0, also before a trainer exists: from what the launchers set."""
     return all(os.environ.get(name, "0") == "0" for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
+
+
+def run_name(name: str) -> str:
+    """The name of the run whose configuration says `name`. A W&B agent starts every run of a sweep by the
+    same command: there the run's id is part of the name, so that each has a directory of its own and finds it
+    again when W&B resumes it."""
+    identity = sweep_run_id()
+    if identity is None:
+        return name
+    return identity if name == UNNAMED else f"{name}-{identity}"
 
 
 class RunDirectory:

@@ -36,7 +36,8 @@ PARAMETER_KEYS = {
 GOALS = ("minimize", "maximize")
 METHODS = ("grid", "random", "bayes")
 POLL_SECONDS = 0.5
-ARGS, PROGRAM = "${args}", "${program}"
+ARGS, PROGRAM, ENVIRONMENT = "${args}", "${program}", "${env}"
+PROGRAM_NAME = "lit-emotalk"
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,8 @@ def _filled(sweep: dict[str, Any], values: list[str]) -> list[str]:
         if word == ARGS:
             command += values
         elif word == PROGRAM:
-            command.append(str(sweep.get("program", "lit-emotalk")))
-        elif word != "${env}":
+            command.append(str(sweep.get("program", PROGRAM_NAME)))
+        elif word != ENVIRONMENT:
             command.append(str(word))
     return command
 
@@ -184,32 +185,45 @@ def _is_done(run: Run, directory: Path, extra: list[str]) -> bool:
         return False
 
 
+def portable(command: list[str], interpreter: list[str]) -> list[str]:
+    """`command` with `lit-emotalk`, which need not be on PATH, as a module of the interpreter's."""
+    if command[0] != PROGRAM_NAME:
+        return command
+    return [*interpreter, "-m", "lit_emotalk.cli", *command[1:]]
+
+
 def _start(run: Run, place: dict[str, str], directory: Path, extra: list[str]) -> subprocess.Popen[bytes]:
     directory.mkdir(parents=True, exist_ok=True)
-    command = [*run.command, *extra]
-    if command[0] == "lit-emotalk":
-        command = [sys.executable, "-m", "lit_emotalk.cli", *command[1:]]
+    command = portable([*run.command, *extra], [sys.executable])
     print(f"{run.name}: {' '.join(run.command[1:])}", file=sys.stderr)
     environment = {**os.environ, **place, "WANDB_RUN_GROUP": directory.name}
     with open(directory / f"{run.name}.log", "wb") as log:
         return subprocess.Popen(guarded(command), env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 
-def run_online(sweep: dict[str, Any], places: list[dict[str, str]]) -> None:
-    """Create the sweep at W&B and start one agent per place; raises UserError where W&B refuses."""
+def for_agents(sweep: dict[str, Any], extra: list[str]) -> dict[str, Any]:
+    """The sweep as W&B keeps it: `extra` goes to every run, and agents on any machine start the package by
+    their own Python. Runs are named by `lit_emotalk.training.run_directory.run_name`."""
+    command = [str(word) for word in sweep["command"] if word != ENVIRONMENT]
+    if command[0] == PROGRAM:
+        command[0] = str(sweep.get("program", PROGRAM_NAME))
+    return {**sweep, "command": [*portable(command, [ENVIRONMENT, "${interpreter}"]), *extra]}
+
+
+def run_online(sweep: dict[str, Any], places: list[dict[str, str]], extra: list[str]) -> None:
+    """Create the sweep at W&B and start one agent per place, whose `python` is this one; raises UserError
+    where W&B refuses. When this process is ended, so are the agents."""
     import wandb
 
     project = sweep.get("project", "lit-emotalk")
     try:
-        identity = wandb.sweep(sweep, project=project)
+        identity = wandb.sweep(for_agents(sweep, extra), project=project)
     except Exception as error:
         raise UserError(f"W&B did not take the sweep ({' '.join(str(error).split())[:200]})") from error
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    command = [sys.executable, "-m", "wandb", "agent", "--project", project, identity]
     agents = [
-        subprocess.Popen(
-            [sys.executable, "-m", "wandb", "agent", "--project", project, identity],
-            env={**os.environ, **place},
-        )
-        for place in places
+        subprocess.Popen(guarded(command), env={**os.environ, **place, "PATH": path}) for place in places
     ]
     if any([agent.wait() for agent in agents]):
         raise UserError("a W&B agent ended with an error; see its output above")
@@ -228,7 +242,7 @@ def main(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     sweep = read_sweep(arguments.sweep)
     if not arguments.plan and not arguments.local and logged_in():
-        run_online(sweep, slots())
+        run_online(sweep, slots(), arguments.extra)
         return
     runs = grid_runs(arguments.sweep, sweep)
     if arguments.plan:
