@@ -9,9 +9,11 @@ import logging
 import sys
 import warnings
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import lightning as L
 from jsonargparse import ArgumentError, set_parsing_settings
 from jsonargparse.typing import NonNegativeInt
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
@@ -33,13 +35,14 @@ from lit_emotalk.stages.callbacks import (
     progress_callback,
 )
 from lit_emotalk.stages.loggers import MetricsCsv, finish_wandb, wandb_logger
-from lit_emotalk.training.ranks import ddp_strategy, raise_if_rank_died
+from lit_emotalk.training.ranks import SameStart, Start, ddp_strategy, first_decides, raise_if_rank_died
 from lit_emotalk.training.run_directory import UNNAMED, RunDirectory, RunFacts, is_first_rank, run_name
 
 Restart = Literal["never", "changed", "always"]
 
 TRAINER_DEFAULTS = {
     "max_epochs": 10,
+    "devices": 1,
     "log_every_n_steps": 10,
     "num_sanity_val_steps": 0,
     "enable_model_summary": False,
@@ -83,6 +86,8 @@ class TrainingCLI(LightningCLI):
 
     model: Stage
     datamodule: ShardDataModule
+    start: Start | None = None
+    processes: int = 1
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """The run's own arguments."""
@@ -114,12 +119,11 @@ class TrainingCLI(LightningCLI):
         return {name: kept[name] for name in ("fit", "validate", "test")}
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
-        """Look at what the run's directory holds; then build the trainer with the run's callbacks and loggers
-        beside those of the YAML."""
+        """Build the trainer with the run's callbacks beside those of the YAML; settle how the run starts; add
+        its loggers."""
         self._dump_config()
         name, runs = self._get(self.config, "name"), self._get(self.config, "runs")
         self.directory = RunDirectory(Path(runs) / self.model.stage / run_name(name))
-        self.fresh = self.subcommand == "fit" and self._begin()
         config = self._get(self.config_init, "trainer")
         kwargs["strategy"] = ddp_strategy(config, self.model.every_parameter)
         trial = bool(config.get("fast_dev_run"))
@@ -127,8 +131,15 @@ class TrainingCLI(LightningCLI):
         kwargs["plugins"] = [*_as_list(config.get("plugins")), AtomicCheckpointIO()]
         kwargs["callbacks"] = [*_as_list(config.get("callbacks")), *self._callbacks(config, trial)]
         if config.get("logger") is None:
-            kwargs["logger"] = self._loggers() if self.subcommand == "fit" and not trial else False
-        return self._instantiate_trainer({**config, **kwargs}, [])
+            kwargs["logger"] = False
+        trainer: L.Trainer = self._instantiate_trainer({**config, **kwargs}, [])
+        if self.subcommand == "fit" and not trial:
+            self.processes = trainer.num_nodes * trainer.num_devices
+            self.start = first_decides(trainer, partial(self._begin, self.processes))
+            trainer.callbacks.append(SameStart(self.start))  # type: ignore[attr-defined]
+            if config.get("logger") is None:
+                trainer.loggers = self._loggers()
+        return trainer
 
     def _callbacks(self, config: Any, trial: bool) -> list[Callback]:
         callbacks: list[Callback] = [StopOnNaN(), RunMonitor()]
@@ -152,37 +163,40 @@ class TrainingCLI(LightningCLI):
 
     def _loggers(self) -> list[Logger]:
         loggers: list[Logger] = [MetricsCsv(self.directory.path / "metrics.csv")]
-        facts = asdict(RunFacts.now(self.config_dump, self.datamodule.manifest.hash))
+        facts = asdict(RunFacts.now(self.config_dump, self.datamodule.manifest.hash, self.processes))
         online = wandb_logger(
             self.directory.path,
             self.model.stage,
             self.directory.path.name,
-            self.fresh,
+            self.start is None or self.start.fresh,
             facts.pop("config") | facts,
         )
         return loggers if online is None else [*loggers, online]
 
-    def _begin(self) -> bool:
-        """Settle whether the run continues or begins; true for a beginning. Writes the run's facts."""
-        if self._get(self.config, "trainer").get("fast_dev_run"):
-            return True
-        facts = RunFacts.now(self.config_dump, self.datamodule.manifest.hash)
-        fresh = self.directory.begin(facts, self._get(self.config, "restart"))
-        if is_first_rank():
-            what = "begins" if fresh else "continues from its last checkpoint"
-            seed = self.config_dump["seed_everything"]
-            print(f"{self.model.stage}: run {self.directory.path} {what} (seed {seed})", file=sys.stderr)
-        return fresh
+    def _begin(self, processes: int) -> Start:
+        """Settle whether the run continues or begins. Writes the run's facts."""
+        facts = RunFacts.now(self.config_dump, self.datamodule.manifest.hash, processes)
+        given = checkpoint_file(self._get(self.config, "ckpt_path"))
+        fresh, changes = self.directory.begin(facts, self._get(self.config, "restart"))
+        what = "continues from its last checkpoint"
+        if fresh:
+            what = f"begins from {given}" if given else "begins"
+        elif given:
+            what += f" ({given} is where a new run would begin)"
+        what += f" (seed {self.config_dump['seed_everything']}, processes: {processes})"
+        what += f"; changed: {', '.join(changes)}" if changes else ""
+        print(f"{self.model.stage}: run {self.directory.path} {what}", file=sys.stderr)
+        return Start(fresh, given if fresh else str(self.directory.last))
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         kwargs = super()._prepare_subcommand_kwargs(subcommand)
-        if kwargs.get("ckpt_path") is None:
-            if subcommand == "fit":
-                kwargs["ckpt_path"] = None if self.fresh else str(self.directory.last)
-            elif self.directory.last.is_file():
-                kwargs["ckpt_path"] = str(self.directory.last)
-            else:
-                raise UserError(f"{self.directory.last} is missing; train first or give --ckpt_path")
+        given = checkpoint_file(kwargs.get("ckpt_path"))
+        if subcommand == "fit":
+            kwargs["ckpt_path"] = given if self.start is None else self.start.checkpoint
+        elif given is None and not self.directory.last.is_file():
+            raise UserError(f"{self.directory.last} is missing; train first or give --ckpt_path")
+        else:
+            kwargs["ckpt_path"] = given or str(self.directory.last)
         return kwargs
 
     def after_fit(self) -> None:
@@ -203,6 +217,16 @@ def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def checkpoint_file(given: str | None) -> str | None:
+    """The file that --ckpt_path names; None for the run's own last one. Raises UserError where it is not
+    there."""
+    if given is None or str(given) == "last":
+        return None
+    if "://" not in str(given) and not Path(given).is_file():
+        raise UserError(f"--ckpt_path {given}: there is no such file")
+    return str(given)
 
 
 def one_line(error: Exception) -> str:
