@@ -11,6 +11,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -66,6 +67,11 @@ class MetricsCsv(Logger):
         """Write the file, at most every few seconds."""
         if time.monotonic() - self._saved >= SAVE_INTERVAL_SECONDS:
             self._write()
+
+    @rank_zero_only
+    def after_save_checkpoint(self, checkpoint_callback: ModelCheckpoint) -> None:
+        """Write the file: a run that is killed continues from here, with all rows until then."""
+        self._write()
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
