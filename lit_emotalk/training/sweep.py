@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -238,8 +239,10 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--local", action="store_true", help="run the grid here though W&B is logged in")
     parser.add_argument("--output", type=Path, default=Path("outputs/sweeps"), help="logs and what is done")
     parser.add_argument("--plan", action="store_true", help="print the runs' commands and run nothing")
-    parser.add_argument("extra", nargs="*", help="after --: arguments for every run")
-    arguments = parser.parse_args(argv)
+    parser.add_argument("extra", nargs="*", metavar="-- ARG", help="arguments for every run")
+    own = argv.index("--") if "--" in argv else len(argv)
+    arguments = parser.parse_args(argv[:own])
+    arguments.extra += argv[own + 1 :]
     sweep = read_sweep(arguments.sweep)
     if not arguments.plan and not arguments.local and logged_in():
         run_online(sweep, slots(), arguments.extra)
@@ -247,7 +250,7 @@ def main(argv: list[str]) -> None:
     runs = grid_runs(arguments.sweep, sweep)
     if arguments.plan:
         for run in runs:
-            print(" ".join([*run.command, *arguments.extra]))
+            print(shlex.join([*run.command, *arguments.extra]))
         return
     directory = arguments.output / str(sweep.get("name", arguments.sweep.stem))
     failed = run_grid(runs, directory, slots(), arguments.extra)

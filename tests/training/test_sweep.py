@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -120,6 +121,17 @@ def test_the_command_plans_and_reports(
     monkeypatch.setattr(sweep, "slots", lambda: [{}])
     with pytest.raises(UserError, match="4 of 4 runs failed"):
         main([str(path), "--local", "--output", str(tmp_path / "out")])
+
+
+def test_arguments_for_every_run_follow_two_dashes_and_a_plan_can_be_pasted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "s.yaml", parameters={"a.codes": {"values": [{"x": 1}]}, "b": {"value": "it's"}})
+    main([str(path), "--plan", "--", "--trainer.max_epochs", "2"])
+    (line,) = capsys.readouterr().out.splitlines()
+    assert shlex.split(line)[4:] == [
+        '--a.codes={"x": 1}', "--b=it's", "--name", "small", "--trainer.max_epochs", "2",
+    ]  # fmt: skip
 
 
 def test_names_can_be_files(tmp_path: Path) -> None:
