@@ -127,11 +127,14 @@ def _filled(sweep: dict[str, Any], values: list[str]) -> list[str]:
 
 
 def slots() -> list[dict[str, str]]:
-    """Environments in which runs go side by side: one per GPU, or a single one."""
+    """Environments in which runs go side by side: one per GPU that this process may see, or a single one."""
     import torch
 
     gpus = torch.cuda.device_count()
-    return [{"CUDA_VISIBLE_DEVICES": str(gpu)} for gpu in range(gpus)] or [{}]
+    names = [*map(str, range(gpus))]
+    if given := os.environ.get("CUDA_VISIBLE_DEVICES"):
+        names = [name.strip() for name in given.split(",")][:gpus]
+    return [{"CUDA_VISIBLE_DEVICES": name} for name in names] or [{}]
 
 
 def run_grid(runs: list[Run], directory: Path, places: list[dict[str, str]], extra: list[str]) -> list[str]:

@@ -134,6 +134,23 @@ def test_arguments_for_every_run_follow_two_dashes_and_a_plan_can_be_pasted(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("given", "gpus", "names"),
+    [
+        (None, 2, ["0", "1"]), ("4,5", 2, ["4", "5"]), ("GPU-a, GPU-b", 2, ["GPU-a", "GPU-b"]),
+        ("", 0, []), (None, 0, []),
+    ],
+)  # fmt: skip
+def test_runs_go_to_the_gpus_that_may_be_seen(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, gpus: int, names: list[str]
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if given is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
+    assert sweep.slots() == ([{"CUDA_VISIBLE_DEVICES": name} for name in names] or [{}])
+
+
 def test_names_can_be_files(tmp_path: Path) -> None:
     path = write(tmp_path / "s.yaml", parameters={"a.codes": {"values": [{"x": 1, "y": 0}, "p/q"]}})
     runs = grid_runs(path, read_sweep(path))
