@@ -14,16 +14,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
-from jsonargparse import ArgumentError, set_parsing_settings
+from jsonargparse import set_parsing_settings
 from jsonargparse.typing import NonNegativeInt
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
-from lightning.pytorch.utilities.exceptions import SIGTERMException
-from omegaconf.errors import OmegaConfBaseException
+from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from lit_emotalk.data import ShardDataModule
-from lit_emotalk.data.workers import raise_if_loader_died
 from lit_emotalk.errors import UserError
 from lit_emotalk.models.handover import save_export
 from lit_emotalk.stages.base import Stage
@@ -35,7 +33,8 @@ from lit_emotalk.stages.callbacks import (
     progress_callback,
 )
 from lit_emotalk.stages.loggers import MetricsCsv, finish_wandb, wandb_logger
-from lit_emotalk.training.ranks import SameStart, Start, ddp_strategy, first_decides, raise_if_rank_died
+from lit_emotalk.training.ranks import SameStart, Start, ddp_strategy, first_decides
+from lit_emotalk.training.refusals import checkpoint_file, one_line, refuse_automatic, said_in_one_line
 from lit_emotalk.training.run_directory import UNNAMED, RunDirectory, RunFacts, is_first_rank, run_name
 
 Restart = Literal["never", "changed", "always"]
@@ -60,16 +59,6 @@ QUIET = (
 )
 """Warnings about what is meant to be so."""
 
-EMPTY_WORDS = (
-    "Does not validate against any of the Union subtypes",
-    "Subtypes:",
-    "Errors:",
-    "Expected a <class 'NoneType'>",
-    "Given value",
-)
-"""Beginnings of lines of the parser's messages that tell a user nothing."""
-
-LONGEST_LINE = 400
 ADDED_BY_AGENTS = "--_wandb="
 """Beginning of an argument of W&B's own that its agents add to every command."""
 
@@ -125,14 +114,18 @@ class TrainingCLI(LightningCLI):
         name, runs = self._get(self.config, "name"), self._get(self.config, "runs")
         self.directory = RunDirectory(Path(runs) / self.model.stage / run_name(name))
         config = self._get(self.config_init, "trainer")
-        kwargs["strategy"] = ddp_strategy(config, self.model.every_parameter)
+        refuse_automatic(self.model, config)
         trial = bool(config.get("fast_dev_run"))
         kwargs["default_root_dir"] = str(self.directory.path)
         kwargs["plugins"] = [*_as_list(config.get("plugins")), AtomicCheckpointIO()]
         kwargs["callbacks"] = [*_as_list(config.get("callbacks")), *self._callbacks(config, trial)]
         if config.get("logger") is None:
             kwargs["logger"] = False
-        trainer: L.Trainer = self._instantiate_trainer({**config, **kwargs}, [])
+        try:
+            kwargs["strategy"] = ddp_strategy(config, self.model.every_parameter)
+            trainer: L.Trainer = self._instantiate_trainer({**config, **kwargs}, [])
+        except (MisconfigurationException, ValueError, TypeError) as error:
+            raise UserError(f"trainer: {one_line(error)}") from error
         if self.subcommand == "fit" and not trial:
             self.processes = trainer.num_nodes * trainer.num_devices
             self.start = first_decides(trainer, partial(self._begin, self.processes))
@@ -188,6 +181,9 @@ class TrainingCLI(LightningCLI):
         print(f"{self.model.stage}: run {self.directory.path} {what}", file=sys.stderr)
         return Start(fresh, given if fresh else str(self.directory.last))
 
+    def _parse_ckpt_path(self) -> None:
+        """Nothing: our checkpoints hold no configuration, and Lightning would read the file for one."""
+
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         kwargs = super()._prepare_subcommand_kwargs(subcommand)
         given = checkpoint_file(kwargs.get("ckpt_path"))
@@ -219,22 +215,6 @@ def _as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def checkpoint_file(given: str | None) -> str | None:
-    """The file that --ckpt_path names; None for the run's own last one. Raises UserError where it is not
-    there."""
-    if given is None or str(given) == "last":
-        return None
-    if "://" not in str(given) and not Path(given).is_file():
-        raise UserError(f"--ckpt_path {given}: there is no such file")
-    return str(given)
-
-
-def one_line(error: Exception) -> str:
-    """What a parser's message of many lines says: the key, and what is wrong with it."""
-    lines = [line.strip(" -") for line in str(error).splitlines()]
-    return " ".join(line for line in lines if line and not line.startswith(EMPTY_WORDS))[:LONGEST_LINE]
-
-
 def main(argv: list[str]) -> None:
     """Run `fit`, `validate` or `test`; `argv` begins with that word. Raises UserError for wrong configuration
     or data."""
@@ -245,19 +225,20 @@ def main(argv: list[str]) -> None:
         warnings.filterwarnings("ignore", message=message)
     set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
     try:
-        TrainingCLI(
-            model_class=Stage,
-            datamodule_class=ShardDataModule,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            seed_everything_default=0,
-            save_config_callback=None,
-            trainer_defaults=TRAINER_DEFAULTS,
-            auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,
-            parser_kwargs={"parser_mode": "omegaconf+", "exit_on_error": False},
-            args=[word for word in argv if not word.startswith(ADDED_BY_AGENTS)],
-        )
+        with said_in_one_line():
+            TrainingCLI(
+                model_class=Stage,
+                datamodule_class=ShardDataModule,
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                seed_everything_default=0,
+                save_config_callback=None,
+                trainer_defaults=TRAINER_DEFAULTS,
+                auto_configure_optimizers=False,
+                load_from_checkpoint_support=False,
+                parser_kwargs={"parser_mode": "omegaconf+", "exit_on_error": False},
+                args=[word for word in argv if not word.startswith(ADDED_BY_AGENTS)],
+            )
     except SIGTERMException:
         if is_first_rank():
             advice = "run the same command again to continue"
@@ -266,21 +247,6 @@ def main(argv: list[str]) -> None:
     except SystemExit as stop:
         if stop.code == LIGHTNING_INTERRUPTED:
             raise KeyboardInterrupt from None
-        raise
-    except (ArgumentError, OmegaConfBaseException) as error:
-        raise UserError(one_line(error)) from error
-    except ValueError as error:
-        if isinstance(error.__cause__, UserError):  # raised by a constructor, wrapped by the parser
-            raise error.__cause__ from None
-        raise
-    except RuntimeError as error:
-        raise_if_loader_died(error)
-        raise_if_rank_died(error)
-        if "loading state_dict" in str(error):
-            raise UserError(
-                "the checkpoint does not fit this configuration; give the one it was trained with, "
-                "or another --ckpt_path"
-            ) from error
         raise
     finally:
         finish_wandb()
