@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import lightning as L
+from lightning.pytorch.trainer.states import TrainerFn
 
 from lit_emotalk.coefficients import Layout, get_layout
 from lit_emotalk.data.decode import SignalsDecoder
@@ -141,19 +142,25 @@ class ShardDataModule(L.LightningDataModule):
         return self.loader("train")
 
     def val_dataloader(self) -> Loader | list[Loader]:
-        """Every validation clip once; nothing where the split is empty. Raises UserError for fewer clips than
-        processes."""
-        clips = self.clips(self.kind, "val")
-        if self.trainer is not None and 0 < len(clips) < self.trainer.world_size:
-            raise UserError(
-                f"{self.shards} has {len(clips)} validation clips for {self.trainer.world_size} processes; "
-                "train on fewer, or without validation (--trainer.limit_val_batches 0)"
-            )
-        return self.loader("val") if clips else []
+        """Every validation clip once; in a training nothing where the split is empty. Raises UserError for
+        fewer clips than processes, and where an empty split is to be validated."""
+        fitting = self.trainer is not None and self.trainer.state.fn == TrainerFn.FITTING
+        return [] if fitting and not self.clips(self.kind, "val") else self._whole("val")
 
     def test_dataloader(self) -> Loader:
-        """Every test clip once."""
-        return self.loader("test")
+        """Every test clip once. Raises UserError where there are none, or fewer than processes."""
+        return self._whole("test")
+
+    def _whole(self, split: str) -> Loader:
+        clips, processes = self.clips(self.kind, split), self.trainer.world_size if self.trainer else 1
+        if not clips:
+            raise UserError(f"{self.shards} has no clips with {self.kind} in split {split}")
+        if len(clips) < processes:
+            raise UserError(
+                f"{self.shards} has {len(clips)} clips in split {split} for {processes} processes; use "
+                "fewer, or train without validation (--trainer.limit_val_batches 0)"
+            )
+        return self.loader(split)
 
     def layout(self) -> Layout:
         """The coefficient layout; raises UserError for a corpus of sound only."""

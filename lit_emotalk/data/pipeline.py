@@ -148,9 +148,10 @@ class Loader:
     """An iterable of batches with a length, for Lightning or by itself.
 
     `epoch_of` says, whenever an iteration begins, which epoch it is. Clips that were skipped are printed once
-    each on stderr; more than `bad_limit` of them, or a worker that dies, end the run with a UserError. Its
-    state is the epoch and the number of batches given in it: after `load_state_dict` that epoch's next
-    iteration gives the rest of them.
+    each on stderr; more than `bad_limit` of them, none that is left to validate or test with (the other
+    processes would wait for this one's figures for ever), or a worker that dies, end the run with a
+    UserError. Its state is the epoch and the number of batches given in it: after `load_state_dict` that
+    epoch's next iteration gives the rest of them.
     """
 
     def __init__(self, clips: Clips, workers: int, epoch_of: Callable[[], int] = lambda: 0) -> None:
@@ -186,6 +187,11 @@ class Loader:
         except (RuntimeError, ConnectionError, EOFError) as error:
             raise_if_loader_died(error)
             raise
+        if self.clips.order is None and not self.state["given"] and self.bad:
+            raise UserError(
+                f"none of the {len(self.bad)} clips that this process has for validation or test could be "
+                "used; check the shards with python -m data_prep.verify, or use fewer processes"
+            )
 
     def state_dict(self) -> dict[str, int]:
         """For the checkpoint (Lightning asks for it)."""

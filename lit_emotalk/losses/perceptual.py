@@ -33,7 +33,7 @@ class EdgeDistance(nn.Module):
     On grey images in [-1, 1], at full, half and quarter size: the mean absolute difference of the oriented
     derivatives (edges in the right place) plus that of their local energy, the root mean square over 5x5
     pixels (as much texture as the target has, wherever it lies exactly: this is what blur loses).
-    Weighted by `region`.
+    Weighted by `region`. In single precision also under autocast: edges are small differences.
 
     image, target (B, 3, H, W), region (B, 1, H, W) -> scalar.
     """
@@ -46,7 +46,10 @@ class EdgeDistance(nn.Module):
 
     def forward(self, image: Tensor, target: Tensor, region: Tensor) -> Tensor:
         """The distance; 0 for equal images."""
-        pair = torch.cat((image, target)).float().mean(1, keepdim=True)
+        with torch.autocast(image.device.type, enabled=False):
+            return self._distance(torch.cat((image.float(), target.float())).mean(1, keepdim=True), region)
+
+    def _distance(self, pair: Tensor, region: Tensor) -> Tensor:
         total = pair.new_zeros(())
         for scale in range(SCALES):
             if scale:

@@ -56,12 +56,13 @@ def detail_l1(image: Tensor, target: Tensor, region: Tensor) -> Tensor:
     over neighbourhoods of `DETAIL_SIZE` pixels, of images (B, 3, H, W), weighted by `region` (B, 1, H, W).
 
     L1 and edges alone reward blur where a detail lies a pixel off; this asks only that it be there (our
-    choice).
+    choice). In single precision also under autocast: small differences of neighbours are all there is.
     """
-    made, true = (
-        F.avg_pool2d(laplacian(each, padding=1).abs(), DETAIL_SIZE, DETAIL_SIZE // 2)
-        for each in (image, target)
-    )
+    with torch.autocast(image.device.type, enabled=False):
+        made, true = (
+            F.avg_pool2d(laplacian(each.float(), padding=1).abs(), DETAIL_SIZE, DETAIL_SIZE // 2)
+            for each in (image, target)
+        )
     return weighted_l1(made, true, F.avg_pool2d(region, DETAIL_SIZE, DETAIL_SIZE // 2))
 
 

@@ -14,6 +14,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 
 from lit_emotalk.data.order import global_seed
+from lit_emotalk.errors import UserError
 from lit_emotalk.models.handover import load_weights
 from lit_emotalk.stages.preemption import Preemption, random_states, restore_random_states
 
@@ -172,9 +173,16 @@ class Stage(L.LightningModule):
         self._random_states = checkpoint.get("random_states")
 
     def on_train_start(self) -> None:
-        """Listen for SIGTERM; go on with the random numbers of a run that stopped within an epoch."""
+        """Listen for SIGTERM; go on with the random numbers of a run that stopped within an epoch. Raises
+        UserError where that run had another number of processes."""
         self.preemption.listen()
         if self._random_states is not None:
+            before, now = len(self._random_states), self.trainer.world_size
+            if before != now:
+                raise UserError(
+                    f"this run was stopped within an epoch on {before} processes and cannot go on there with "
+                    f"{now}: give it {before} until an epoch has ended"
+                )
             restore_random_states(self._random_states, self.global_rank)
             self._random_states = None
 

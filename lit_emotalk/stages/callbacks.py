@@ -1,5 +1,6 @@
 """What happens around a stage's training: atomic checkpoints, progress, throughput and memory, NaN."""
 
+import pickle
 import resource
 import sys
 import time
@@ -18,6 +19,8 @@ from lit_emotalk.io.progress import LOG_INTERVAL_SECONDS
 
 CUDA_CHECK_INTERVAL = 25
 GIB = 2**30
+UNREADABLE = (RuntimeError, EOFError, KeyError, ValueError, AttributeError, pickle.UnpicklingError)
+"""What torch.load raises on files that it did not write, or that are cut short."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -30,6 +33,18 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 torch.save(checkpoint, handle)
         except RuntimeError as error:
             raise UserError(f"cannot write checkpoint {path}: {error} (disk full?)") from error
+
+    def load_checkpoint(self, path: Any, *arguments: Any, **named: Any) -> dict[str, Any]:
+        """Read a checkpoint; raises UserError where the file is cut short or something else."""
+        try:
+            checkpoint: dict[str, Any] = super().load_checkpoint(path, *arguments, **named)
+            whole = {"state_dict", "pytorch-lightning_version"} <= checkpoint.keys()
+        except UNREADABLE as error:
+            reason = " ".join(str(error).split())[:100]
+            raise UserError(f"{path} is cut short or no checkpoint: it cannot be read ({reason})") from error
+        if not whole:
+            raise UserError(f"{path} is no checkpoint of a training")
+        return checkpoint
 
 
 class LogProgress(ProgressBar):

@@ -1,5 +1,6 @@
 """Stage 2: training of the EAC, from speech and emotion codes of any modality to expression coefficients."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -136,7 +137,12 @@ class EACStage(Stage):
     @property
     def space(self) -> EmotionSpace:
         """The frozen emotion space, on this module's device and in its precision; no part of checkpoints."""
-        return self._frozen[0].to(self.unit_weights)
+        return self._frozen[0]
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "EACStage":
+        """Move the space wherever this module is moved, or cast as it is."""
+        self._frozen[0]._apply(fn)
+        return super()._apply(fn, recurse)
 
     def error_of(self, modality: Modality) -> ExpressionError | CoefficientError:
         """The metric of one modality's codes."""

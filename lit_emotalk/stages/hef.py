@@ -130,7 +130,10 @@ class HEFStage(Stage):
         return optimizers
 
     def on_fit_start(self) -> None:
-        """Say what the perceptual loss is, so that no log leaves it open."""
+        """Say what the perceptual loss is, so that no log leaves it open. Raises UserError for 16-mixed:
+        gradients would be clipped while they are scaled."""
+        if self.trainer.precision == "16-mixed":
+            raise UserError("stage hef does not train in 16-mixed: set trainer.precision to bf16-mixed")
         rank_zero_info(f"perceptual loss: {self.perceptual_name}")
 
     def draw(self, network: Any, batch: Batch) -> HEFOutput:

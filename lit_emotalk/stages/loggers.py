@@ -11,6 +11,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -68,6 +69,11 @@ class MetricsCsv(Logger):
             self._write()
 
     @rank_zero_only
+    def after_save_checkpoint(self, checkpoint_callback: ModelCheckpoint) -> None:
+        """Write the file: a run that is killed continues from here, with all rows until then."""
+        self._write()
+
+    @rank_zero_only
     def finalize(self, status: str) -> None:
         """Write the file."""
         self._write()
@@ -96,9 +102,9 @@ def wandb_logger(
 ) -> Logger | None:
     """W&B for the run in `directory`: online where the user has logged in, else offline files in its wandb/.
 
-    A resumed run keeps its id; `config` is logged. None where WANDB_MODE=disabled, on all ranks but the
-    first, and where W&B cannot start (said in one line). Never asks and never waits for a network that it
-    does not need.
+    A resumed run keeps its id, and one of a sweep has the id that its agent gave it; `config` is logged.
+    None where WANDB_MODE=disabled, on all ranks but the first, and where W&B cannot start (said in one line).
+    Never asks and never waits for a network that it does not need.
     """
     mode = os.environ.get("WANDB_MODE", "online" if logged_in() else "offline")
     if mode == "disabled" or getattr(rank_zero_only, "rank", 0) != 0:
@@ -107,13 +113,15 @@ def wandb_logger(
     import wandb
 
     identity = directory / "wandb_id.txt"
-    if fresh or not identity.is_file():
+    if (given := sweep_run_id()) is not None:
+        write_text(identity, given)
+    elif fresh or not identity.is_file():
         write_text(identity, uuid.uuid4().hex[:12])
     logger = WandbLogger(
         project="lit-emotalk",
         name=f"{stage}-{name}",
         group=os.environ.get("WANDB_RUN_GROUP", stage),
-        id=identity.read_text().strip(),
+        id=None if given else identity.read_text().strip(),
         save_dir=directory,
         offline=mode == "offline",
         settings=wandb.Settings(console="off", init_timeout=30),
@@ -126,6 +134,11 @@ def wandb_logger(
         print(f"W&B could not start ({reason}); the run goes on without it", file=sys.stderr)
         return None
     return logger
+
+
+def sweep_run_id() -> str | None:
+    """The id that a W&B agent gave to the run which it started; None outside a sweep."""
+    return os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
 
 
 def finish_wandb() -> None:

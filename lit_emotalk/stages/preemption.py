@@ -40,8 +40,10 @@ class Preemption:
         return trainer.strategy.reduce_boolean_decision(self.asked or trainer.received_sigterm, all=False)
 
     def stop(self, trainer: L.Trainer) -> None:
-        """Write `last.ckpt` where the run keeps checkpoints; then end the fit with SIGTERMException."""
+        """Log the batch at hand, as Lightning would after it; write `last.ckpt` where the run keeps
+        checkpoints; then end the fit with SIGTERMException."""
         self.stopping = True
+        trainer._logger_connector.update_train_step_metrics()
         kept = trainer.checkpoint_callback
         if isinstance(kept, ModelCheckpoint) and kept.dirpath is not None:
             trainer.save_checkpoint(Path(kept.dirpath) / "last.ckpt")

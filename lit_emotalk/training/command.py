@@ -9,19 +9,19 @@ import logging
 import sys
 import warnings
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from jsonargparse import ArgumentError, set_parsing_settings
+import lightning as L
+from jsonargparse import set_parsing_settings
 from jsonargparse.typing import NonNegativeInt
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
-from lightning.pytorch.utilities.exceptions import SIGTERMException
-from omegaconf.errors import OmegaConfBaseException
+from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from lit_emotalk.data import ShardDataModule
-from lit_emotalk.data.workers import raise_if_loader_died
 from lit_emotalk.errors import UserError
 from lit_emotalk.models.handover import save_export
 from lit_emotalk.stages.base import Stage
@@ -33,13 +33,15 @@ from lit_emotalk.stages.callbacks import (
     progress_callback,
 )
 from lit_emotalk.stages.loggers import MetricsCsv, finish_wandb, wandb_logger
-from lit_emotalk.training.ranks import ddp_strategy, raise_if_rank_died
-from lit_emotalk.training.run_directory import RunDirectory, RunFacts, is_first_rank
+from lit_emotalk.training.ranks import SameStart, Start, ddp_strategy, first_decides
+from lit_emotalk.training.refusals import checkpoint_file, one_line, refuse_automatic, said_in_one_line
+from lit_emotalk.training.run_directory import UNNAMED, RunDirectory, RunFacts, is_first_rank, run_name
 
 Restart = Literal["never", "changed", "always"]
 
 TRAINER_DEFAULTS = {
     "max_epochs": 10,
+    "devices": 1,
     "log_every_n_steps": 10,
     "num_sanity_val_steps": 0,
     "enable_model_summary": False,
@@ -57,16 +59,9 @@ QUIET = (
 )
 """Warnings about what is meant to be so."""
 
-EMPTY_WORDS = (
-    "Does not validate against any of the Union subtypes",
-    "Subtypes:",
-    "Errors:",
-    "Expected a <class 'NoneType'>",
-    "Given value",
-)
-"""Beginnings of lines of the parser's messages that tell a user nothing."""
+ADDED_BY_AGENTS = "--_wandb="
+"""Beginning of an argument of W&B's own that its agents add to every command."""
 
-LONGEST_LINE = 400
 SIGTERM_STATUS = 143
 """Of the first rank; the others end with 0, since Lightning's launcher kills the first one where one of them
 does not."""
@@ -80,10 +75,12 @@ class TrainingCLI(LightningCLI):
 
     model: Stage
     datamodule: ShardDataModule
+    start: Start | None = None
+    processes: int = 1
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """The run's own arguments."""
-        parser.add_argument("--name", type=str, default="default", help="name of the run")
+        parser.add_argument("--name", type=str, default=UNNAMED, help="name of the run")
         parser.add_argument("--runs", type=str, default="runs", help="directory of all runs")
         parser.add_argument(
             "--export_dir",
@@ -111,21 +108,31 @@ class TrainingCLI(LightningCLI):
         return {name: kept[name] for name in ("fit", "validate", "test")}
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
-        """Look at what the run's directory holds; then build the trainer with the run's callbacks and loggers
-        beside those of the YAML."""
+        """Build the trainer with the run's callbacks beside those of the YAML; settle how the run starts; add
+        its loggers."""
         self._dump_config()
         name, runs = self._get(self.config, "name"), self._get(self.config, "runs")
-        self.directory = RunDirectory(Path(runs) / self.model.stage / name)
-        self.fresh = self.subcommand == "fit" and self._begin()
+        self.directory = RunDirectory(Path(runs) / self.model.stage / run_name(name))
         config = self._get(self.config_init, "trainer")
-        kwargs["strategy"] = ddp_strategy(config, self.model.every_parameter)
+        refuse_automatic(self.model, config)
         trial = bool(config.get("fast_dev_run"))
         kwargs["default_root_dir"] = str(self.directory.path)
         kwargs["plugins"] = [*_as_list(config.get("plugins")), AtomicCheckpointIO()]
         kwargs["callbacks"] = [*_as_list(config.get("callbacks")), *self._callbacks(config, trial)]
         if config.get("logger") is None:
-            kwargs["logger"] = self._loggers() if self.subcommand == "fit" and not trial else False
-        return self._instantiate_trainer({**config, **kwargs}, [])
+            kwargs["logger"] = False
+        try:
+            kwargs["strategy"] = ddp_strategy(config, self.model.every_parameter)
+            trainer: L.Trainer = self._instantiate_trainer({**config, **kwargs}, [])
+        except (MisconfigurationException, ValueError, TypeError) as error:
+            raise UserError(f"trainer: {one_line(error)}") from error
+        if self.subcommand == "fit" and not trial:
+            self.processes = trainer.num_nodes * trainer.num_devices
+            self.start = first_decides(trainer, partial(self._begin, self.processes))
+            trainer.callbacks.append(SameStart(self.start))  # type: ignore[attr-defined]
+            if config.get("logger") is None:
+                trainer.loggers = self._loggers()
+        return trainer
 
     def _callbacks(self, config: Any, trial: bool) -> list[Callback]:
         callbacks: list[Callback] = [StopOnNaN(), RunMonitor()]
@@ -149,37 +156,43 @@ class TrainingCLI(LightningCLI):
 
     def _loggers(self) -> list[Logger]:
         loggers: list[Logger] = [MetricsCsv(self.directory.path / "metrics.csv")]
-        facts = asdict(RunFacts.now(self.config_dump, self.datamodule.manifest.hash))
+        facts = asdict(RunFacts.now(self.config_dump, self.datamodule.manifest.hash, self.processes))
         online = wandb_logger(
             self.directory.path,
             self.model.stage,
             self.directory.path.name,
-            self.fresh,
+            self.start is None or self.start.fresh,
             facts.pop("config") | facts,
         )
         return loggers if online is None else [*loggers, online]
 
-    def _begin(self) -> bool:
-        """Settle whether the run continues or begins; true for a beginning. Writes the run's facts."""
-        if self._get(self.config, "trainer").get("fast_dev_run"):
-            return True
-        facts = RunFacts.now(self.config_dump, self.datamodule.manifest.hash)
-        fresh = self.directory.begin(facts, self._get(self.config, "restart"))
-        if is_first_rank():
-            what = "begins" if fresh else "continues from its last checkpoint"
-            seed = self.config_dump["seed_everything"]
-            print(f"{self.model.stage}: run {self.directory.path} {what} (seed {seed})", file=sys.stderr)
-        return fresh
+    def _begin(self, processes: int) -> Start:
+        """Settle whether the run continues or begins. Writes the run's facts."""
+        facts = RunFacts.now(self.config_dump, self.datamodule.manifest.hash, processes)
+        given = checkpoint_file(self._get(self.config, "ckpt_path"))
+        fresh, changes = self.directory.begin(facts, self._get(self.config, "restart"))
+        what = "continues from its last checkpoint"
+        if fresh:
+            what = f"begins from {given}" if given else "begins"
+        elif given:
+            what += f" ({given} is where a new run would begin)"
+        what += f" (seed {self.config_dump['seed_everything']}, processes: {processes})"
+        what += f"; changed: {', '.join(changes)}" if changes else ""
+        print(f"{self.model.stage}: run {self.directory.path} {what}", file=sys.stderr)
+        return Start(fresh, given if fresh else str(self.directory.last))
+
+    def _parse_ckpt_path(self) -> None:
+        """Nothing: our checkpoints hold no configuration, and Lightning would read the file for one."""
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         kwargs = super()._prepare_subcommand_kwargs(subcommand)
-        if kwargs.get("ckpt_path") is None:
-            if subcommand == "fit":
-                kwargs["ckpt_path"] = None if self.fresh else str(self.directory.last)
-            elif self.directory.last.is_file():
-                kwargs["ckpt_path"] = str(self.directory.last)
-            else:
-                raise UserError(f"{self.directory.last} is missing; train first or give --ckpt_path")
+        given = checkpoint_file(kwargs.get("ckpt_path"))
+        if subcommand == "fit":
+            kwargs["ckpt_path"] = given if self.start is None else self.start.checkpoint
+        elif given is None and not self.directory.last.is_file():
+            raise UserError(f"{self.directory.last} is missing; train first or give --ckpt_path")
+        else:
+            kwargs["ckpt_path"] = given or str(self.directory.last)
         return kwargs
 
     def after_fit(self) -> None:
@@ -202,12 +215,6 @@ def _as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def one_line(error: Exception) -> str:
-    """What a parser's message of many lines says: the key, and what is wrong with it."""
-    lines = [line.strip(" -") for line in str(error).splitlines()]
-    return " ".join(line for line in lines if line and not line.startswith(EMPTY_WORDS))[:LONGEST_LINE]
-
-
 def main(argv: list[str]) -> None:
     """Run `fit`, `validate` or `test`; `argv` begins with that word. Raises UserError for wrong configuration
     or data."""
@@ -218,19 +225,20 @@ def main(argv: list[str]) -> None:
         warnings.filterwarnings("ignore", message=message)
     set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
     try:
-        TrainingCLI(
-            model_class=Stage,
-            datamodule_class=ShardDataModule,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            seed_everything_default=0,
-            save_config_callback=None,
-            trainer_defaults=TRAINER_DEFAULTS,
-            auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,
-            parser_kwargs={"parser_mode": "omegaconf+", "exit_on_error": False},
-            args=argv,
-        )
+        with said_in_one_line():
+            TrainingCLI(
+                model_class=Stage,
+                datamodule_class=ShardDataModule,
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                seed_everything_default=0,
+                save_config_callback=None,
+                trainer_defaults=TRAINER_DEFAULTS,
+                auto_configure_optimizers=False,
+                load_from_checkpoint_support=False,
+                parser_kwargs={"parser_mode": "omegaconf+", "exit_on_error": False},
+                args=[word for word in argv if not word.startswith(ADDED_BY_AGENTS)],
+            )
     except SIGTERMException:
         if is_first_rank():
             advice = "run the same command again to continue"
@@ -239,21 +247,6 @@ def main(argv: list[str]) -> None:
     except SystemExit as stop:
         if stop.code == LIGHTNING_INTERRUPTED:
             raise KeyboardInterrupt from None
-        raise
-    except (ArgumentError, OmegaConfBaseException) as error:
-        raise UserError(one_line(error)) from error
-    except ValueError as error:
-        if isinstance(error.__cause__, UserError):  # raised by a constructor, wrapped by the parser
-            raise error.__cause__ from None
-        raise
-    except RuntimeError as error:
-        raise_if_loader_died(error)
-        raise_if_rank_died(error)
-        if "loading state_dict" in str(error):
-            raise UserError(
-                "the checkpoint does not fit this configuration; give the one it was trained with, "
-                "or another --ckpt_path"
-            ) from error
         raise
     finally:
         finish_wandb()

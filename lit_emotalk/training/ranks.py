@@ -1,11 +1,20 @@
-"""Trainings of several processes: their strategy, and what is said when one of them dies."""
+"""Trainings of several processes: their strategy, how they start alike, and what is said when one dies."""
 
+import json
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import lightning as L
 import torch
 import torch.distributed as dist
-from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.pytorch.strategies import DDPStrategy, ParallelStrategy
 
 from lit_emotalk.errors import UserError
 
@@ -40,6 +49,67 @@ def _several(trainer: dict[str, Any]) -> bool:
     if isinstance(devices, str):
         return "," in devices or int(devices) > 1
     return devices > 1 if isinstance(devices, int) else len(devices) > 1
+
+
+START_VARIABLE = "LIT_EMOTALK_START"
+"""Environment variable by which the first process tells the start to those that Lightning launches from
+it."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a training starts: whether the run is `fresh`, and the checkpoint to load (None: from nothing)."""
+
+    fresh: bool
+    checkpoint: str | None
+
+
+def first_decides(trainer: L.Trainer, decide: Callable[[], Start]) -> Start:
+    """What `decide` returns on the first rank, on every rank. A UserError there is raised on all of them."""
+    strategy = trainer.strategy
+    if not isinstance(strategy, ParallelStrategy) or trainer.num_nodes * trainer.num_devices == 1:
+        return decide()
+    environment = strategy.cluster_environment
+    if isinstance(environment, LightningEnvironment):
+        if environment.creates_processes_externally and START_VARIABLE in os.environ:
+            return Start(**json.loads(os.environ[START_VARIABLE]))
+        start = decide()
+        os.environ[START_VARIABLE] = json.dumps(asdict(start))
+        return start
+    strategy.setup_environment()
+    decided: Start | UserError | None = None
+    if trainer.is_global_zero:
+        try:
+            decided = decide()
+        except UserError as error:
+            decided = error
+    decided = strategy.broadcast(decided)
+    if isinstance(decided, UserError):
+        raise decided
+    assert decided is not None
+    return decided
+
+
+class SameStart(Callback):
+    """Ends a training of several processes where they would not all start alike, before any of them does."""
+
+    def __init__(self, start: Start) -> None:
+        self.start = start
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Raises UserError, on all ranks, where one of them has not the first one's checkpoint."""
+        if not dist.is_initialized():
+            return
+        path = self.start.checkpoint
+        mine = (socket.gethostname(), path if path is None or "://" in path or Path(path).is_file() else "")
+        everyone: list[tuple[str, str | None]] = [mine] * dist.get_world_size()
+        dist.all_gather_object(everyone, mine)
+        for rank, (host, found) in enumerate(everyone):
+            if found != everyone[0][1]:
+                raise UserError(
+                    f"process {rank} on {host} does not find the checkpoint that process 0 starts from "
+                    f"({everyone[0][1] or path}); put the runs on a disk that all machines share"
+                )
 
 
 def raise_if_rank_died(error: Exception) -> None:

@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -36,7 +37,8 @@ PARAMETER_KEYS = {
 GOALS = ("minimize", "maximize")
 METHODS = ("grid", "random", "bayes")
 POLL_SECONDS = 0.5
-ARGS, PROGRAM = "${args}", "${program}"
+ARGS, PROGRAM, ENVIRONMENT = "${args}", "${program}", "${env}"
+PROGRAM_NAME = "lit-emotalk"
 
 
 @dataclass(frozen=True)
@@ -118,18 +120,21 @@ def _filled(sweep: dict[str, Any], values: list[str]) -> list[str]:
         if word == ARGS:
             command += values
         elif word == PROGRAM:
-            command.append(str(sweep.get("program", "lit-emotalk")))
-        elif word != "${env}":
+            command.append(str(sweep.get("program", PROGRAM_NAME)))
+        elif word != ENVIRONMENT:
             command.append(str(word))
     return command
 
 
 def slots() -> list[dict[str, str]]:
-    """Environments in which runs go side by side: one per GPU, or a single one."""
+    """Environments in which runs go side by side: one per GPU that this process may see, or a single one."""
     import torch
 
     gpus = torch.cuda.device_count()
-    return [{"CUDA_VISIBLE_DEVICES": str(gpu)} for gpu in range(gpus)] or [{}]
+    names = [*map(str, range(gpus))]
+    if given := os.environ.get("CUDA_VISIBLE_DEVICES"):
+        names = [name.strip() for name in given.split(",")][:gpus]
+    return [{"CUDA_VISIBLE_DEVICES": name} for name in names] or [{}]
 
 
 def run_grid(runs: list[Run], directory: Path, places: list[dict[str, str]], extra: list[str]) -> list[str]:
@@ -184,32 +189,45 @@ def _is_done(run: Run, directory: Path, extra: list[str]) -> bool:
         return False
 
 
+def portable(command: list[str], interpreter: list[str]) -> list[str]:
+    """`command` with `lit-emotalk`, which need not be on PATH, as a module of the interpreter's."""
+    if command[0] != PROGRAM_NAME:
+        return command
+    return [*interpreter, "-m", "lit_emotalk.cli", *command[1:]]
+
+
 def _start(run: Run, place: dict[str, str], directory: Path, extra: list[str]) -> subprocess.Popen[bytes]:
     directory.mkdir(parents=True, exist_ok=True)
-    command = [*run.command, *extra]
-    if command[0] == "lit-emotalk":
-        command = [sys.executable, "-m", "lit_emotalk.cli", *command[1:]]
+    command = portable([*run.command, *extra], [sys.executable])
     print(f"{run.name}: {' '.join(run.command[1:])}", file=sys.stderr)
     environment = {**os.environ, **place, "WANDB_RUN_GROUP": directory.name}
     with open(directory / f"{run.name}.log", "wb") as log:
         return subprocess.Popen(guarded(command), env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 
-def run_online(sweep: dict[str, Any], places: list[dict[str, str]]) -> None:
-    """Create the sweep at W&B and start one agent per place; raises UserError where W&B refuses."""
+def for_agents(sweep: dict[str, Any], extra: list[str]) -> dict[str, Any]:
+    """The sweep as W&B keeps it: `extra` goes to every run, and agents on any machine start the package by
+    their own Python. Runs are named by `lit_emotalk.training.run_directory.run_name`."""
+    command = [str(word) for word in sweep["command"] if word != ENVIRONMENT]
+    if command[0] == PROGRAM:
+        command[0] = str(sweep.get("program", PROGRAM_NAME))
+    return {**sweep, "command": [*portable(command, [ENVIRONMENT, "${interpreter}"]), *extra]}
+
+
+def run_online(sweep: dict[str, Any], places: list[dict[str, str]], extra: list[str]) -> None:
+    """Create the sweep at W&B and start one agent per place, whose `python` is this one; raises UserError
+    where W&B refuses. When this process is ended, so are the agents."""
     import wandb
 
     project = sweep.get("project", "lit-emotalk")
     try:
-        identity = wandb.sweep(sweep, project=project)
+        identity = wandb.sweep(for_agents(sweep, extra), project=project)
     except Exception as error:
         raise UserError(f"W&B did not take the sweep ({' '.join(str(error).split())[:200]})") from error
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    command = [sys.executable, "-m", "wandb", "agent", "--project", project, identity]
     agents = [
-        subprocess.Popen(
-            [sys.executable, "-m", "wandb", "agent", "--project", project, identity],
-            env={**os.environ, **place},
-        )
-        for place in places
+        subprocess.Popen(guarded(command), env={**os.environ, **place, "PATH": path}) for place in places
     ]
     if any([agent.wait() for agent in agents]):
         raise UserError("a W&B agent ended with an error; see its output above")
@@ -224,16 +242,18 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--local", action="store_true", help="run the grid here though W&B is logged in")
     parser.add_argument("--output", type=Path, default=Path("outputs/sweeps"), help="logs and what is done")
     parser.add_argument("--plan", action="store_true", help="print the runs' commands and run nothing")
-    parser.add_argument("extra", nargs="*", help="after --: arguments for every run")
-    arguments = parser.parse_args(argv)
+    parser.add_argument("extra", nargs="*", metavar="-- ARG", help="arguments for every run")
+    own = argv.index("--") if "--" in argv else len(argv)
+    arguments = parser.parse_args(argv[:own])
+    arguments.extra += argv[own + 1 :]
     sweep = read_sweep(arguments.sweep)
     if not arguments.plan and not arguments.local and logged_in():
-        run_online(sweep, slots())
+        run_online(sweep, slots(), arguments.extra)
         return
     runs = grid_runs(arguments.sweep, sweep)
     if arguments.plan:
         for run in runs:
-            print(" ".join([*run.command, *arguments.extra]))
+            print(shlex.join([*run.command, *arguments.extra]))
         return
     directory = arguments.output / str(sweep.get("name", arguments.sweep.stem))
     failed = run_grid(runs, directory, slots(), arguments.extra)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 
 from data_prep.shards.pack import Corpus, pack_clips
 from lit_emotalk.data import FramesDataModule, SignalsDataModule, SyncDataModule, read_manifest
@@ -67,8 +68,25 @@ def test_every_rank_has_a_validation_clip_where_there_are_enough(uneven_shards, 
     module = SignalsDataModule(uneven_shards, batch_size=2, num_workers=workers)
     world = sum(UNEVEN)
     assert [module.dataset("val", rank, world).batches(workers) for rank in range(world)] == [1] * world
-    module.trainer = SimpleNamespace(world_size=world + 1)
-    with pytest.raises(UserError, match=rf"{world} validation clips for {world + 1} processes"):
+    module.trainer = SimpleNamespace(world_size=world + 1, state=SimpleNamespace(fn=TrainerFn.FITTING))
+    with pytest.raises(UserError, match=rf"{world} clips in split val for {world + 1} processes"):
+        module.val_dataloader()
+
+
+def test_a_test_needs_a_clip_for_every_process(tiny_shards):
+    module = SignalsDataModule(tiny_shards, num_workers=0)
+    module.trainer = SimpleNamespace(world_size=3, state=SimpleNamespace(fn=TrainerFn.TESTING))
+    with pytest.raises(UserError, match=r"has 2 clips in split test for 3 processes"):
+        module.test_dataloader()
+
+
+def test_an_empty_split_is_left_out_of_training_and_is_no_result_by_itself(tiny_shards, monkeypatch):
+    module = SignalsDataModule(tiny_shards, num_workers=0)
+    monkeypatch.setitem(module._clips, ("signals", "val"), [])
+    module.trainer = SimpleNamespace(world_size=1, state=SimpleNamespace(fn=TrainerFn.FITTING))
+    assert module.val_dataloader() == []
+    module.trainer.state.fn = TrainerFn.VALIDATING
+    with pytest.raises(UserError, match=r"has no clips with signals in split val"):
         module.val_dataloader()
 
 

@@ -179,3 +179,19 @@ def test_emphasis_raises_the_weights_where_the_warp_is_wrong() -> None:
     assert weights[0, 0, 12, 12] > 5 * weights[0, 0, 28, 28] and weights.min() == 2
     assert torch.equal(emphasised(region, warped, target, 0.0), region)
     assert torch.equal(emphasised(region, target, target, 3.0), region), "nothing is wrong"
+
+
+@pytest.mark.parametrize("loss", [EdgeDistance(), detail_l1], ids=["edges", "detail"])
+def test_small_differences_keep_their_precision_under_autocast(loss) -> None:  # type: ignore[no-untyped-def]
+    """In bfloat16 the gradient's cosine to that of single precision is below 0.99."""
+    generator = torch.Generator().manual_seed(0)
+    smooth = F.interpolate(torch.rand(2, 3, 8, 8, generator=generator), scale_factor=8, mode="bicubic")
+    target = (smooth + 0.02 * torch.randn(smooth.shape, generator=generator)).clamp(-1, 1)
+    gradients = []
+    for enabled in (False, True):
+        image = smooth.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            loss(image, target, torch.ones(2, 1, 64, 64)).backward()
+        assert image.grad is not None
+        gradients.append(image.grad.flatten())
+    assert F.cosine_similarity(*gradients, dim=0) > 0.9999

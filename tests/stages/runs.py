@@ -1,16 +1,19 @@
 """Starts real trainings of the toy stage, in this process or in another."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
 
+from lit_emotalk.data import SignalsDataModule
 from lit_emotalk.training import command as training
 
 ROOT = Path(__file__).parent.parent.parent
@@ -51,6 +54,17 @@ def write_config(path: Path, content: dict[str, Any]) -> Path:
     """Write a configuration for --config."""
     path.write_text(yaml.safe_dump(content))
     return path
+
+
+def spoiled(shards: Path, target: Path, split: str, clips: slice) -> Path:
+    """A copy of shards in which these clips of a split have a coefficient that is not a number."""
+    shutil.copytree(shards, target)
+    for clip in SignalsDataModule(target).clips("signals", split)[clips]:
+        offset, size = clip.entries["coeffs.npy"]
+        data = bytearray(clip.path.read_bytes())
+        data[offset + size - 4 : offset + size] = np.array([np.nan], np.float32).tobytes()
+        clip.path.write_bytes(data)
+    return target
 
 
 def fit(path: Path, *arguments: str) -> None:

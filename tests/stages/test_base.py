@@ -1,4 +1,6 @@
 import csv
+import math
+import signal
 from itertools import pairwise
 
 import pytest
@@ -9,7 +11,8 @@ from torch import nn
 from lit_emotalk.errors import UserError
 from lit_emotalk.models.handover import load_export, save_export
 from lit_emotalk.stages.base import Averaged, reseed
-from tests.stages.runs import config, exported, fit, same, write_config
+from tests.stages.dying import dying
+from tests.stages.runs import config, exported, fit, killed, same, write_config
 from tests.stages.toy import Toy, ToyConfig, ToyStage
 
 
@@ -114,3 +117,56 @@ def test_initialise_from_an_export_starts_with_its_weights(tmp_path):
     assert same(stage.network.state_dict(), trained.state_dict())
     with pytest.raises(UserError, match="other shapes"):
         ToyStage(ToyConfig(width=5), initialise_from=tmp_path)
+
+
+def test_a_longer_run_goes_on_along_the_longer_schedule(tiny_shards, tmp_path, capsys):
+    """What is trained until then is kept; the rest has the rates of a run that is so long from the start."""
+    path = write_config(tmp_path / "config.yaml", config(tiny_shards, tmp_path, trainer={"max_epochs": 1}))
+    run = tmp_path / "toy" / "default"
+    fit(path)
+    capsys.readouterr()
+    fit(path, "--trainer.max_epochs", "3", "--trainer.precision", "bf16-mixed")
+    said = capsys.readouterr().err
+    assert "continues from its last checkpoint" in said
+    assert "changed: trainer.max_epochs 1 -> 3, trainer.precision None -> bf16-mixed" in said
+    saved = torch.load(run / "checkpoints" / "last.ckpt")
+    assert saved["epoch"] == 2 and saved["state_dict"]["_extra_state"]["batches_done"] == 15
+    rate = saved["optimizer_states"][0]["param_groups"][0]["lr"]
+    assert rate == pytest.approx(0.01 * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * 10 / 11))))
+    assert yaml.safe_load((run / "config.yaml").read_text())["trainer"]["max_epochs"] == 3
+
+
+def test_a_recipe_s_changed_length_begins_anew(tiny_shards, tmp_path, capsys):
+    path = write_config(tmp_path / "config.yaml", config(tiny_shards, tmp_path, trainer={"max_epochs": 1}))
+    fit(path)
+    fit(path, "--trainer.max_epochs", "2", "--restart", "changed")
+    assert capsys.readouterr().err.count("begins") == 2
+
+
+def test_a_run_that_begins_from_a_checkpoint_continues_from_its_own(tiny_shards, tmp_path, capsys):
+    path = write_config(tmp_path / "config.yaml", config(tiny_shards, tmp_path, trainer={"max_epochs": 1}))
+    for name in ("first", "other"):
+        fit(path, "--name", name)
+    first, other = (tmp_path / "toy" / name / "checkpoints" / "last.ckpt" for name in ("first", "other"))
+    path = write_config(tmp_path / "config.yaml", config(tiny_shards, tmp_path))
+    killed(path, "--ckpt_path", str(first), **dying(12, signal.SIGTERM))
+    assert f"begins from {first}" in capsys.readouterr().err
+    fit(path, "--ckpt_path", str(first))
+    said = capsys.readouterr().err
+    assert f"continues from its last checkpoint ({first} is where a new run would begin)" in said
+    assert "2 batches in" in said
+    with pytest.raises(UserError, match=r"another configuration \(ckpt_path\)"):
+        fit(path, "--ckpt_path", str(other))
+    with pytest.raises(UserError, match=r"--ckpt_path nowhere.ckpt: there is no such file"):
+        fit(path, "--ckpt_path", "nowhere.ckpt", "--name", "third")
+    assert not (tmp_path / "toy" / "third" / "config.yaml").exists()
+
+
+def test_within_an_epoch_the_number_of_processes_must_stay(tiny_shards, tmp_path):
+    path = write_config(tmp_path / "config.yaml", config(tiny_shards, tmp_path))
+    killed(path, **dying(7, signal.SIGTERM))
+    last = tmp_path / "toy" / "default" / "checkpoints" / "last.ckpt"
+    saved = torch.load(last)
+    torch.save(saved | {"random_states": 2 * saved["random_states"]}, last)
+    with pytest.raises(UserError, match=r"within an epoch on 2 processes and cannot go on there with 1"):
+        fit(path)

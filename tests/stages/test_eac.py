@@ -256,3 +256,18 @@ def open_clip_space(tmp_path) -> Path:
     space.fit_text()
     save_export(tmp_path / "align", "align", space, None)
     return tmp_path / "align"
+def test_training_goes_on_after_a_validation_that_came_first(stage):
+    """The space moves with the stage, not in the middle of a validation: what is moved under inference_mode
+    cannot be trained through. Double precision stands for another device."""
+    stage.double()
+    data = {
+        name: value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+        for name, value in batch().items()
+    }
+    with torch.inference_mode():
+        stage.encode(data, "audio", training=False)
+    true = data["coeffs"][..., ARKIT.expression]
+    made = torch.rand_like(true).requires_grad_()
+    stage.emotion_distance(made, true, data["mask"]).backward()
+    assert made.grad is not None and made.grad.abs().sum() > 0
+    assert not stage.space.bank.is_inference()

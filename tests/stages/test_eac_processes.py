@@ -32,7 +32,6 @@ def make_stage(space: Path) -> EACStage:
     voice = SoundAugment(gain=0, noise=0, bands=0, speed=0, crop=0, masks=0)
     network = EACConfig(layers=2, heads=2, width=16, dropout=0.0)
     stage = EACStage(space, network, codes=codes, voice=voice, learning_rate=1e-2).double()
-    stage.space.double()
     return stage
 
 

@@ -3,6 +3,7 @@ pictures.
 """
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
@@ -258,3 +259,10 @@ def test_two_sources_need_a_second_frame_in_the_batch() -> None:
     batch["second"].requires_grad_()
     module.draw(module.network, batch).image.sum().backward()
     assert batch["second"].grad.abs().max() > 0
+
+
+def test_half_precision_with_scaled_gradients_is_refused() -> None:
+    refused = stage()
+    refused.trainer = SimpleNamespace(precision="16-mixed")  # type: ignore[assignment]
+    with pytest.raises(UserError, match="does not train in 16-mixed"):
+        refused.on_fit_start()

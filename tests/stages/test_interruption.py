@@ -29,8 +29,13 @@ def uninterrupted(tiny_shards, tmp_path_factory) -> Path:
     runs = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WANDB_MODE", "disabled")
-        fit(write_config(runs / "config.yaml", config(tiny_shards, runs)))
+        fit(write_config(runs / "config.yaml", logged(tiny_shards, runs)))
     return runs / "toy" / "default"
+
+
+def logged(shards: Path, runs: Path, **data: Any) -> dict[str, Any]:
+    """The toy stage, with a row of metrics.csv for every batch."""
+    return config(shards, runs, data=data, trainer={"log_every_n_steps": 1})
 
 
 def batches_saved(run: Path) -> int:
@@ -41,26 +46,28 @@ def batches_saved(run: Path) -> int:
 def numbers_of(run: Path) -> list[tuple[str, str, str]]:
     """Step and losses of every row of metrics.csv that has one."""
     rows = csv.DictReader((run / "metrics.csv").open())
-    kept = [(row["step"], row["val/loss"], row["train/loss"]) for row in rows]
+    kept = [(row["step"], row.get("val/loss", ""), row["train/loss"]) for row in rows]
     return [row for row in kept if row[1] or row[2]]
 
 
 @pytest.mark.parametrize("batch", [2, 5, 12])
 def test_sigterm_writes_a_checkpoint_after_the_batch_at_hand(uninterrupted, tiny_shards, tmp_path, batch):
-    path = write_config(tmp_path / "config.yaml", config(tiny_shards, tmp_path))
+    path = write_config(tmp_path / "config.yaml", logged(tiny_shards, tmp_path))
     run = tmp_path / "toy" / "default"
     killed(path, **dying(batch, signal.SIGTERM))
     assert batches_saved(run) == batch + 1 and not (run / "export").exists()
+    assert numbers_of(run) == numbers_of(uninterrupted)[: batch + 1]
     fit(path)
     assert same(exported(run), exported(uninterrupted))
     assert numbers_of(run) == numbers_of(uninterrupted)
 
 
 def test_a_run_killed_at_once_continues_from_its_last_epoch(uninterrupted, tiny_shards, tmp_path, capsys):
-    path = write_config(tmp_path / "config.yaml", config(tiny_shards, tmp_path))
+    path = write_config(tmp_path / "config.yaml", logged(tiny_shards, tmp_path))
     run = tmp_path / "toy" / "default"
     assert start(path, **SILENT, **dying(7, signal.SIGKILL)).returncode == -9
     assert batches_saved(run) == 5 and not (run / "export").exists()
+    assert numbers_of(run) == numbers_of(uninterrupted)[:5]
     fit(path)
     assert "continues" in capsys.readouterr().err
     assert same(exported(run), exported(uninterrupted))
@@ -68,7 +75,7 @@ def test_a_run_killed_at_once_continues_from_its_last_epoch(uninterrupted, tiny_
 
 
 def test_sigterm_to_the_whole_group_spares_the_loader(uninterrupted, tiny_shards, tmp_path):
-    content = config(tiny_shards, tmp_path, data={"num_workers": 2})
+    content = logged(tiny_shards, tmp_path, num_workers=2)
     path = write_config(tmp_path / "config.yaml", content)
     stopped = start(path, **SILENT, **dying(7, signal.SIGTERM, "group"))
     assert stopped.returncode == 143, stopped.stderr

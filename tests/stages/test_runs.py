@@ -3,21 +3,18 @@
 import csv
 import errno
 import logging
-import shutil
 import signal
 import time
 
-import numpy as np
 import pytest
 import torch
 import wandb
 import yaml
 
-from lit_emotalk.data import SignalsDataModule
 from lit_emotalk.errors import UserError
 from tests.stages import small_stages
 from tests.stages.dying import dying
-from tests.stages.runs import config, exported, fit, killed, same, write_config
+from tests.stages.runs import config, exported, fit, killed, same, spoiled, write_config
 
 
 @pytest.fixture(autouse=True)
@@ -60,20 +57,9 @@ def test_a_run_exports_as_it_goes_where_that_is_asked_for(tiny_shards, tmp_path)
     assert early.keys() == exported(run).keys() and not same(early, exported(run))
 
 
-def spoiled(shards, target, clips):
-    """A copy of shards whose first training clips have a coefficient that is not a number."""
-    shutil.copytree(shards, target)
-    for clip in SignalsDataModule(target).clips("signals", "train")[:clips]:
-        offset, size = clip.entries["coeffs.npy"]
-        data = bytearray(clip.path.read_bytes())
-        data[offset + size - 4 : offset + size] = np.array([np.nan], np.float32).tobytes()
-        clip.path.write_bytes(data)
-    return target
-
-
 @pytest.mark.parametrize("workers", [0, 2])
 def test_bad_clips_are_counted_and_logged_up_to_a_limit(tiny_shards, tmp_path, capsys, workers):
-    shards = spoiled(tiny_shards, tmp_path / "shards", 2)
+    shards = spoiled(tiny_shards, tmp_path / "shards", "train", slice(2))
     content = config(shards, tmp_path, data={"num_workers": workers}, trainer={"max_epochs": 1})
     path = write_config(tmp_path / "a.yaml", content)
     fit(path)
@@ -83,6 +69,14 @@ def test_bad_clips_are_counted_and_logged_up_to_a_limit(tiny_shards, tmp_path, c
     assert float(row["run/skipped_clips"]) == 2
     with pytest.raises(UserError, match=r"more than 1 clips \(bad_limit\) could not be used.*not finite"):
         fit(path, "--data.init_args.bad_limit", "1", "--name", "strict")
+
+
+def test_a_validation_without_a_single_clip_is_no_result(tiny_shards, tmp_path, capsys):
+    shards = spoiled(tiny_shards, tmp_path / "shards", "val", slice(None))
+    path = write_config(tmp_path / "a.yaml", config(shards, tmp_path, trainer={"max_epochs": 1}))
+    with pytest.raises(UserError, match="none of the 2 clips that this process has for validation"):
+        fit(path)
+    assert capsys.readouterr().err.count("skipped a clip:") == 2
 
 
 def test_a_run_says_how_it_went_and_what_it_was_made_with(tiny_shards, tmp_path, capsys):

@@ -1,10 +1,6 @@
 """Two gloo processes, each with half of the batch, train what one process trains with all of it."""
 
-import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +10,8 @@ import torch
 
 from tests.stages import small_stages
 from tests.stages.dying import dying
-from tests.stages.runs import ROOT, config, exported, fit, same, write_config
+from tests.stages.processes import ranks
+from tests.stages.runs import config, exported, fit, same, write_config
 
 STEPS = 20
 TOLERANCE = 1e-5
@@ -27,30 +24,6 @@ COMMAND = "import sys; sys.argv[0] = 'lit-emotalk'; from lit_emotalk.cli import 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "disabled")
-
-
-def ranks(code: str, *arguments: str, **environment: str) -> list[subprocess.Popen[str]]:
-    """Two processes as torchrun would start them, in a process group of their own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    common = {
-        **os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "WORLD_SIZE": "2", "GROUP_RANK": "0",
-        "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
-        "TORCHELASTIC_RUN_ID": "test", "WANDB_MODE": "disabled", **environment,
-    }  # fmt: skip
-    started: list[subprocess.Popen[str]] = []
-    for rank in range(2):
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-c", code, *arguments],
-                env=common | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-                stderr=subprocess.PIPE,
-                text=True,
-                process_group=0 if not started else started[0].pid,
-            )
-        )
-    return started
 
 
 def halved(content: dict[str, Any], folder: Path) -> dict[str, Any]:

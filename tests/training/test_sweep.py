@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -120,6 +121,34 @@ def test_the_command_plans_and_reports(
     monkeypatch.setattr(sweep, "slots", lambda: [{}])
     with pytest.raises(UserError, match="4 of 4 runs failed"):
         main([str(path), "--local", "--output", str(tmp_path / "out")])
+
+
+def test_arguments_for_every_run_follow_two_dashes_and_a_plan_can_be_pasted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "s.yaml", parameters={"a.codes": {"values": [{"x": 1}]}, "b": {"value": "it's"}})
+    main([str(path), "--plan", "--", "--trainer.max_epochs", "2"])
+    (line,) = capsys.readouterr().out.splitlines()
+    assert shlex.split(line)[4:] == [
+        '--a.codes={"x": 1}', "--b=it's", "--name", "small", "--trainer.max_epochs", "2",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "gpus", "names"),
+    [
+        (None, 2, ["0", "1"]), ("4,5", 2, ["4", "5"]), ("GPU-a, GPU-b", 2, ["GPU-a", "GPU-b"]),
+        ("", 0, []), (None, 0, []),
+    ],
+)  # fmt: skip
+def test_runs_go_to_the_gpus_that_may_be_seen(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, gpus: int, names: list[str]
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if given is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
+    assert sweep.slots() == ([{"CUDA_VISIBLE_DEVICES": name} for name in names] or [{}])
 
 
 def test_names_can_be_files(tmp_path: Path) -> None:
