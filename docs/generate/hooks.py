@@ -1,0 +1,43 @@
+"""Fills the pages when the site is built: `<!-- generated: NAME -->` becomes what NAME stands for.
+
+`<!-- figure: NAME -->` becomes a figure of `figures.yaml`, `<!-- included: PATH -->` a Markdown file of the
+repository, one heading lower down.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from docs.generate.configuration import ROOT, experiment_list, key_tables, other_files
+from docs.generate.figures import figure
+from docs.generate.messages import troubleshooting
+from docs.generate.protocols import protocol_table
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "experiments": experiment_list,
+    "other files": other_files,
+    "keys": key_tables,
+    "protocols": protocol_table,
+    "messages": troubleshooting,
+}
+MARKER = re.compile(r"^<!-- (generated|figure|included): (.+?) -->$", re.MULTILINE)
+
+
+def fill(markdown: str) -> str:
+    """A page's text with its markers replaced. Raises KeyError for a name that nothing stands for."""
+    return MARKER.sub(lambda found: replacement(found[1], found[2]), markdown)
+
+
+def replacement(kind: str, name: str) -> str:
+    """What a marker stands for."""
+    if kind == "generated":
+        return GENERATED[name]()
+    if kind == "figure":
+        return figure(name)
+    text = (ROOT / name).read_text()
+    return "\n".join(text.split("\n")[1:])  # the page has a title of its own
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """MkDocs calls this for every page."""
+    return fill(markdown)
