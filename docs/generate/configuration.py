@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,10 @@ import yaml
 
 from docs.generate.reference import Key, default_text, keys_of, table, type_text
 from lit_emotalk import data, stages
+from lit_emotalk.stages.base import Stage
 from lit_emotalk.training.command import TRAINER_DEFAULTS, TrainingCLI
 
 ROOT = Path(__file__).parents[2]
-STAGES = ("align", "eac", "hef", "sync", "classify")
 OTHERS = {
     "sweeps": "lit-emotalk sweep",
     "recipes": "lit-emotalk recipe",
@@ -61,13 +62,15 @@ def classes() -> Iterator[tuple[str, str, type]]:
     for section, module in (("model", stages), ("data", data)):
         for name in module.__all__:
             cls = getattr(module, name)
-            if inspect.isclass(cls) and name not in ("Stage", "ShardDataModule"):
+            bases: tuple[type, ...] = (Stage, data.ShardDataModule)
+            if inspect.isclass(cls) and issubclass(cls, bases) and cls not in bases:
                 yield section, f"{module.__name__}.{name}", cls
 
 
 def experiments() -> list[Path]:
-    """The trainings' YAML files."""
-    return [path for stage in STAGES for path in sorted((ROOT / "experiments" / stage).glob("*.yaml"))]
+    """The trainings' YAML files: those that name a model and data."""
+    files = sorted((ROOT / "experiments").rglob("*.yaml"))
+    return [path for path in files if {"model", "data"} <= set(yaml.safe_load(path.read_text()))]
 
 
 def comment(path: Path) -> str:
@@ -83,11 +86,9 @@ def comment(path: Path) -> str:
 def experiment_list() -> str:
     """Every training's file: what it is, its command, and the file itself folded away."""
     parts: list[str] = []
-    for stage in STAGES:
-        parts.append(f"### Stage {stage}\n")
-        for path in experiments():
-            if path.parent.name == stage:
-                parts.append(_folded(path, f"lit-emotalk fit --config {path.relative_to(ROOT)}"))
+    for folder, files in groupby(experiments(), lambda path: path.parent):
+        parts.append(f"### {folder.relative_to(ROOT)}\n")
+        parts += [_folded(path, f"lit-emotalk fit --config {path.relative_to(ROOT)}") for path in files]
     return "\n".join(parts)
 
 

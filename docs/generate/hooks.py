@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from docs.generate.configuration import ROOT, experiment_list, key_tables, other_files
+from docs.generate.contract import coefficient_tables, shard_tables
 from docs.generate.figures import figure
 from docs.generate.messages import troubleshooting
 from docs.generate.protocols import protocol_table
@@ -19,6 +20,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "keys": key_tables,
     "protocols": protocol_table,
     "messages": troubleshooting,
+    "shards": shard_tables,
+    "coefficients": coefficient_tables,
 }
 MARKER = re.compile(r"^<!-- (generated|figure|included): (.+?) -->$", re.MULTILINE)
 

@@ -139,8 +139,9 @@ def meanings(docstring: str, names: Iterable[str]) -> dict[str, str]:
     name = "`?(?:" + "|".join(sorted(map(re.escape, names), key=len, reverse=True)) + ")`?"
     starts = list(re.finditer(rf"(?<![\w.`])({name}(?:(?:,\s+|\s+and\s+){name})*):\s", docstring))
     found: dict[str, str] = {}
-    for start, following in zip(starts, [*starts[1:], None], strict=True):
-        text = docstring[start.end() : following.start() if following else len(docstring)]
+    ends = [*(start.start() for start in starts[1:]), len(docstring)]
+    for start, end in zip(starts, ends if starts else [], strict=True):
+        text = docstring[start.end() : end]
         text = " ".join(text.split("\n\n")[0].split()).rstrip(".;, ")
         for each in re.findall(r"\w+", re.sub(r"\s+and\s+", " ", start.group(1))):
             found.setdefault(each, text)

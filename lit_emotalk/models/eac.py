@@ -26,7 +26,7 @@ Codes = Literal["space", "one_hot", "none"]
 class EACConfig:
     """Sizes of the convertor; layers, heads and width are the supplement's (section 1.2).
 
-    code_dim: width of the emotion's codes. context: video frames of speech around a frame that it hears
+    code_dim: width of the emotion's codes. layers, heads, width: of the Transformer. context: video frames of speech around a frame that it hears
     directly, odd. dropout: on the residual branches, in [0, 1). window, overlap: frames of `predict`'s
     windows and of the stretch that two of them share. codes: what the emotion's codes are; with `none` they
     are not looked at. intensity: False leaves the intensity out, its token and its product with the code.

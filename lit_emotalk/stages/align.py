@@ -39,7 +39,11 @@ CLIPS_SHOWN = 3
 
 @dataclass(frozen=True)
 class AlignWeights:
-    """Weights of the contrastive losses between pairs of modalities; 0 leaves a pair out."""
+    """Weights of the contrastive losses between pairs of modalities; 0 leaves a pair out.
+
+    audio_text: sound and words. units_text: the coefficients of a picture and words. audio_units: sound and
+    the coefficients. image_text: the picture itself and words, with `image: open_clip`.
+    """
 
     audio_text: float = 1.0
     units_text: float = 1.0
