@@ -29,7 +29,7 @@ from lit_emotalk.inference.emotion.request import Emotion
 from lit_emotalk.inference.talking_face import TalkingFace, coefficients_of, driving_windows
 from lit_emotalk.io.files import atomic_path
 from lit_emotalk.io.progress import track
-from lit_emotalk.io.video import load_image
+from lit_emotalk.io.video import read_image
 
 PROGRAM = "docs.generate.gallery"
 PAINTINGS = Path(__file__).with_name("paintings.yaml")
@@ -145,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_sheet(face, list(heads()), samples, options.output / "heads.jpg")
     write_sheet(face, list(statues()), samples, options.output / "statues.jpg")
     if options.paintings is not None:
-        subjects = [Subject(p["name"], load_image(options.paintings / p["file"])) for p in paintings()]
+        subjects = [Subject(p["name"], read_image(options.paintings / p["file"])) for p in paintings()]
         write_sheet(face, subjects, samples, options.output / "paintings.jpg")
 
 

@@ -24,6 +24,9 @@ GENERATED: dict[str, Callable[[], str]] = {
     "coefficients": coefficient_tables,
 }
 MARKER = re.compile(r"^<!-- (generated|figure|included): (.+?) -->$", re.MULTILINE)
+INCLUDED = re.compile(r"^<!-- included: (.+?) -->$", re.MULTILINE)
+PICTURES = "../experiments/pictures/"
+"""How pages name pictures that lie outside docs/; the site has them in `pictures/`."""
 
 
 def fill(markdown: str) -> str:
@@ -43,4 +46,13 @@ def replacement(kind: str, name: str) -> str:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """MkDocs calls this for every page."""
-    return fill(markdown)
+    return fill(markdown).replace(PICTURES, "pictures/")
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """MkDocs calls this once: the pictures of the experiments become files of the site."""
+    from mkdocs.structure.files import File
+
+    for path in sorted((ROOT / "experiments/pictures").glob("*.jpg")):
+        files.append(File.generated(config, f"pictures/{path.name}", abs_src_path=str(path)))
+    return files
