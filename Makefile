@@ -145,7 +145,7 @@ check-corpus: $(STAMP)  ## check the demo's corpus: is emotion seen and heard, d
 
 docs: $(STAMP)  ## build the site of docs/ into outputs/site, strictly and offline
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
-	@echo "built outputs/site/index.html"
+	@echo "built outputs/site/index.html; with search: $(BIN)/python -m http.server --directory outputs/site --bind 127.0.0.1"
 
 # PAINTINGS: a folder with the files that docs/generate/paintings.yaml names; without it heads and statues alone.
 gallery: $(STAMP)  ## renew the pictures of docs/gallery: make gallery [MODELS=DIR] [PAINTINGS=DIR]

@@ -58,7 +58,7 @@ def trainer_keys() -> list[Key]:
 
 
 def classes() -> Iterator[tuple[str, str, type]]:
-    """(section of the YAML, class path, class) of every stage and data module that a configuration can name."""
+    """(section of the YAML, class path, class) of every stage and data module that a YAML can name."""
     for section, module in (("model", stages), ("data", data)):
         for name in module.__all__:
             cls = getattr(module, name)
@@ -106,7 +106,7 @@ def _folded(path: Path, command: str) -> str:
     body = "\n".join(f"    {line}" for line in path.read_text().splitlines())
     body = body.replace("    \n", "\n")
     name = path.relative_to(ROOT)
-    return f"**`{name}`** {comment(path)}\n\n??? example \"`{command}`\"\n\n    ```yaml\n{body}\n    ```\n"
+    return f'**`{name}`** {comment(path)}\n\n??? example "`{command}`"\n\n    ```yaml\n{body}\n    ```\n'
 
 
 def key_tables() -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 FIGURES = Path(__file__).with_name("figures.yaml")
-WIDTH, HEIGHT = 150, 54
-GAP_X, GAP_Y = 44, 30
+WIDTH, HEIGHT = 134, 58
+GAP_X, GAP_Y = 24, 26
 MARGIN = 8
 LINE, LETTER = 15, 12.5
 ARROW = (
@@ -37,8 +37,8 @@ def figure(name: str) -> str:
     parts += [arrow_svg(boxes[start], boxes[end], name, *label) for start, end, *label in content["arrows"]]
     title = escape(content["title"])
     return (
-        f'<figure class="network"><svg viewBox="0 0 {width} {height}" role="img" aria-label="{title}" '
-        f'style="min-width: {round(0.62 * width)}px">{ARROW.format(name=name)}{"".join(parts)}</svg>'
+        f'<figure class="network"><div><svg viewBox="0 0 {width} {height}" role="img" aria-label="{title}" '
+        f'style="width: {width}px">{ARROW.format(name=name)}{"".join(parts)}</svg></div>'
         f"<figcaption>{title}</figcaption></figure>"
     )
 

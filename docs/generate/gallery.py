@@ -1,17 +1,16 @@
 """The gallery's pictures: `make gallery`. Rendered heads, statues of the same kind, and paintings.
 
-Each subject is a row: the picture that went in, and one frame of the speech under each emotion, given as words. The
-heads are in no corpus and the sentence in no training; a statue is a head whose skin, hair and eyes are stone or bronze.
+Each subject is a row: the picture that went in, and one frame of the speech under each emotion, given as
+words. The heads are in no corpus and the sentence in no training; a statue is a head whose skin, hair and
+eyes are of one material.
 """
 
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 from PIL import Image
 
 from data_prep.synthetic.acting.manner import draw_manner
@@ -21,6 +20,7 @@ from data_prep.synthetic.scenes.render import Renderer
 from data_prep.synthetic.scenes.scene import draw_scene
 from data_prep.synthetic.speech.sentences import sentence_pool
 from data_prep.synthetic.speech.voice import draw_voice
+from docs.generate.paintings import paintings
 from lit_emotalk.coefficients import ARKIT, POSE_SIZE
 from lit_emotalk.errors import run_main
 from lit_emotalk.evaluate.figures.command import contact_sheet
@@ -32,13 +32,14 @@ from lit_emotalk.io.progress import track
 from lit_emotalk.io.video import read_image
 
 PROGRAM = "docs.generate.gallery"
-PAINTINGS = Path(__file__).with_name("paintings.yaml")
 FIRST_SEED = 30_000_001
 """Far from the seeds of all corpora."""
 HEADS, STATUES = (3, 8, 12, 17), ((5, (0.80, 0.78, 0.74)), (10, (0.36, 0.27, 0.17)))
 """Seeds of the heads; of the statues, with their sRGB colour: marble and bronze."""
 SENTENCE, SIZE, QUALITY = 12, 512, 88
 INPUT = "portrait"
+CLOSED = 0.05
+"""A jaw that is open less than this is not speaking."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Subject:
 
 def carved(identity: Identity, colour: tuple[float, float, float]) -> Identity:
     """The same person as a statue of one material."""
-    dark = tuple(0.8 * part for part in colour)
+    dark = (0.8 * colour[0], 0.8 * colour[1], 0.8 * colour[2])
     hair = replace(identity.hair, colour=dark, grey=0.0, gloss=0.1)
     return replace(
         identity,
@@ -93,11 +94,6 @@ def statues() -> Iterator[Subject]:
         yield Subject(label, rendered(carved(person(seed), colour), seed))
 
 
-def paintings() -> list[dict[str, Any]]:
-    """What `paintings.yaml` says of each painting."""
-    return yaml.safe_load(PAINTINGS.read_text())
-
-
 def speech() -> np.ndarray:
     """A sentence that no training holds, said calmly: samples (N,) in [-1, 1] at 16 kHz."""
     rng = np.random.default_rng(FIRST_SEED)
@@ -106,10 +102,18 @@ def speech() -> np.ndarray:
     return perform(said, "neutral", 1, voice, draw_manner(FIRST_SEED, 1), rng).samples
 
 
+def speaking_frame(opening: np.ndarray) -> int:
+    """The frame nearest to the middle in which the mouth is open at least as on average while speaking;
+    `opening` (T,) of the jaw, in [0, 1]."""
+    spoken = opening[opening > CLOSED]
+    open_enough = np.flatnonzero(opening >= spoken.mean()) if len(spoken) else np.arange(len(opening))
+    return int(min(open_enough, key=lambda frame: abs(frame - len(opening) // 2)))
+
+
 def under_emotions(face: TalkingFace, subject: Subject, samples: np.ndarray) -> list[np.ndarray]:
     """The portrait as the models see it, and one frame of the speech under each emotion, close up.
 
-    The frame is the one in which the calm face's mouth is open widest, the same for all emotions.
+    The frame is the one of `speaking_frame`, the same for all emotions.
     """
     portrait = face.read_portrait(subject.picture)
     heard, pose = face.hear(samples), portrait.coefficients[-POSE_SIZE:]
@@ -118,7 +122,7 @@ def under_emotions(face: TalkingFace, subject: Subject, samples: np.ndarray) -> 
         for emotion, prompt in PROMPTS.items()
     }
     opening = expressions["neutral"][:, ARKIT.names.index("jawOpen")]
-    time = int(opening.argmax())
+    time = speaking_frame(opening)
     frames = [portrait.image]
     for expression in expressions.values():
         windows = driving_windows(coefficients_of(expression, pose), face.hef.config.window)
@@ -128,16 +132,20 @@ def under_emotions(face: TalkingFace, subject: Subject, samples: np.ndarray) -> 
 
 def write_sheet(face: TalkingFace, subjects: Sequence[Subject], samples: np.ndarray, output: Path) -> None:
     """One picture of all subjects: portraits on the left, then emotions by columns."""
-    rows = {s.label: under_emotions(face, s, samples) for s in track(subjects, output.stem, len(subjects), "rows")}
+    shown = track(subjects, output.stem, len(subjects), "rows")
+    rows: dict[str, Sequence[np.ndarray]] = {s.label: under_emotions(face, s, samples) for s in shown}
+    sheet = Image.fromarray(contact_sheet(rows, (INPUT, *PROMPTS)))
     with atomic_path(output) as temporary:
-        Image.fromarray(contact_sheet(rows, (INPUT, *PROMPTS))).save(temporary, quality=QUALITY, optimize=True)
+        sheet.save(temporary, quality=QUALITY, optimize=True)
     print(f"wrote {output}: {output.stat().st_size // 1000} kB")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(f"python -m {PROGRAM}", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--models", type=Path, required=True, help="folder with the exports align, eac and hef")
+    parser.add_argument(
+        "--models", type=Path, required=True, help="folder with the exports align, eac and hef"
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder for the jpgs")
     parser.add_argument("--paintings", type=Path, help="folder with the files that paintings.yaml names")
     options = parser.parse_args(arguments)

@@ -12,6 +12,7 @@ from docs.generate.configuration import ROOT, experiment_list, key_tables, other
 from docs.generate.contract import coefficient_tables, shard_tables
 from docs.generate.figures import figure
 from docs.generate.messages import troubleshooting
+from docs.generate.paintings import painting_table
 from docs.generate.protocols import protocol_table
 
 GENERATED: dict[str, Callable[[], str]] = {
@@ -20,6 +21,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "keys": key_tables,
     "protocols": protocol_table,
     "messages": troubleshooting,
+    "paintings": painting_table,
     "shards": shard_tables,
     "coefficients": coefficient_tables,
 }

@@ -15,6 +15,7 @@ from docs.generate.contract import coefficient_tables, shard_tables
 from docs.generate.figures import figure, figures
 from docs.generate.hooks import GENERATED, fill
 from docs.generate.messages import Message, areas, place_of, text_of
+from docs.generate.paintings import painting_table, paintings
 from docs.generate.reference import keys_of, meanings, table
 from lit_emotalk import schema
 from lit_emotalk.coefficients import ARKIT
@@ -64,7 +65,15 @@ class Outer(Base):
 
 def test_keys_are_the_constructors_own_and_the_bases() -> None:
     keys = {key.name: key for key in keys_of(Outer, "x.")}
-    assert list(keys) == ["x.inner", "x.inner.depth", "x.inner.width", "x.inner.height", "x.kind", "x.network", "x.rate"]
+    assert list(keys) == [
+        "x.inner",
+        "x.inner.depth",
+        "x.inner.width",
+        "x.inner.height",
+        "x.kind",
+        "x.network",
+        "x.rate",
+    ]
     assert (keys["x.inner.depth"].default, keys["x.inner.depth"].meaning) == ("2.5", "how deep")
     assert keys["x.inner.width"].meaning == keys["x.inner.height"].meaning == "of the whole; at least 1"
     assert (keys["x.kind"].type, keys["x.kind"].default) == ("a or b or null", "null")
@@ -181,7 +190,7 @@ def test_the_contracts_are_shown_whole() -> None:
 
 @pytest.mark.parametrize("name", figures())
 def test_figures_are_pictures_with_a_title(name: str) -> None:
-    svg = ET.fromstring(figure(name)).find("svg")
+    svg = ET.fromstring(figure(name)).find("div/svg")
     assert svg is not None and svg.attrib["aria-label"] == figures()[name]["title"]
     _, _, width, height = map(float, svg.attrib["viewBox"].split())
     assert len(svg.findall("rect")) == len(figures()[name]["boxes"])
@@ -189,7 +198,15 @@ def test_figures_are_pictures_with_a_title(name: str) -> None:
         place = {key: float(box.attrib[key]) for key in ("x", "y", "width", "height")}
         assert place["x"] + place["width"] <= width and place["y"] + place["height"] <= height
     letters = [len(line) for box in figures()[name]["boxes"].values() for line in box[2].split("\n")]
-    assert max(letters) <= 25
+    assert max(letters) <= 22
+
+
+def test_paintings_are_few_and_old_and_have_their_sources() -> None:
+    assert 1 <= len(paintings()) <= 4
+    for painting in paintings():
+        assert painting["died"] < 1900
+        for cell in (painting["title"], painting["source"], str(painting["died"]), painting["keeper"]):
+            assert cell and cell in painting_table()
 
 
 def test_markers_are_replaced_and_wrong_ones_refused() -> None:

@@ -4,7 +4,11 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +68,28 @@ def browser() -> Iterator[Any]:
         running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         yield running
         running.close()
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a server of this machine's own that shows a folder."""
+    quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(quiet, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_search_finds_without_other_servers(site: Path, browser: Any) -> None:
+    asked: list[str] = []
+    with served(site) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{address}/index.html")
+        page.locator("input[name=query]").fill("krippendorff")
+        page.locator(".md-search-result__item a").first.wait_for()
+        assert "user-study" in str(page.locator(".md-search-result__item a").first.get_attribute("href"))
+    assert not [url for url in asked if not url.startswith((address, "data:", "blob:"))]
 
 
 def test_pages_on_a_phone_and_what_they_ask_for(site: Path, browser: Any) -> None:
