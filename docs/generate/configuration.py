@@ -21,6 +21,8 @@ OTHERS = {
     "studies": "lit-emotalk study build --output outputs/study --url https://study.example.org --spec",
 }
 """Folders of experiments whose files are no trainings -> the command that takes them."""
+CHANGES = "lit-emotalk fit --config EXPERIMENT --config"
+"""The command for files of other folders: they are laid over a training's file."""
 TRAINER_NOTES = {
     "max_epochs": "epochs of the training; what `final_rate` counts on",
     "log_every_n_steps": "batches between lines of `metrics.csv`",
@@ -68,9 +70,13 @@ def classes() -> Iterator[tuple[str, str, type]]:
 
 
 def experiments() -> list[Path]:
-    """The trainings' YAML files: those that name a model and data."""
-    files = sorted((ROOT / "experiments").rglob("*.yaml"))
-    return [path for path in files if {"model", "data"} <= set(yaml.safe_load(path.read_text()))]
+    """The trainings' YAML files: those that name a stage."""
+    return [path for path in all_files() if "class_path" in yaml.safe_load(path.read_text()).get("model", {})]
+
+
+def all_files() -> list[Path]:
+    """Every YAML file of the experiments."""
+    return sorted((ROOT / "experiments").rglob("*.yaml"))
 
 
 def comment(path: Path) -> str:
@@ -93,12 +99,13 @@ def experiment_list() -> str:
 
 
 def other_files() -> str:
-    """Sweeps, recipes, tables and studies likewise."""
+    """Sweeps, recipes, tables, studies and what else there is, likewise."""
     parts: list[str] = []
-    for folder, command in OTHERS.items():
-        parts.append(f"### {folder.capitalize()}\n")
-        for path in sorted((ROOT / "experiments" / folder).glob("*.yaml")):
-            parts.append(_folded(path, f"{command} {path.relative_to(ROOT)}"))
+    trainings = set(experiments())
+    for folder, files in groupby((p for p in all_files() if p not in trainings), lambda path: path.parent):
+        command = OTHERS.get(folder.name, CHANGES)
+        parts.append(f"### {folder.relative_to(ROOT)}\n")
+        parts += [_folded(path, f"{command} {path.relative_to(ROOT)}") for path in files]
     return "\n".join(parts)
 
 

@@ -24,15 +24,14 @@ Codes = Literal["space", "one_hot", "none"]
 
 @dataclass(frozen=True)
 class EACConfig:
-    """Sizes of the convertor; layers, heads and width are the supplement's (section 1.2).
+    """Sizes of the convertor. layers, heads, width: of the Transformer, the supplement's (section 1.2).
 
-    code_dim: width of the emotion's codes. layers, heads, width: of the Transformer. context: video frames of
-    speech around a frame that it hears directly, odd. dropout: on the residual branches, in [0, 1).
-    window, overlap: frames of `predict`'s windows and of the stretch that two of them share. codes: what
-    the emotion's codes are; with `none` they are not looked at. intensity: False leaves the intensity
-    out, its token and its product with the code. hears: the log-mel (the paper's), or what Whisper's
-    encoder makes of the sound. convolutions, kernel: of the front between Whisper's states and the
-    Transformer, which takes the place of `context`.
+    code_dim: width of the emotion's codes. context: video frames of speech around a frame that it hears
+    directly, odd. dropout: on the residual branches, in [0, 1). window, overlap: frames of `predict`'s
+    windows and of the stretch that two of them share. codes: what the emotion's codes are; with `none` they
+    are not looked at. intensity: False leaves the intensity out, its token and its product with the code.
+    hears: the log-mel (the paper's), or what Whisper's encoder makes of the sound. convolutions, kernel: of
+    the front between Whisper's states and the Transformer, which takes the place of `context`.
     """
 
     code_dim: int = 128

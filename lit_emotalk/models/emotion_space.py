@@ -28,13 +28,13 @@ SHRINKAGE = 1.0
 
 @dataclass(frozen=True)
 class EmotionSpaceConfig:
-    """What the space is made of.
+    """What the space is made of. audio: sizes of its ear. units_dropout: of the units' network.
 
     dim: width of a code. text: frozen text tower. image: `units` reads the 51 coefficients of a single
     picture, `open_clip` the picture itself through the frozen image tower. open_clip_model,
     open_clip_weights: see `OpenClip`. prompts: training prompts kept for each emotion. detail: weight in [0,
-    1] of what tells the prompts of one emotion apart, beside what tells the emotions apart (1). units_width,
-    units_dropout: of the units' network. audio: sizes of the audio encoder.
+    1] of what tells the prompts of one emotion apart, beside what tells the emotions apart (1). units_width:
+    of the units' network.
     """
 
     dim: int = 128

@@ -120,7 +120,7 @@ def unknown(values: dict, prefix: str, known: set[str]) -> list[str]:
 
 def test_every_yaml_file_of_the_experiments_is_shown_with_what_it_is() -> None:
     page = configuration.experiment_list() + configuration.other_files()
-    for path in (ROOT / "experiments").rglob("*.yaml"):
+    for path in configuration.all_files():
         assert f"**`{path.relative_to(ROOT)}`** {configuration.comment(path)[:60]}" in page
         assert configuration.comment(path), path
     assert all((ROOT / "experiments" / folder).is_dir() for folder in OTHERS)
