@@ -3,12 +3,13 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
-OUT ?= outputs/demo
-RECIPE ?= experiments/recipes/demo.yaml
+FROM ?= starter
+RECIPE ?= experiments/recipes/$(if $(filter scratch,$(FROM)),demo,demo_tuned).yaml
+OUT ?= outputs/$(if $(filter scratch,$(FROM)),scratch,demo)
 SYNTHETIC_SCALE ?= demo
 PRESET ?= demo
 MEAD ?=
-MODELS ?= outputs/demo/models
+MODELS ?= $(if $(wildcard $(OUT)/models/hef/model.yaml),$(OUT)/models,lit_emotalk/starter)
 SWEEP ?= experiments/sweeps/hef_demo.yaml
 ARGS ?=
 STAMP := $(VENV)/.installed
@@ -17,7 +18,7 @@ export PYTHONUNBUFFERED = 1
 export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo data data-mead data-ravdess data-voxceleb2 data-folder train ablations baselines train-stage1 \
+.PHONY: help setup hello demo starter data data-mead data-ravdess data-voxceleb2 data-folder train ablations baselines train-stage1 \
 	train-stage2 train-stage3 train-sync train-tracker evaluate tables reproduce real-people animate serve sweep benchmark \
 	benchmark-animate benchmark-loader verify corpus-sheet \
 	check-corpus docs gallery test test-all lint format clean-demo
@@ -30,16 +31,22 @@ help:  ## show this help
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "lit-emotalk: error: no Python 3.11 or 3.12 found; name one with make PYTHON=..." >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV) (a few minutes, about 7 GB)"
+	@echo "installing into $(VENV) (two to five minutes, about 7 GB, most of it PyTorch with CUDA)"
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[synthetic,text,identity,dev]"
-	@$(BIN)/lit-emotalk weights fetch face_landmarker
+	@$(BIN)/lit-emotalk weights fetch face_landmarker whisper_tiny_en
 	@touch $(STAMP)
 
 setup: $(STAMP)  ## create .venv and install the pinned dependencies
 	@echo "ready: $(BIN)/lit-emotalk --help"
 
-demo: $(STAMP)  ## from nothing to an emotional talking face (about 20 minutes on two cores)
-	@$(BIN)/lit-emotalk recipe experiments/recipes/demo.yaml $(ARGS)
+hello: $(STAMP)  ## eight emotions of a portrait and a voice drawn by us, in a minute (ARGS="--portrait me.jpg")
+	@$(BIN)/lit-emotalk hello $(ARGS)
+
+demo: $(STAMP)  ## tune the starter on new people, ten minutes on two cores; FROM=scratch: train from nothing, 20 minutes
+	@$(BIN)/lit-emotalk recipe $(RECIPE) $(ARGS)
+
+starter: $(STAMP)  ## make the models that ship with the package, from nothing: an afternoon on two cores (ARGS=--plan)
+	@$(BIN)/lit-emotalk recipe experiments/recipes/starter.yaml $(ARGS)
 
 data: $(STAMP)  ## make the embedded corpus and its shards
 	@$(BIN)/lit-emotalk recipe $(RECIPE) --until prepare $(ARGS)
@@ -99,8 +106,10 @@ train-tracker: $(STAMP)  ## re-make the tracker's weights that ship in the packa
 evaluate: $(STAMP)  ## score the demo's models on speakers never seen in training
 	@$(BIN)/lit-emotalk recipe $(RECIPE) --target evaluate $(ARGS)
 
+TABLE = $(if $(filter %/demo.yaml,$(RECIPE)),table-ablation,tables)
+
 tables: $(STAMP)  ## print the tables of the evaluation, the paper's columns and the ablation
-	@$(BIN)/lit-emotalk recipe $(RECIPE) --target table-ablation --force tables --force table-ablation $(ARGS)
+	@$(BIN)/lit-emotalk recipe $(RECIPE) --target $(TABLE) --force tables --force $(TABLE) $(ARGS)
 
 reproduce: $(STAMP)  ## data, training, ablations, tables and figures: PRESET=demo, embedded (GPU) or mead (MEAD=FOLDER)
 	@$(REPRODUCE) $(ARGS)
@@ -116,11 +125,11 @@ real-people: $(STAMP)  ## how models fare on real videos: ROOT=FOLDER [MODELS=DI
 		$(if $(filter file,$(origin OUT)),,--set "out=$(OUT)")
 
 animate: $(STAMP)  ## animate a portrait: make animate ARGS="--portrait P --speech A --emotion 'a furious person' --output O.mp4"
-	@if [ -n "$(ARGS)" ]; then $(BIN)/lit-emotalk animate --models $(OUT)/models $(ARGS); \
+	@if [ -n "$(ARGS)" ]; then $(BIN)/lit-emotalk animate --models $(MODELS) $(ARGS); \
 	else $(BIN)/lit-emotalk recipe $(RECIPE) --target animate; fi
 
-serve: $(STAMP)  ## the web page with the demo's models, at http://127.0.0.1:7860 (ARGS="--host 0.0.0.0 --port 8080")
-	@$(BIN)/lit-emotalk serve --models $(OUT)/models $(ARGS)
+serve: $(STAMP)  ## the web page with the demo's models, or the starter's, at http://127.0.0.1:7860 (ARGS="--host 0.0.0.0 --port 8080")
+	@$(BIN)/lit-emotalk serve --models $(MODELS) $(ARGS)
 
 sweep: $(STAMP)  ## a grid of trainings, by W&B or here: make sweep SWEEP=experiments/sweeps/hef.yaml
 	@$(BIN)/lit-emotalk sweep $(SWEEP) $(ARGS)
@@ -132,7 +141,7 @@ benchmark: $(STAMP)  ## how fast HEF draws and trains on this machine
 	@$(BIN)/python -m tests.benchmarks.hef $(ARGS)
 
 benchmark-animate: $(STAMP)  ## how fast a video is made on this machine, step by step, start-up apart
-	@$(BIN)/python -m tests.benchmarks.animate --models $(OUT)/models $(ARGS)
+	@$(BIN)/python -m tests.benchmarks.animate --models $(MODELS) $(ARGS)
 
 verify: $(STAMP)  ## check the demo's shards completely
 	@$(BIN)/python -m data_prep.verify $(OUT)/shards $(ARGS)
@@ -168,4 +177,4 @@ format: $(STAMP)  ## let ruff mend what it can
 	@$(BIN)/ruff format lit_emotalk data_prep docs tests
 
 clean-demo:  ## remove what the demo made
-	rm -rf outputs/demo
+	rm -rf outputs/demo outputs/scratch

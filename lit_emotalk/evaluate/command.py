@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.settings import CONDITIONS, Settings, choose_space, choose_sync
+from lit_emotalk.weights.starter import HELP, models_folder
 
 if TYPE_CHECKING:
     from lit_emotalk.evaluate.tasks import Task
@@ -31,7 +32,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--align", action="store_true", help="shift generated videos whose sound says that they are off"
     )
     ours = parser.add_argument_group("our models")
-    ours.add_argument("--models", type=Path, help="folder with the exports align, eac, hef (and sync)")
+    ours.add_argument(
+        "--models", type=Path, help=f"folder with the exports align, eac, hef (and sync; {HELP})"
+    )
     ours.add_argument("--shards", type=Path, help="shards made by data_prep")
     ours.add_argument("--split", choices=("train", "val", "test"), default="test")
     ours.add_argument(
@@ -70,6 +73,8 @@ def main(argv: list[str]) -> None:
     from lit_emotalk.evaluate.loop import evaluate
     from lit_emotalk.evaluate.store import ResultsFile
 
+    if args.condition:
+        args.models = models_folder(args.models)
     tasks = make_tasks(args)
     workers = args.workers or (1 if args.device != "cpu" else os.cpu_count() or 1)
     workers = max(1, min(workers, len(tasks)))
@@ -99,13 +104,11 @@ def make_tasks(args: argparse.Namespace) -> "list[Task]":
     if args.pairs or args.generated or args.reference:
         return _folder_tasks(args)
     if not args.shards:
-        raise UserError("give --generated and --reference, or --pairs, or --shards with --models")
+        raise UserError("give --generated and --reference, or --pairs, or --shards")
     if not args.condition and not args.baseline:
         raise UserError(
             f"give --condition ({', '.join(CONDITIONS)}) and/or --baseline (ground_truth, copy_source)"
         )
-    if args.condition and not args.models:
-        raise UserError("--condition needs --models, the folder with the exports align, eac and hef")
     from lit_emotalk.evaluate.shards import shard_clips
     from lit_emotalk.evaluate.tasks import Task
 

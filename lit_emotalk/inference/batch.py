@@ -69,7 +69,7 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def run_batch(
-    path: Path, rows: list[Row], models: str, device: str, options: Options, speed: str = "auto"
+    path: Path, rows: list[Row], models: str | None, device: str, options: Options, speed: str = "auto"
 ) -> None:
     """Make the videos of all rows and write `<name>_report.csv` beside `path`, renewed after every row.
 

@@ -13,6 +13,7 @@ from lit_emotalk.inference.output.files import checked_output
 from lit_emotalk.inference.output.provenance import Credentials
 from lit_emotalk.inference.steps import Steps
 from lit_emotalk.schema import FPS
+from lit_emotalk.weights.starter import HELP
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -54,7 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
         default=1.0,
         help=f"0..{MOST_STRENGTH:g} (default 1): of the whole expression, speech included; 1.5 exaggerates",
     )
-    parser.add_argument("--models", required=True, help="folder with the exports align, eac and hef")
+    parser.add_argument("--models", help=f"folder with the exports align, eac and hef ({HELP})")
     parser.add_argument(
         "--output",
         help="what to write: an .mp4 or .webm file, or, without an ending, a folder of png pictures",

@@ -27,6 +27,7 @@ from lit_emotalk.models.handover import load_export
 from lit_emotalk.models.hef.blocks import SourceLevel
 from lit_emotalk.models.hef.generator import HEF, Source
 from lit_emotalk.schema import ROW_SIZES, ROWS
+from lit_emotalk.weights.starter import HELP, models_folder
 
 TOLERANCE = 1e-3
 """Largest difference between a program and its network that is accepted; images span 2, expressions 1."""
@@ -204,11 +205,11 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(
         prog="lit-emotalk export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--models", required=True, help="folder with the exports eac and hef")
+    parser.add_argument("--models", help=f"folder with the exports eac and hef ({HELP})")
     parser.add_argument("--output", required=True, help="folder to write to")
     parser.add_argument("--onnx", action="store_true", help="write ONNX files as well (extra [onnx])")
     args = parser.parse_args(argv)
-    models, folder = Path(args.models), Path(args.output)
+    models, folder = models_folder(args.models), Path(args.output)
     eac = cast(EAC, load_export(models / "eac", "eac"))
     hef = cast(HEF, load_export(models / "hef", "hef"))
     differences = {}

@@ -39,6 +39,7 @@ from lit_emotalk.models.handover import load_export
 from lit_emotalk.models.hearing import check_hearing, hear
 from lit_emotalk.models.hef.generator import HEF
 from lit_emotalk.schema import FPS, ROWS, SAMPLES_PER_FRAME
+from lit_emotalk.weights.starter import models_folder
 
 LEANING = 0.1
 PORTRAITS_KEPT = 4
@@ -89,14 +90,13 @@ class TalkingFace:
         self._portraits = Recent[Portrait](PORTRAITS_KEPT)
 
     @classmethod
-    def load(cls, models: Path | str, device: str = "cpu", speed: str = "auto") -> "TalkingFace":
-        """Load the exports `align`, `eac`, `hef` below `models`; UserError names what is missing or wrong."""
-        models = Path(models)
-        if not models.is_dir():
-            raise UserError(
-                f"no models at {models}; train them first (make demo) or name their folder with --models"
-            )
-        align, eac, hef = (load_export(models / stage, stage, device) for stage in ("align", "eac", "hef"))
+    def load(
+        cls, models: Path | str | None = None, device: str = "cpu", speed: str = "auto"
+    ) -> "TalkingFace":
+        """Load the exports `align`, `eac`, `hef` below `models`, or the starter's; UserError names what is
+        missing or wrong."""
+        folder = models_folder(models)
+        align, eac, hef = (load_export(folder / stage, stage, device) for stage in ("align", "eac", "hef"))
         return cls(cast(EmotionSpace, align), cast(EAC, eac), cast(HEF, hef), device, speed)
 
     def read_portrait(self, picture: Path | str | np.ndarray, face: int | None = None) -> Portrait:

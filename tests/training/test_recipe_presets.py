@@ -1,9 +1,12 @@
 """Recipes that extend others and say what they need, and the committed ones."""
 
+import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.training.recipe import runner as recipe
@@ -12,8 +15,10 @@ from lit_emotalk.training.recipe.plan import load_recipe
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "experiments" / "recipes"
-GIVEN = ("experiments/", "outputs/user_study", "outputs/demo/models", "data/MEAD", "data/real_people")
+GIVEN = ("experiments/", "outputs/user_study", "lit_emotalk/starter", "data/MEAD", "data/real_people")
 """Where files lie that no step of a recipe makes."""
+OUTPUTS = {"demo": "scratch", "embedded": "embedded", "mead": "mead"}
+"""Preset -> its folder below outputs; outputs/demo is that of `make demo`, which tunes the starter."""
 
 BASE = """
 out: out/base
@@ -148,14 +153,14 @@ def test_committed_recipes_name_files_that_are_here(name, monkeypatch):
 def test_presets_reproduce_the_tables_and_figures(preset, monkeypatch):
     monkeypatch.chdir(ROOT)
     plan = load_recipe(RECIPES / f"reproduce_{preset}.yaml")
-    assert plan.out == Path("outputs") / preset
+    assert plan.out == Path("outputs") / OUTPUTS[preset]
     names = {step.name for step in plan.steps}
     assert {"train-align", "train-eac", "train-hef", "train-wo-res", "train-wo-hie", "evaluate"} <= names
     assert {"tables", "table-ablation", "figure-compare", "figure-ablation", "animate"} <= names
     assert ("corpus" in names) == (preset != "mead")
     everything = " ".join(step.command for step in plan.steps)
     for other in {"demo", "embedded", "mead"} - {preset}:
-        assert f"outputs/{other}" not in everything
+        assert f"outputs/{OUTPUTS[other]}" not in everything
     if preset == "mead":
         assert "--emotion_space outputs/mead/models/align" in everything.replace("model.init_args.", "")
 
@@ -184,4 +189,46 @@ def test_the_demo_prints_both_tables(monkeypatch):
     plan = load_recipe(RECIPES / "demo.yaml")
     specs = [step.command for step in plan.needed_by("table-ablation") if " tables " in step.command]
     assert ["demo.yaml" in specs[0], "ablation.yaml" in specs[1], len(specs)] == [True, True, 2]
-    assert "--target table-ablation --force tables --force table-ablation" in (ROOT / "Makefile").read_text()
+    assert made("tables", "FROM=scratch").endswith(
+        "--target table-ablation --force tables --force table-ablation"
+    )
+
+
+def made(*arguments: str) -> str:
+    """The last command that make would run."""
+    command = ["make", "-n", f"VENV={ROOT / 'nowhere'}", *arguments]
+    return (
+        subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        .stdout.splitlines()[-1]
+        .strip()
+    )
+
+
+def test_the_demo_tunes_the_starter_on_people_it_never_saw(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    starter, demo = (load_recipe(RECIPES / f"{name}.yaml") for name in ("starter", "demo_tuned"))
+    assert made("demo").endswith("recipe experiments/recipes/demo_tuned.yaml")
+    assert made("demo", "FROM=scratch").endswith("recipe experiments/recipes/demo.yaml")
+    seeds = [
+        re.findall(r"--seed (\d+)", " ".join(step.command for step in plan.steps)) for plan in (starter, demo)
+    ]
+    assert len(seeds[0]) == 3 and len(seeds[1]) == 1 and not set(seeds[0]) & set(seeds[1])
+    scratch = [step.name for step in load_recipe(RECIPES / "demo.yaml").steps]
+    assert set(scratch) - {"voices", "table-ablation"} <= {step.name for step in demo.steps}
+    for stage in ("align", "eac", "hef", "sync"):
+        command = demo.step(f"train-{stage}").command
+        base = re.findall(r"--config (\S+)", starter.step(f"train-{stage}").command)
+        assert re.findall(r"--config (\S+)", command) == [*base, f"experiments/tune/{stage}.yaml"]
+        tuned = yaml.safe_load((ROOT / "experiments" / "tune" / f"{stage}.yaml").read_text())
+        assert tuned["model"]["init_args"]["initialise_from"] == "starter"
+    rows = yaml.safe_load((ROOT / "experiments" / "tables" / "demo_tuned.yaml").read_text())["rows"]
+    assert {"starter text", "text"} <= {row["method"] for row in rows}
+
+
+def test_make_starter_goes_from_nothing_to_the_packed_exports(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert made("starter", "ARGS=--plan").endswith("recipe experiments/recipes/starter.yaml --plan")
+    plan = load_recipe(RECIPES / "starter.yaml")
+    assert [step.name for step in plan.needed_by("pack")] == [step.name for step in plan.steps]
+    assert plan.step("pack").outputs == ("lit_emotalk/starter/manifest.json",)
+    assert all(str(plan.out) in " ".join(step.outputs) for step in plan.steps[:-1])

@@ -14,6 +14,7 @@ from typing import Any
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.emotion.request import MODALITIES, Emotion, parse_blend
 from lit_emotalk.io.files import read_text
+from lit_emotalk.weights.starter import HELP
 
 KINDS = (*MODALITIES, "blend")
 PATHS = ("image", "audio", "video")
@@ -50,7 +51,7 @@ class Input:
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     parser = argparse.ArgumentParser(prog="lit-emotalk emotion", description=__doc__)
-    parser.add_argument("--models", required=True, help="folder with the export align, or that export itself")
+    parser.add_argument("--models", help=f"folder with the export align, or that export itself ({HELP})")
     parser.add_argument("--text", help='in words: "a furious person"')
     parser.add_argument("--image", metavar="FILE", help="a picture with one face")
     parser.add_argument("--audio", metavar="FILE", help="a sound of someone speaking, at least 0.5 s")
