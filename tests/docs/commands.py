@@ -15,7 +15,7 @@ from unittest import mock
 
 import lightning as L
 
-from docs.generate.configuration import class_keys, run_keys
+from docs.generate.configuration import class_keys, experiments, run_keys
 from lit_emotalk.cli import COMMANDS, WITH_NAME
 from tests.docs.pages import ROOT
 
@@ -23,8 +23,6 @@ OTHERS = {"git", "cd", "wandb", "ffprobe", "ffmpeg"}
 """Programs that are not ours and whose arguments are not looked at."""
 LACKING = ("the following arguments are required", "one of the arguments")
 FIT_FLAGS = {"--config", "--print_config"}
-PLACEHOLDER = "FILE"
-"""Stands for a file of the reader's."""
 OURS = re.compile(r"\S*bin/(lit-emotalk|python -m (data_prep|tests|lit_emotalk|docs))\b")
 """What make may run that has a parser of ours."""
 
@@ -188,14 +186,16 @@ def trainer_keys() -> frozenset[str]:
 
 def check_fit(arguments: list[str], whole: bool = True) -> None:
     """Every key of a training's command is one of its configuration's."""
-    config = dict(zip(arguments, [*arguments[1:], ""], strict=True)).get("--config", "")
-    if whole and not config:
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    configs = [value for word, value in pairs if word == "--config"]
+    if whole and not configs:
         raise Wrong("a training needs --config")
     known = {key.name for key in run_keys()} | trainer_keys()
-    if config and config != PLACEHOLDER:
-        known |= set(class_keys(ROOT / config))
+    for config in configs:
+        if (ROOT / config) in experiments():
+            known |= set(class_keys(ROOT / config))
     for word in arguments:
         if word.startswith("--") and word not in FIT_FLAGS:
             name = word.removeprefix("--").partition("=")[0]
             if name not in known:
-                raise Wrong(f"{config} has no key {name}")
+                raise Wrong(f"{' '.join(configs)} has no key {name}")
