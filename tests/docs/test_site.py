@@ -95,14 +95,15 @@ def test_search_finds_without_other_servers(site: Path, browser: Any) -> None:
 def test_pages_on_a_phone_and_what_they_ask_for(site: Path, browser: Any) -> None:
     asked: list[str] = []
     problems: list[str] = []
-    for options in ({"viewport": {"width": 1280, "height": 800}}, PHONE):
-        page = browser.new_context(**options).new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        for name in PAGES:
-            page.goto((site / f"{name}.html").as_uri())
-            page.locator("article h1").first.wait_for()
-            width = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-            assert width <= 1, f"{name} is {width} pixels wider than the screen"
+    with served(site) as address:
+        for options in ({"viewport": {"width": 1280, "height": 800}}, PHONE):
+            page = browser.new_context(**options).new_page()
+            page.on("request", lambda request: asked.append(request.url))
+            page.on("pageerror", lambda error: problems.append(str(error)))
+            for name in PAGES:
+                page.goto(f"{address}/{name}.html")
+                page.locator("article h1").first.wait_for()
+                width = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+                assert width <= 1, f"{name} is {width} pixels wider than the screen"
     assert problems == []
-    assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
+    assert not [url for url in asked if not url.startswith((address, "data:", "blob:"))]
