@@ -86,9 +86,11 @@ def test_search_finds_without_other_servers(site: Path, browser: Any) -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.on("request", lambda request: asked.append(request.url))
         page.goto(f"{address}/index.html")
-        page.locator("input[name=query]").fill("krippendorff")
-        page.locator(".md-search-result__item a").first.wait_for()
-        assert "user-study" in str(page.locator(".md-search-result__item a").first.get_attribute("href"))
+        page.locator(".md-search__input").click()
+        page.locator(".md-search__input").press_sequentially("krippendorff")
+        found = page.locator(".md-search-result__link").first
+        found.wait_for()
+        assert "user-study" in str(found.get_attribute("href"))
     assert not [url for url in asked if not url.startswith((address, "data:", "blob:"))]
 
 
