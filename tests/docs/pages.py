@@ -15,6 +15,7 @@ FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>\w*)\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+INDENTED = re.compile(r"(?<=\n\n)((?: {4}.+\n)+)")
 SPAN = re.compile(r"`([^`\n]+)`")
 HEADING = re.compile(r"^#{1,6} (.+?)\s*$", re.MULTILINE)
 
@@ -52,12 +53,14 @@ def shown(page: Path) -> str:
 
 
 def snippets() -> list[Snippet]:
-    """All fenced blocks, generated ones too."""
+    """All fenced blocks, generated ones too, and indented ones, which are taken for commands."""
     found = []
     for page in pages():
         for block in FENCE.finditer(shown(page)):
             lines = [line.removeprefix(block["indent"]) for line in block["code"].splitlines()]
             found.append(Snippet(name_of(page), block["language"], "\n".join(lines)))
+        for indented in INDENTED.findall(prose(page)):
+            found.append(Snippet(name_of(page), "bash", indented))
     return found
 
 

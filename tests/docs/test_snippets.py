@@ -39,12 +39,6 @@ def test_every_block_says_its_language() -> None:
     assert {(s.page, s.language) for s in SNIPPETS if s.language not in LANGUAGES} == set()
 
 
-def test_no_block_is_indented_where_it_would_not_be_checked() -> None:
-    for page in pages():
-        loose = [line for line in prose(page).splitlines() if line.startswith("    ") and "```" not in line]
-        assert not loose, (name_of(page), loose[:3])
-
-
 def test_commands() -> None:
     seen, wrong = 0, []
     for snippet in of_language("bash"):
