@@ -28,6 +28,7 @@ TRAINER_NOTES = {
     "log_every_n_steps": "batches between lines of `metrics.csv`",
     "num_sanity_val_steps": "validation batches before the training",
     "enable_model_summary": "whether layers are listed first",
+    "devices": "devices of one machine; more than one by this key alone",
     "use_distributed_sampler": "false: the data module shares clips out itself",
 }
 SEED = Key("seed_everything", "int or true", "0", "seed of weights, data order and all that is drawn")
@@ -54,7 +55,12 @@ def run_keys() -> list[Key]:
 def trainer_keys() -> list[Key]:
     """Lightning's keys to which we give other defaults than Lightning."""
     return [
-        Key(f"trainer.{name}", type(value).__name__, default_text(value), TRAINER_NOTES[name])
+        Key(
+            f"trainer.{name}",
+            type(value).__name__,
+            default_text(value),
+            TRAINER_NOTES.get(name, "as Lightning has it"),
+        )
         for name, value in TRAINER_DEFAULTS.items()
     ]
 
