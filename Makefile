@@ -21,7 +21,7 @@ export TOKENIZERS_PARALLELISM = false
 .PHONY: help setup hello demo starter data data-mead data-ravdess data-voxceleb2 data-folder train ablations baselines train-stage1 \
 	train-stage2 train-stage3 train-sync train-tracker evaluate tables reproduce real-people animate serve sweep benchmark \
 	benchmark-animate benchmark-loader verify corpus-sheet \
-	check-corpus docs gallery test test-all lint format clean-demo
+	check-corpus test test-all lint format clean-demo
 
 help:  ## show this help
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## ?/\1\t/' | \
@@ -152,6 +152,7 @@ corpus-sheet: $(STAMP)  ## draw the embedded corpus: speakers x emotions x level
 check-corpus: $(STAMP)  ## check the demo's corpus: is emotion seen and heard, do lips close, is the face read
 	@$(BIN)/python -m data_prep.check_corpus --corpus $(OUT)/corpus --shards $(OUT)/shards --output $(OUT)/check $(ARGS)
 
+.PHONY: docs gallery
 docs: $(STAMP)  ## build the site of docs/ into outputs/site, strictly and offline
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 	@echo "built outputs/site/index.html; with search: $(BIN)/python -m http.server --directory outputs/site --bind 127.0.0.1"
