@@ -89,8 +89,7 @@ def check_extras(words: list[str]) -> None:
 
 def check_make(arguments: list[str]) -> None:
     """Make knows the target and reads the variables, and what it would run is parsed in turn."""
-    variables = set(re.findall(r"\$\((?:origin )?([A-Z]+)\)|origin ([A-Z]+)", makefile()))
-    known = {name for pair in variables for name in pair}
+    known = set(re.findall(r"(?:\$\(|\borigin )([A-Z][A-Z0-9_]*)\)", makefile()))
     for argument in arguments:
         name, equals, _ = argument.partition("=")
         if equals and name not in known:

@@ -95,7 +95,9 @@ def test_a_table_keeps_bars_inside_cells() -> None:
     assert "one \\| two" in table(keys_of(Barred))
 
 
-@pytest.mark.parametrize("section, path, cls", configuration.classes(), ids=lambda value: str(value)[-30:])
+@pytest.mark.parametrize(
+    "section, path, cls", list(configuration.classes()), ids=lambda value: str(value)[-30:]
+)
 def test_every_key_of_the_configuration_has_a_meaning(section: str, path: str, cls: type) -> None:
     keys = list(keys_of(cls, f"{section}.init_args."))
     assert len(keys) > 5
