@@ -164,6 +164,16 @@ corpus-sheet: $(STAMP)  ## draw the embedded corpus: speakers x emotions x level
 check-corpus: $(STAMP)  ## check the demo's corpus: is emotion seen and heard, do lips close, is the face read
 	@$(BIN)/python -m data_prep.check_corpus --corpus $(OUT)/corpus --shards $(OUT)/shards --output $(OUT)/check $(ARGS)
 
+.PHONY: docs gallery
+docs: $(STAMP)  ## build the site of docs/ into outputs/site, strictly and offline
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "built outputs/site/index.html; with search: $(BIN)/python -m http.server --directory outputs/site --bind 127.0.0.1"
+
+# PAINTINGS: a folder with the files that docs/generate/paintings.yaml names; without it heads and statues alone.
+gallery: $(STAMP)  ## renew the pictures of docs/gallery: make gallery [MODELS=DIR] [PAINTINGS=DIR]
+	@$(BIN)/python -m docs.generate.gallery --models $(MODELS) --output docs/gallery \
+		$(if $(PAINTINGS),--paintings "$(PAINTINGS)") $(ARGS)
+
 test: $(STAMP)  ## the tests that need no GPU and no other data, one process a core (about 5 minutes on two)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
@@ -171,13 +181,13 @@ test-all: $(STAMP)  ## also the slow, GPU and shared-data tests
 	@$(BIN)/python -m pytest -m "" $(ARGS)
 
 lint: $(STAMP)  ## ruff and mypy
-	@$(BIN)/ruff check lit_emotalk data_prep tests examples
-	@$(BIN)/ruff format --check lit_emotalk data_prep tests examples
-	@$(BIN)/mypy lit_emotalk data_prep
+	@$(BIN)/ruff check lit_emotalk data_prep docs tests examples
+	@$(BIN)/ruff format --check lit_emotalk data_prep docs tests examples
+	@$(BIN)/mypy lit_emotalk data_prep docs
 
 format: $(STAMP)  ## let ruff mend what it can
-	@$(BIN)/ruff check --fix lit_emotalk data_prep tests examples
-	@$(BIN)/ruff format lit_emotalk data_prep tests examples
+	@$(BIN)/ruff check --fix lit_emotalk data_prep docs tests examples
+	@$(BIN)/ruff format lit_emotalk data_prep docs tests examples
 
 clean-demo:  ## remove what the demo made
 	rm -rf outputs/demo outputs/scratch

@@ -24,7 +24,7 @@ Codes = Literal["space", "one_hot", "none"]
 
 @dataclass(frozen=True)
 class EACConfig:
-    """Sizes of the convertor; layers, heads and width are the supplement's (section 1.2).
+    """Sizes of the convertor. layers, heads, width: of the Transformer, the supplement's (section 1.2).
 
     code_dim: width of the emotion's codes. context: video frames of speech around a frame that it hears
     directly, odd. dropout: on the residual branches, in [0, 1). window, overlap: frames of `predict`'s

@@ -28,7 +28,7 @@ SHRINKAGE = 1.0
 
 @dataclass(frozen=True)
 class EmotionSpaceConfig:
-    """What the space is made of.
+    """What the space is made of. audio: sizes of its ear. units_dropout: of the units' network.
 
     dim: width of a code. text: frozen text tower. image: `units` reads the 51 coefficients of a single
     picture, `open_clip` the picture itself through the frozen image tower. open_clip_model,

@@ -42,7 +42,9 @@ CLIPS_SHOWN = 3
 class AlignWeights:
     """Weights of the contrastive losses between pairs of modalities; 0 leaves a pair out.
 
-    units: the small image tower's codes; image: the pictures' by open_clip.
+    audio_text: sound and words. audio_image: sound and the picture itself. units_text: the coefficients of a
+    picture and words. audio_units: sound and the coefficients. image_text: the picture itself and words. The
+    picture itself takes part with `image: open_clip`.
     """
 
     audio_text: float = 1.0

@@ -31,7 +31,7 @@ class EACWeights:
     """Weights of the losses; 0 leaves one out.
 
     coefficients: smooth L1. velocity: of the frame-to-frame differences. lips: landmarks of the linear face,
-    in percent of the inter-ocular distance. opening: of its mouth, likewise, `closed` times more where the
+    in percent of the inter-ocular distance. opening: of its mouth, likewise. closed: times more where the
     lips must meet. spread: of the standard deviations over time. emotion: cosine distance of the faces' codes
     in the emotion space. unheard, mouth: weights of single units (lids and gaze; jaw and mouth) in those on
     units. Of the layout bfm, whose numbers have no names and whose shape is not ours to give, there are

@@ -256,6 +256,8 @@ def open_clip_space(tmp_path) -> Path:
     space.fit_text()
     save_export(tmp_path / "align", "align", space, None)
     return tmp_path / "align"
+
+
 def test_training_goes_on_after_a_validation_that_came_first(stage):
     """The space moves with the stage, not in the middle of a validation: what is moved under inference_mode
     cannot be trained through. Double precision stands for another device."""

@@ -66,10 +66,12 @@ CONVOLUTIONS: dict[str, int] = {"tiny": 1, "realtime": 1, "base": 2}
 class HEFConfig:
     """What defines a HEF generator.
 
-    `resolution` is 128, 256 or 512 (any power of two from 16 to 512 works); `window` is the number of
-    driving frames; `guide` is `basis` (the layout arkit alone) or `none`; `sources` is 2 for a
-    second frame of the person, which needs the guide; `enlarge` is 3 or 5 for so many times larger a
-    source at the last level's warp, 1 for none (softer); odd, so that what does not move stays as it is.
+    size: channels and convolutions of the levels, see `CHANNELS`. resolution: of the picture, 128, 256 or 512
+    (any power of two from 16 to 512 works). variant: the paper's network or one of its ablations, w/o res.
+    and w/o hie. layout: of the coefficients that drive it. window: number of driving frames, odd. guide:
+    `basis`, the flow that the linear face gives (the layout arkit alone), or `none`. sources: 2 for a second
+    frame of the person, which needs the guide. enlarge: 3 or 5 for so many times larger a source at the last
+    level's warp, 1 for none (softer); odd, so that what does not move stays as it is.
     """
 
     size: Literal["tiny", "realtime", "base"] = "base"
