@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.evaluate.folders import VIDEOS, resized
+from lit_emotalk.evaluate.folders import resized
 from lit_emotalk.evaluate.shards import ShardClip
 from lit_emotalk.face.crop import Crop
 from lit_emotalk.io.audio import load_audio
+from lit_emotalk.io.folders import VIDEO_SUFFIXES
 from lit_emotalk.io.video import probe, read_frames
 
 
@@ -34,7 +35,7 @@ def videos_beside(folder: Path, clips: list[ShardClip]) -> tuple[dict[str, Path]
     """
     made: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in VIDEOS and path.is_file():
+        if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
             made.setdefault(path.stem, []).append(path)
     found: dict[str, Path] = {}
     notes = []
