@@ -96,7 +96,7 @@ def test_the_streaming_client_of_the_docs_names_what_is_there() -> None:
     compile(client.code, "client.py", "exec")
 
 
-@pytest.mark.parametrize("snippet", of_language("yaml"), ids=lambda s: f"{s.page}-{hash(s.code) % 1000}")
+@pytest.mark.parametrize("snippet", of_language("yaml"), ids=lambda s: s.page)
 def test_yaml(snippet: Snippet) -> None:
     content = yaml.safe_load(snippet.code)
     assert isinstance(content, dict)
