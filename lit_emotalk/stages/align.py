@@ -220,7 +220,8 @@ class AlignStage(Stage):
             self._log_pictures(prefix, self.words)
         self.zero_shot.reset()
         for name, value in figures.items():
-            self.log(f"{prefix}/{name}", value, prog_bar=name in ("audio_text", "image_text"))
+            shown = name in ("audio_text", "image_text")
+            self.log(f"{prefix}/{name}", value, prog_bar=shown, sync_dist=True)
 
     def _log_pictures(self, prefix: str, words: WordReport) -> None:
         trainer, epoch = self.trainer, self.current_epoch

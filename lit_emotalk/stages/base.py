@@ -107,6 +107,7 @@ class Stage(L.LightningModule):
         self.final_rate = final_rate
         self.batches_done = 0
         self.preemption = Preemption()
+        self._logged: dict[str, None] = {}
         self._random_states: list[dict[str, Any]] | None = None
 
     @property
@@ -219,11 +220,12 @@ class Stage(L.LightningModule):
     ) -> None:
         """Log every scalar as `prefix/name`, and `prefix/loss` on the progress bar as well.
 
-        In training every batch's own value; in validation the mean over the epoch and all
-        ranks, weighted by `batch_size`.
+        In training every batch's own value, where a row is written the mean over the ranks, and NaN for what
+        earlier batches had and this one lacks; in validation the mean over the epoch and all ranks, weighted
+        by `batch_size`.
         """
         training = prefix == "train"
-        for name, value in losses.items():
+        for name, value in (self._of_this_batch(losses) if training else losses).items():
             self.log(
                 f"{prefix}/{name}",
                 value.detach(),
@@ -233,6 +235,17 @@ class Stage(L.LightningModule):
                 sync_dist=not training,
                 batch_size=batch_size,
             )
+
+    def _of_this_batch(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Lightning's rows repeat the last value of what is not logged again, and hold the first rank's."""
+        if self.trainer.world_size > 1 and self.trainer._logger_connector.should_update_logs:
+            values = torch.stack([value.detach().float() for value in losses.values()])
+            losses = dict(zip(losses, self.trainer.strategy.reduce(values, reduce_op="mean"), strict=True))
+        lacking = {
+            name: torch.full((), math.nan, device=self.device) for name in self._logged if name not in losses
+        }
+        self._logged.update(dict.fromkeys(losses))
+        return losses | lacking
 
     def _optimizers(self) -> Iterable[torch.optim.Optimizer]:
         return self.trainer.optimizers

@@ -79,4 +79,4 @@ class ClassifyStage(Stage):
         value = self.recall.compute()
         self.recall.reset()
         if value is not None:
-            self.log(f"{prefix}/audio_label", value, prog_bar=True)
+            self.log(f"{prefix}/audio_label", value, prog_bar=True, sync_dist=True)

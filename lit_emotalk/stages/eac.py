@@ -277,7 +277,7 @@ class EACStage(Stage):
             metric.reset()
             for name, value in figures.items():
                 shown = modality == "text" and name in ("gain", "opening")
-                self.log(f"{prefix}/{modality}_{name}", value, prog_bar=shown)
+                self.log(f"{prefix}/{modality}_{name}", value, prog_bar=shown, sync_dist=True)
 
 
 def another_of_its_kind(emotion: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import netrc
 import os
 import sys
@@ -54,12 +55,12 @@ class MetricsCsv(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Add numbers to the row of `step`."""
+        """Add numbers to the row of `step`; what is not a number leaves its cell empty."""
         step = step or 0
         if self.rows is None:
             self.rows = {old: row for old, row in self._read().items() if old < step}
         self.rows.setdefault(step, {}).update(
-            {name: f"{float(value):.8g}" for name, value in metrics.items()}
+            {name: f"{float(value):.8g}" for name, value in metrics.items() if not math.isnan(value)}
         )
 
     @rank_zero_only

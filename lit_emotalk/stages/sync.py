@@ -30,7 +30,7 @@ class SyncStage(Stage):
     distances times a learned scale, from lips to sound and back; the two sets of negatives weigh the same.
 
     Validation logs `val/offset_accuracy`, the share of runs whose true offset is the nearest of -10 .. 10
-    (chance 1/21).
+    (chance 1/21), and as `val/loss` that over a run's own windows: the other depends on the batch's size.
 
     Arguments:
         network: the network; its `crop` and `view` are the data module's `resolution` and `view`.
@@ -91,7 +91,7 @@ class SyncStage(Stage):
         ranks = [true_offset_rank(lips, voice, reach) for lips, voice in pairs]
         rank = video.new_tensor(ranks)
         scores = {"offset_accuracy": (rank == 0).float().mean(), "offset_rank": rank.mean()}
-        self.log_losses(self.losses(video, sound) | scores, "val", len(video))
+        self.log_losses({"loss": self.losses(video, sound)["own"], **scores}, "val", len(video))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """As in validation."""

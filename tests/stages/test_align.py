@@ -75,11 +75,13 @@ def test_corpora_are_mixed_by_weight_in_the_configuration(tiny_shards, sound_sha
     data = content["data"]["init_args"]
     corpora = [{"shards": str(data.pop("shards")), "weight": 2.0}, {"shards": str(sound_shards)}]
     content["data"] = {"class_path": "lit_emotalk.data.MixedSignalsDataModule", "init_args": data}
-    data |= {"corpora": corpora, "steps_per_epoch": 3, "batch_size": 4}
+    data |= {"corpora": corpora, "steps_per_epoch": 6, "batch_size": 4}
     content["trainer"]["log_every_n_steps"] = 1
     runs.fit(runs.write_config(tmp_path / "mixed.yaml", content))
     run = tmp_path / "align" / "default"
-    assert len(column(run, "train/audio_text")) == 3 and column(run, "train/units_text")
+    assert len(column(run, "train/audio_text")) == 6
+    faces = column(run, "train/units_text")
+    assert 0 < len(faces) < 6 and len(set(faces)) == len(faces), "no row repeats what its batch lacks"
     assert column(run, "val/image_text")
 
 

@@ -46,6 +46,22 @@ def test_matching_features_cost_least():
     assert stage.losses(features, features.roll(1, 1))["own"] > 2
 
 
+def test_the_validation_s_loss_does_not_depend_on_how_clips_are_batched(monkeypatch):
+    torch.manual_seed(0)
+    stage = SyncStage(SMALL).eval()
+    features = torch.randn(4, 6, 16), torch.randn(4, 6, 16)
+    batches: dict[int, list[float]] = {4: [], 2: []}
+    for size, losses in batches.items():
+        for first in range(0, 4, size):
+            part = [each[first : first + size] for each in features]
+            monkeypatch.setattr(stage.network, "forward", lambda *_, part=part: part)
+            monkeypatch.setattr(
+                stage, "log_losses", lambda logged, *_, losses=losses: losses.append(float(logged["loss"]))
+            )
+            stage.validation_step({"frames": None, "samples": None}, 0)
+    assert sum(batches[2]) / 2 == pytest.approx(batches[4][0], rel=1e-5)
+
+
 def test_wrong_options_are_one_line():
     with pytest.raises(UserError, match="scale"):
         SyncStage(SMALL, scale=0)

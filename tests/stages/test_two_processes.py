@@ -1,5 +1,6 @@
 """Two gloo processes, each with half of the batch, train what one process trains with all of it."""
 
+import csv
 import signal
 import time
 from pathlib import Path
@@ -44,6 +45,12 @@ def worst_difference(first: dict[str, torch.Tensor], second: dict[str, torch.Ten
     return max(float((b - a).abs().max() / a.abs().max().clamp(min=1e-30)) for a, b in pairs)
 
 
+def losses_of(run: Path) -> list[float]:
+    """The column train/loss of a run."""
+    with (run / "metrics.csv").open() as rows:
+        return [float(row["train/loss"]) for row in csv.DictReader(rows) if row["train/loss"]]
+
+
 @pytest.mark.ddp
 def test_twenty_steps_in_double_precision(tiny_shards, align_run, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
@@ -57,12 +64,18 @@ def test_twenty_steps_in_double_precision(tiny_shards, align_run, tmp_path):
         content["trainer"] |= {"max_epochs": 1, "precision": "64-true", "limit_val_batches": 0}
         fit(write_config(tmp_path / f"{stage}1.yaml", content))
         paths.append(write_config(tmp_path / f"{stage}2.yaml", halved(content, two)))
+    validated = small_stages.align(tiny_shards, tmp_path / "validated")
+    validated["trainer"] |= {"devices": 2, "strategy": "ddp", "max_epochs": 1}
+    paths.append(write_config(tmp_path / "validated.yaml", validated))
     for process in ranks(TRAIN, *map(str, paths)):
         _, said = process.communicate(timeout=240)
         assert process.returncode == 0, said
+        assert "sync_dist" not in said, "all figures are those of all ranks"
     for stage in contents:
-        exports = (exported(folder / stage / "default") for folder in (one, two))
-        assert worst_difference(*exports) < TOLERANCE
+        runs = [folder / stage / "default" for folder in (one, two)]
+        assert worst_difference(*map(exported, runs)) < TOLERANCE
+        first, second = map(losses_of, runs)
+        assert len(first) == 2 and second == pytest.approx(first, rel=1e-4)
 
 
 @pytest.mark.ddp
