@@ -3,7 +3,9 @@
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,7 +82,10 @@ def test_an_ended_command_leaves_nothing_behind_and_says_only_what_is_true(
     tmp_path: Path, signum: int, status: int, words: tuple[str, ...], said: str
 ) -> None:
     command = [sys.executable, "-c", WRITES, str(tmp_path), *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # What runs in the background of a shell ignores SIGINT, and so would what it starts.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": heard}
+    with subprocess.Popen(command, text=True, **pipes) as process:
         assert process.stdout is not None and process.stderr is not None
         assert process.stdout.readline() == "begun\n" and len(list(tmp_path.iterdir())) == 2
         process.send_signal(signum)
