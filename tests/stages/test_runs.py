@@ -123,7 +123,7 @@ def test_lightnings_switches_work(tiny_shards, tmp_path):
     logging.getLogger("lightning.pytorch.profilers").addHandler(handler)
     path = write_config(tmp_path / "a.yaml", config(tiny_shards, tmp_path, trainer={"max_epochs": 1}))
     switches = {
-        "profiler": "simple", "deterministic": "true", "accumulate_grad_batches": "2",
+        "profiler": "simple", "deterministic": "warn", "accumulate_grad_batches": "2",
         "precision": "bf16-mixed",
     }  # fmt: skip
     fit(path, *(word for key, value in switches.items() for word in (f"--trainer.{key}", value)))
