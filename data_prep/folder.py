@@ -1,30 +1,30 @@
 """Any folder of talking videos to shards: `python -m data_prep.folder --root DIR --output DIR`.
 
 Without labels the first folder below the root is the speaker; a video at the root is a speaker of its own.
+Speakers are called as the folders are, in any script.
 The CSV of `--labels` has a column `file` (path below the root) and any of `speaker`, `emotion`, `level`,
 `text`, `scene`, `split`; empty fields are unknown. `--labels names` reads speaker, emotion and level off the
 names of files of known corpora (`clips.file_names`); other files stay without.
 """
 
 import csv
-import re
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from data_prep.clips.file_names import read_name
 from data_prep.clips.source import Source
 from data_prep.shards.command import Command, Found, not_the_corpus
+from data_prep.shards.work import plain_name
 from data_prep.splits import EVERYONE, Splits, check_disjoint
 from lit_emotalk import schema
 from lit_emotalk.emotions import LEVELS, canonical
 from lit_emotalk.errors import UserError, run_main
-from lit_emotalk.io.files import sha256_text
+from lit_emotalk.io.files import composed
+from lit_emotalk.io.folders import SOUND_SUFFIXES, VIDEO_SUFFIXES, files_below
 
-LAYOUT = "videos (mp4, mov, mkv, webm, avi, mpg, flv), in folders named after the speakers"
-VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".flv")
-SOUND_SUFFIXES = (".wav", ".flac", ".m4a", ".mp3")
+LAYOUT = "videos (mp4, mov, mkv, webm, avi, mpg, ts, ...), in folders named after the speakers"
 COLUMNS = ("file", "speaker", "emotion", "level", "text", "scene", "split")
-LONGEST_NAME = 80
+NO_VIDEO = "no video by its ending"
 NAMES = "names"
 """In place of the labels' file: the files' names tell."""
 
@@ -39,14 +39,15 @@ def find(options: Namespace) -> Found:
     root: Path = options.root
     by_name = options.labels == NAMES
     labels = read_labels(Path(options.labels)) if options.labels and not by_name else {}
-    sources, skipped, seen = [], [], set()
+    sources, skipped, others, seen = [], [], {}, set()
     splits: dict[str, set[str]] = {split: set() for split in schema.SPLITS}
-    for path in sorted(root.rglob("*")):
-        if path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith(".") or not path.is_file():
-            continue
+    for path, fault in files_below(root, options.output):
         relative = path.relative_to(root).as_posix()
-        seen.add(relative)
-        row = named_row(path.stem) if by_name else labels.get(relative, {})
+        if fault or path.suffix.lower() not in VIDEO_SUFFIXES:
+            others[path] = (relative, fault or NO_VIDEO)
+            continue
+        seen.add(composed(relative))
+        row = named_row(path.stem) if by_name else labels.get(composed(relative), {})
         try:
             source = _source(path, relative, row)
             if row.get("split"):
@@ -63,6 +64,8 @@ def find(options: Namespace) -> Found:
         )
     holes = [(file, "the file of this row of the labels") for file in labels if file not in seen]
     sources.sort(key=lambda source: source.key)
+    used = {source.audio for source in sources} | {root / "splits.json", Path(options.labels or "")}
+    skipped += [known for path, known in others.items() if path not in used]
     return Found("folder", sources, skipped, holes, _named(splits, options.labels, options.split))
 
 
@@ -83,7 +86,7 @@ def read_labels(path: Path) -> dict[str, Row]:
         raise UserError(f"cannot read the labels {path}: {error}") from error
     labels: dict[str, Row] = {}
     for row in rows:
-        file = Path(row["file"]).as_posix()
+        file = composed(Path(row["file"]).as_posix())
         if file in labels:
             raise UserError(f"the labels {path} name {file} twice")
         labels[file] = row
@@ -92,14 +95,13 @@ def read_labels(path: Path) -> dict[str, Row]:
 
 def _source(path: Path, relative: str, row: Row) -> Source:
     parts = Path(relative).parts
-    speaker = plain_name(row.get("speaker") or (parts[0] if len(parts) > 1 else path.stem))
+    speaker = composed(row.get("speaker") or (parts[0] if len(parts) > 1 else path.stem))
     emotion = canonical(row["emotion"]) if row.get("emotion") else None
     level = row.get("level") or None
     if level is not None and level not in map(str, LEVELS):
         raise UserError(f"level '{level}' is unknown; known: {', '.join(map(str, LEVELS))}")
-    name = plain_name(relative.rsplit(".", 1)[0])
     return Source(
-        key=f"{name}-{sha256_text(relative)[:6]}",
+        key=plain_name(relative.rsplit(".", 1)[0], told_apart_by=relative),
         corpus="folder",
         speaker=speaker,
         emotion=emotion,
@@ -110,11 +112,6 @@ def _source(path: Path, relative: str, row: Row) -> Source:
         text=row.get("text") or None,
         scene=row.get("scene") or relative,
     )
-
-
-def plain_name(name: str) -> str:
-    """A name with every character other than letters, digits, '_' and '-' made '-', of at most 80."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:LONGEST_NAME] or "unnamed"
 
 
 def _split(name: str) -> str:
@@ -158,4 +155,4 @@ COMMAND = Command(
 )
 
 if __name__ == "__main__":
-    run_main(COMMAND.run, "data_prep.folder")
+    run_main(COMMAND.run, "data_prep.folder", continues=True)

@@ -16,10 +16,10 @@ from data_prep.clips.source import Source
 from data_prep.shards.command import Command, Found, not_the_corpus
 from lit_emotalk.emotions import canonical
 from lit_emotalk.errors import UserError, run_main
+from lit_emotalk.io.folders import SOUND_SUFFIXES, VIDEO_SUFFIXES, files_below
 
 LAYOUT = "SPEAKER/video/front/EMOTION/level_L/NNN.mp4"
-VIDEO_NAME = re.compile(r"([A-Za-z0-9-]+)/video/front/([^/]+)/level_([1-3])/(\w+)\.(?:mp4|mov|avi|mkv|webm)")
-SOUND_SUFFIXES = (".m4a", ".wav", ".flac", ".mp3")
+VIDEO_NAME = re.compile(r"([A-Za-z0-9-]+)/video/front/([^/]+)/level_([1-3])/(\w+)\.\w+", re.ASCII)
 CORPUS_FILE = "corpus.json"
 SIDECAR_SUFFIXES = (".json", ".npz")
 
@@ -31,16 +31,23 @@ def find_clips(root: Path, corpus: str) -> tuple[list[Source], list[tuple[str, s
     """
     folders = sorted(path for path in root.glob("*/video/front") if path.is_dir())
     sources, skipped = [], []
+    known: dict[str, Source] = {}
     for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if not path.is_file() or path.suffix.lower() in SIDECAR_SUFFIXES or path.name.startswith("."):
+        for path, fault in files_below(folder):
+            if not fault and path.suffix.lower() in SIDECAR_SUFFIXES:
                 continue
             relative = path.relative_to(root).as_posix()
             match = VIDEO_NAME.fullmatch(relative)
             try:
-                if match is None:
+                if fault:
+                    raise UserError(fault)
+                if match is None or path.suffix.lower() not in VIDEO_SUFFIXES:
                     raise UserError(f"the name does not parse, expected {LAYOUT}")
-                sources.append(_source(root, path, match, corpus))
+                source = _source(root, path, match, corpus)
+                if source.key in known:
+                    raise UserError(f"the same clip as {known[source.key].relative}")
+                known[source.key] = source
+                sources.append(source)
             except UserError as error:
                 skipped.append((relative, str(error)))
     if not sources:
@@ -120,4 +127,4 @@ def find(options: Namespace) -> Found:
 COMMAND = Command("mead", (__doc__ or "").split("\n")[0], LAYOUT, find, splits="mead")
 
 if __name__ == "__main__":
-    run_main(COMMAND.run, "data_prep.mead")
+    run_main(COMMAND.run, "data_prep.mead", continues=True)

@@ -13,10 +13,9 @@ from data_prep.clips.source import Source
 from data_prep.shards.command import Command, Found, not_the_corpus
 from lit_emotalk.emotions import RAVDESS_CODES
 from lit_emotalk.errors import UserError, run_main
+from lit_emotalk.io.folders import SOUND_SUFFIXES, VIDEO_SUFFIXES, files_below
 
 LAYOUT = "Actor_01/03-01-01-01-01-01-01.wav (sound) or Actor_01/01-01-01-01-01-01-01.mp4 (video)"
-VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
-SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".m4a", ".ogg")
 WITH_SOUND, WITHOUT_SOUND, SOUND = "01", "02", "03"
 SPEECH = "01"
 STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
@@ -31,12 +30,12 @@ def find(options: Namespace) -> Found:
     root: Path = options.root
     videos: dict[str, Source] = {}
     sounds: dict[str, Source] = {}
-    skipped = []
-    for path in sorted(root.rglob("*")):
-        suffix = path.suffix.lower()
-        if suffix not in VIDEO_SUFFIXES + SOUND_SUFFIXES or path.name.startswith(".") or not path.is_file():
-            continue
+    skipped, others = [], []
+    for path, fault in files_below(root, options.output):
         relative = path.relative_to(root).as_posix()
+        if fault or path.suffix.lower() not in VIDEO_SUFFIXES + SOUND_SUFFIXES:
+            others.append((relative, fault or "neither a video nor a sound by its ending"))
+            continue
         try:
             source = _source(path, relative)
             found = sounds if source.video is None else videos
@@ -58,7 +57,7 @@ def find(options: Namespace) -> Found:
             if trial not in chosen
         ]
     sources = sorted(chosen.values(), key=lambda source: source.key)
-    return Found("ravdess", sources, skipped, _holes(set(chosen)))
+    return Found("ravdess", sources, skipped + others, _holes(set(chosen)))
 
 
 def _source(path: Path, relative: str) -> Source:
@@ -137,4 +136,4 @@ COMMAND = Command(
 )
 
 if __name__ == "__main__":
-    run_main(COMMAND.run, "data_prep.ravdess")
+    run_main(COMMAND.run, "data_prep.ravdess", continues=True)

@@ -17,10 +17,12 @@ from data_prep.clips.source import Source
 from data_prep.shards.command import Command, Found, not_the_corpus
 from data_prep.splits import Splits, check_disjoint
 from lit_emotalk.errors import UserError, run_main
+from lit_emotalk.io.folders import files_below
 
 LAYOUT = "[dev|test/]mp4/id00012/21Uxsk56VDQ/00001.mp4"
-NAME = re.compile(r"(?:(dev|test)/)?mp4/(id\d{5})/([A-Za-z0-9_-]+)/(\d+)\.mp4")
+NAME = re.compile(r"(?:(dev|test)/)?mp4/(id\d{5})/([A-Za-z0-9_-]+)/(\d+)\.mp4", re.ASCII)
 META_FILE = "vox2_meta.csv"
+SOUND_SUFFIX = ".m4a"
 PARTS = {"dev": "train", "test": "test"}
 
 
@@ -32,10 +34,14 @@ def find(options: Namespace) -> Found:
     """
     root: Path = options.root
     prefix = "mp4/" if root.name == "mp4" else ""
-    sources, skipped = [], []
+    sources, skipped, others = [], [], []
     parts: dict[str, set[str]] = defaultdict(set)
-    for path in sorted(root.rglob("*.mp4")):
+    for path, fault in files_below(root, options.output):
         relative = path.relative_to(root).as_posix()
+        if fault or path.suffix.lower() != ".mp4":
+            if fault or path.suffix.lower() != SOUND_SUFFIX:
+                others.append((relative, fault or "no mp4"))
+            continue
         match = NAME.fullmatch(prefix + relative)
         if match is None:
             skipped.append((relative, f"the name does not parse, expected {LAYOUT}"))
@@ -62,13 +68,13 @@ def find(options: Namespace) -> Found:
     check_disjoint(by_folder, f"the folders of {root}")
     sources.sort(key=lambda source: source.key)
     splits = by_folder or read_meta(root)
-    return Found("voxceleb2", sources, skipped, find_holes(sources), splits)
+    return Found("voxceleb2", sources, skipped + others, find_holes(sources), splits)
 
 
 def _sound_beside(path: Path) -> Path | None:
     """The m4a of an utterance whose mp4 has no sound, in the release's `aac` folder."""
     videos = path.parents[2]
-    sound = videos.parent / "aac" / path.relative_to(videos).with_suffix(".m4a")
+    sound = videos.parent / "aac" / path.relative_to(videos).with_suffix(SOUND_SUFFIX)
     return sound if sound.is_file() else None
 
 
@@ -108,4 +114,4 @@ def find_holes(sources: Sequence[Source]) -> list[tuple[str, str]]:
 COMMAND = Command("voxceleb2", (__doc__ or "").split("\n")[0], LAYOUT, find, splits="voxceleb2")
 
 if __name__ == "__main__":
-    run_main(COMMAND.run, "data_prep.voxceleb2")
+    run_main(COMMAND.run, "data_prep.voxceleb2", continues=True)

@@ -13,6 +13,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fit": ("lit_emotalk.training.command", "train a stage; continues its run if there is one"),
     "validate": ("lit_emotalk.training.command", "validate a stage's last checkpoint"),
     "test": ("lit_emotalk.training.command", "test a stage's last checkpoint"),
+    "hello": (
+        "lit_emotalk.evaluate.hello",
+        "eight emotions of a portrait and a voice that ship with the starter",
+    ),
     "animate": ("lit_emotalk.inference.command", "a portrait, speech and an emotion to a video"),
     "serve": ("lit_emotalk.web.command", "a web page that makes videos, and a WebSocket for live speech"),
     "export": ("lit_emotalk.inference.programs", "the networks as programs by torch.export or ONNX"),
@@ -27,12 +31,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "figures": ("lit_emotalk.evaluate.figures.command", "contact sheets and comparisons from videos"),
     "study": ("lit_emotalk.web.study.command", "a user study: build and serve it, read the ratings"),
     "weights": ("lit_emotalk.weights.command", "list and fetch third-party weights"),
+    "pack": ("lit_emotalk.training.pack", "a folder of exports at half precision, with how they were made"),
     "sweep": ("lit_emotalk.training.sweep", "a grid of trainings, by W&B or here"),
     "recipe": ("lit_emotalk.training.recipe.runner", "run a list of steps; what has not changed is skipped"),
 }
 """Subcommand -> (module with `main(argv)`, what it does)."""
 
 WITH_NAME = ("fit", "validate", "test")
+CONTINUING = ("fit", "evaluate", "sweep", "recipe")
+"""Commands that take up their work where it was interrupted, as a batch of animate does."""
+TRAINING = (*WITH_NAME, "sweep")
+"""Commands in which Lightning answers SIGTERM."""
 
 
 def usage() -> str:
@@ -59,7 +68,12 @@ def main() -> None:
     if command not in COMMANDS:
         exit_with(f"unknown command '{command}'; known: {', '.join(COMMANDS)}")
     module = importlib.import_module(COMMANDS[command][0])
-    run_main(partial(module.main, arguments if command in WITH_NAME else rest), f"{PROGRAM} {command}")
+    run_main(
+        partial(module.main, arguments if command in WITH_NAME else rest),
+        f"{PROGRAM} {command}",
+        continues=command in CONTINUING or (command == "animate" and "--batch" in rest),
+        own_signals=command in TRAINING,
+    )
 
 
 if __name__ == "__main__":

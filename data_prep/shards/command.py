@@ -19,6 +19,7 @@ from data_prep.shards.spread import CLUSTERS
 from data_prep.splits import Splits, names, read_splits
 from lit_emotalk.coefficients import ARKIT, BFM, LAYOUTS, get_layout
 from lit_emotalk.errors import UserError
+from lit_emotalk.io.folders import is_text
 from lit_emotalk.schema import ROWS
 
 DECIDING = ("frame_size", "clips_per_shard", "limit", "splits", "coefficients", "deep3d", "hears")
@@ -93,6 +94,8 @@ class Command:
         options = self.parse()
         if not options.root.is_dir():
             raise UserError(f"no such folder: {options.root}; expected a folder with {self.layout}")
+        if not is_text(f"{options.root.absolute()}{options.output.absolute()}"):
+            raise UserError(f"the name of {options.root} or {options.output} is no UTF-8; rename it")
         found = self.find(options)
         splits = self.read_splits(options, found)
         sources, skipped = spread_out(found.sources, options.limit), found.skipped

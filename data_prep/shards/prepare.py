@@ -13,10 +13,22 @@ from typing import Any
 
 import joblib
 
-from data_prep.clips import clip, deep3d, lost_frames, sound
+from data_prep.clips import (
+    clip,
+    deep3d,
+    followed,
+    lost_frames,
+    people,
+    shots,
+    small_faces,
+    sound,
+    speaking,
+    windows,
+)
 from data_prep.clips import source as source_module
 from data_prep.clips import track as track_module
 from data_prep.clips.clip import load_clip, prepare_clip
+from data_prep.clips.people import identity_network
 from data_prep.clips.record import JPEG_QUALITY
 from data_prep.clips.sound import load_sound, prepare_sound
 from data_prep.clips.source import Source
@@ -29,9 +41,9 @@ from data_prep.splits import Splits, split_of
 from lit_emotalk.coefficients import ARKIT, Layout
 from lit_emotalk.emotions import COMPOUNDS
 from lit_emotalk.errors import UserError
-from lit_emotalk.face import alignment, crop, landmarker, look, regions
+from lit_emotalk.face import alignment, crop, finder, landmarker, look, regions
 from lit_emotalk.face.basis import BASIS_FILE
-from lit_emotalk.io import audio, video
+from lit_emotalk.io import audio, complete, hdr, sound_track, timestamps, upright, video
 from lit_emotalk.io.files import sha256_file, sha256_text
 from lit_emotalk.io.progress import track
 from lit_emotalk.io.sources import code_digest
@@ -110,9 +122,14 @@ def _unfit_for_split(source: Source, split: str | None) -> str | None:
 def _options(job: Job) -> str:
     """Digest of the code and the options that decide what is kept of a clip."""
     if job.sound_only:
-        return code_digest(source_module, sound, audio)
+        return code_digest(source_module, sound, audio, complete, sound_track, timestamps)
     code = code_digest(source_module, clip, deep3d, track_module, lost_frames, crop, landmarker, regions)
-    code += code_digest(alignment, look, audio, video) + sha256_file(BASIS_FILE)
+    code += code_digest(finder, shots, small_faces, speaking, windows, followed, people) + str(
+        identity_network() is not None
+    )
+    code += code_digest(
+        alignment, look, audio, complete, hdr, sound_track, timestamps, upright, video
+    ) + sha256_file(BASIS_FILE)
     return sha256_text(json.dumps([code, JPEG_QUALITY, job.frame_size, job.layout.name]))
 
 

@@ -12,7 +12,7 @@ from data_prep.clips.source import Source
 from lit_emotalk.io.files import write_text
 
 State = dict[str, Any]
-FACES_HEADER = ["key", "face", "followed", "frames", "median pixels", "centre x", "centre y"]
+FACES_HEADER = ["key", "face", "followed", "frames", "median pixels", "centre x", "centre y", "chosen by"]
 
 
 def write_csv(path: Path, header: list[str], rows: list[Any]) -> None:
@@ -21,7 +21,12 @@ def write_csv(path: Path, header: list[str], rows: list[Any]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
-    write_changed(path, text.getvalue())
+    write_changed(path, written_down(text.getvalue()))
+
+
+def written_down(text: str) -> str:
+    """A text in which bytes of names that are no UTF-8 are spelled out, as "\\udce9"."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def write_changed(path: Path, text: str) -> None:
@@ -81,6 +86,10 @@ def summary(
     frames = sum(states[source.key]["facts"]["frames"] for source, _ in fit)
     split_text = ", ".join(f"{split} {count}" for split, count in sorted(clips.items()))
     yield f"{len(fit)} clips ({split_text}), {frames} frames; {len(rejected)} rejected, see rejected.csv"
+    trimmed = [s.key for s, _ in fit if states[s.key]["facts"].get("trimmed")]
+    if trimmed:
+        more = f" and {len(trimmed) - 3} more" if len(trimmed) > 3 else ""
+        yield f"cut to the longest good stretch of one person: {', '.join(trimmed[:3])}{more}; see report.csv"
     crowded = [s.key for s, _ in fit if states[s.key]["facts"].get("faces", 1) > 1]
     if crowded:
         more = f" and {len(crowded) - 3} more" if len(crowded) > 3 else ""

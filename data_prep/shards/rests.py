@@ -11,7 +11,7 @@ from data_prep.clips.clip import read_rest
 from data_prep.clips.source import Source
 from data_prep.shards.report import State
 from data_prep.shards.spread import spread
-from data_prep.shards.work import WORK, kept_path
+from data_prep.shards.work import kept_path, speaker_folder
 from lit_emotalk.face import alignment, basis, look, tracker
 from lit_emotalk.face.basis import BASIS_FILE
 from lit_emotalk.face.tracker import TRACKER_FILE
@@ -26,7 +26,7 @@ REST_CLIPS = 12
 def rest_path(output: Path, source: Source) -> Path:
     """Where the rest of a clip's speaker, or of its scene, is kept."""
     name = "rest.npz" if source.scene is None else f"rest_{sha256_text(source.scene)[:16]}.npz"
-    return output / WORK / source.speaker / name
+    return speaker_folder(output, source.speaker) / name
 
 
 def read_rests(output: Path, fit: list[Source], states: dict[str, State]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ from data_prep.clips.source import Source
 from lit_emotalk.io.files import sha256_file, sha256_text, write_text
 
 WORK = ".work"
+LONGEST_NAME = 76
+DIGITS = 12
+"""Of the digest that tells names apart whose plain forms are the same."""
 
 
 def remove_leftovers(output: Path) -> None:
@@ -17,9 +21,22 @@ def remove_leftovers(output: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def plain_name(name: str, told_apart_by: str) -> str:
+    """Of ASCII letters, digits, '_' and '-' (at most 89), for keys and files: as much of `name` as these can
+    say and a digest of `told_apart_by`, so that names of any script stay distinct."""
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:LONGEST_NAME].strip("-")
+    return "-".join(part for part in (plain, sha256_text(told_apart_by)[:DIGITS]) if part)
+
+
+def speaker_folder(output: Path, speaker: str) -> Path:
+    """Where the clips of a speaker are kept; plain names stay as they are."""
+    is_plain = re.fullmatch(rf"[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}", speaker)
+    return output / WORK / (speaker if is_plain else plain_name(speaker, told_apart_by=speaker))
+
+
 def kept_path(output: Path, source: Source) -> Path:
     """Where a prepared clip is kept."""
-    return output / WORK / source.speaker / f"{source.key}.npz"
+    return speaker_folder(output, source.speaker) / f"{source.key}.npz"
 
 
 def new_state(source: Source, options: str) -> dict[str, Any]:
@@ -51,7 +68,7 @@ def current_state(output: Path, source: Source, options: str) -> dict[str, Any] 
 
 
 def _state_path(output: Path, source: Source) -> Path:
-    return output / WORK / source.speaker / f"{source.key}.json"
+    return speaker_folder(output, source.speaker) / f"{source.key}.json"
 
 
 def _stat(source: Source) -> list[list[int]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
+from lit_emotalk.io.files import composed
 
 FOLDER = Path(__file__).parent
 SHAPE = '{"val": ["M005", ...], "test": [...]}, and "train" if not all others train'
@@ -39,6 +40,7 @@ def read_splits(chosen: str | Path) -> Splits:
         isinstance(s, list) and all(isinstance(n, str) for n in s) for s in splits.values()
     ):
         raise UserError(f"the splits {path} must be {SHAPE}")
+    splits = {split: [composed(speaker) for speaker in speakers] for split, speakers in splits.items()}
     check_disjoint(splits, f"the splits {path}")
     return splits
 

@@ -1,12 +1,12 @@
 """Speakers without pictures: `python -m data_prep.synthetic.voices --output DIR [--speakers N]`.
 
-People who act shuffled words of the training sentences with every emotion and level, as shards of sound and
-of the coefficients that they act with. Acting is a thousand times cheaper than rendering, so that stages
-align and eac can learn from more people and more words than the corpus shows. Their voices and manners are
-drawn like the corpus', from a seed of their own: nobody is in both. They are recorded in any conditions
-(`speech/recording.py`; a clip's record names them as its scene), and a third of the clips begin or end in
-mid-speech. Test speakers say the test split's
-sentences, with calm and the compounds too: what stage eac is scored on against what was acted, not tracked.
+People who act shuffled words, of the training sentences and others, with every emotion and level, as shards
+of sound and of the coefficients that they act with. Acting is a thousand times cheaper than rendering, so
+that stages align and eac can learn from more people and more words than the corpus shows. Their voices and
+manners are drawn like the corpus', from a seed of their own: nobody is in both. They are recorded in any
+conditions (`speech/recording.py`; a clip's record names them as its scene), and a third of the clips begin or
+end in mid-speech. Test speakers say the test split's sentences, with calm and the compounds too: what stage
+eac is scored on against what was acted, not tracked.
 """
 
 import argparse
@@ -52,9 +52,9 @@ _SENTENCE_STREAM, _CUT_STREAM = 0x701C, 0xC07
 
 
 def plan_voices(speakers: int, test_speakers: int, seed: int) -> list[ClipPlan]:
-    """What is said. In words of the training sentences: for every speaker two neutral strings of words, and
-    one of each other emotion and level, calm among them. In the test split's sentences: by the test speakers,
-    who come after the others, the same and all compounds."""
+    """What is said. In words of the training sentences and of `more_words`: for every speaker two neutral
+    strings of words, and one of each other emotion and level, calm among them. In the test split's sentences:
+    by the test speakers, who come after the others, the same and all compounds."""
     plans = []
     for index in range(speakers + test_speakers):
         split = "train" if index < speakers else "test"

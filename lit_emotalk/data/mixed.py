@@ -18,8 +18,11 @@ from lit_emotalk.io.files import sha256_text
 
 @dataclass(frozen=True)
 class CorpusShare:
-    """A corpus of a mixture: its shard directory or URL, its weight, above 0, relative to the others', and
-    whether its faces, if it has any, or its sound is left out."""
+    """A corpus of a mixture.
+
+    shards: its directory or URL. weight: above 0, relative to the others'. sound_only: whether its faces, if
+    it has any, are left out. faces_only: whether its sound is.
+    """
 
     shards: str | Path
     weight: float = 1.0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.settings import CONDITIONS, Settings, choose_space, choose_sync
+from lit_emotalk.weights.starter import HELP, models_folder
 
 if TYPE_CHECKING:
     from lit_emotalk.evaluate.tasks import Task
@@ -31,7 +32,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--align", action="store_true", help="shift generated videos whose sound says that they are off"
     )
     ours = parser.add_argument_group("our models")
-    ours.add_argument("--models", type=Path, help="folder with the exports align, eac, hef (and sync)")
+    ours.add_argument(
+        "--models", type=Path, help=f"folder with the exports align, eac, hef (and sync; {HELP})"
+    )
     ours.add_argument("--shards", type=Path, help="shards made by data_prep")
     ours.add_argument("--split", choices=("train", "val", "test"), default="test")
     ours.add_argument(
@@ -42,6 +45,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="how the emotion is given; own: the label in words, or else the clip's own picture",
     )
     ours.add_argument("--baseline", nargs="+", default=[], choices=("ground_truth", "copy_source"))
+    ours.add_argument(
+        "--beside",
+        nargs="+",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="other methods' videos of the same clips, named as their recordings or keys: cut like the clips",
+    )
     parser.add_argument(
         "--method", help="name of the rows' method (for our models: a prefix of the condition)"
     )
@@ -69,7 +79,11 @@ def main(argv: list[str]) -> None:
     from lit_emotalk.data.manifest import read_manifest
     from lit_emotalk.evaluate.loop import evaluate
     from lit_emotalk.evaluate.store import ResultsFile
+    from lit_emotalk.models.device import checked_device
 
+    checked_device(args.device)
+    if args.condition:
+        args.models = models_folder(args.models)
     tasks = make_tasks(args)
     workers = args.workers or (1 if args.device != "cpu" else os.cpu_count() or 1)
     workers = max(1, min(workers, len(tasks)))
@@ -99,20 +113,30 @@ def make_tasks(args: argparse.Namespace) -> "list[Task]":
     if args.pairs or args.generated or args.reference:
         return _folder_tasks(args)
     if not args.shards:
-        raise UserError("give --generated and --reference, or --pairs, or --shards with --models")
-    if not args.condition and not args.baseline:
+        raise UserError("give --generated and --reference, or --pairs, or --shards")
+    if not args.condition and not args.baseline and not args.beside:
         raise UserError(
-            f"give --condition ({', '.join(CONDITIONS)}) and/or --baseline (ground_truth, copy_source)"
+            f"give --condition ({', '.join(CONDITIONS)}), --baseline (ground_truth, copy_source) or --beside"
         )
-    if args.condition and not args.models:
-        raise UserError("--condition needs --models, the folder with the exports align, eac and hef")
+    from lit_emotalk.evaluate.beside.videos import named_folders, videos_beside
+    from lit_emotalk.evaluate.loop import print_lines
     from lit_emotalk.evaluate.shards import shard_clips
     from lit_emotalk.evaluate.tasks import Task
 
+    folders = named_folders(args.beside)
     prefix = f"{args.method} " if args.method else ""
     methods = {name: name for name in args.baseline} | {f"{prefix}{name}": name for name in args.condition}
     made_by = fingerprint(args.models) if args.condition else None
-    return [Task(clip, methods, made_by) for clip in shard_clips(args.shards, args.split, args.limit)]
+    clips = shard_clips(args.shards, args.split, args.limit)
+    beside = {}
+    for name, folder in folders.items():
+        beside[name], notes = videos_beside(folder, clips)
+        print_lines(f"clips without a video of {name}", notes)
+    tasks = []
+    for clip in clips:
+        others = {name: found[clip.key] for name, found in beside.items() if clip.key in found}
+        tasks.append(Task(clip, methods | dict.fromkeys(others, "video"), made_by, others))
+    return tasks
 
 
 def fingerprint(models: Path) -> str:
@@ -129,8 +153,8 @@ def _folder_tasks(args: argparse.Namespace) -> "list[Task]":
     from lit_emotalk.evaluate.loop import print_lines
     from lit_emotalk.evaluate.tasks import Task
 
-    if args.shards or args.condition or args.baseline:
-        raise UserError("--shards, --condition and --baseline do not go with folders of videos")
+    if args.shards or args.condition or args.baseline or args.beside:
+        raise UserError("--shards, --condition, --baseline and --beside do not go with folders of videos")
     notes: list[str] = []
     if args.pairs:
         pairs = listed_pairs(args.pairs)

@@ -16,10 +16,10 @@ from lit_emotalk.face.crop import clip_crop
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.io.audio import load_audio
 from lit_emotalk.io.files import sha256_text
+from lit_emotalk.io.folders import VIDEO_SUFFIXES, files_below
 from lit_emotalk.io.video import probe, read_frames, read_image
 from lit_emotalk.schema import FPS, SAMPLES_PER_FRAME
 
-VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 PICTURES = (".png", ".jpg", ".jpeg")
 RAVDESS_NAME = re.compile(r"\d\d(-\d\d){5}-(\d\d)$")
 CROP_SIZE = 256
@@ -40,19 +40,24 @@ class VideoPair:
     @property
     def fingerprint(self) -> str:
         """Eight digits that change with the files' sizes or dates."""
-        files = [
-            path.stat() for path in (self.generated, self.reference, self.source) if path and path.is_file()
-        ]
-        return sha256_text(" ".join(f"{status.st_size} {status.st_mtime_ns}" for status in files))[:8]
+        return state_of([path for path in (self.generated, self.reference, self.source) if path])
+
+
+def state_of(paths: list[Path]) -> str:
+    """Eight digits that change with the sizes or dates of files."""
+    files = [path.stat() for path in paths if path.is_file()]
+    return sha256_text(" ".join(f"{status.st_size} {status.st_mtime_ns}" for status in files))[:8]
 
 
 def folder_pairs(generated: Path, reference: Path, source: Path | None) -> tuple[list[VideoPair], list[str]]:
     """Pairs of equal names (paths below the folders, without suffix), and lines on what has no partner.
 
-    UserError where a folder is missing or no name is in both.
+    UserError where a folder is missing or has two files of a name, or no name is in both.
     """
-    made, true = _files(generated, VIDEOS, "--generated"), _files(reference, VIDEOS, "--reference")
-    portraits = {} if source is None else _files(source, VIDEOS + PICTURES, "--source")
+    notes: list[str] = []
+    made = _files(generated, VIDEO_SUFFIXES, "--generated", notes)
+    true = _files(reference, VIDEO_SUFFIXES, "--reference", notes)
+    portraits = {} if source is None else _files(source, VIDEO_SUFFIXES + PICTURES, "--source", notes)
     pairs = [
         VideoPair(key, made[key], true[key], portraits.get(key), facts_of(key))
         for key in sorted(made.keys() & true.keys())
@@ -61,7 +66,7 @@ def folder_pairs(generated: Path, reference: Path, source: Path | None) -> tuple
         raise UserError(
             f"no video in {generated} has the name of one in {reference}; name them alike or give --pairs"
         )
-    notes = [f"{key}: no reference of this name" for key in sorted(made.keys() - true.keys())]
+    notes += [f"{key}: no reference of this name" for key in sorted(made.keys() - true.keys())]
     notes += [f"{key}: not generated" for key in sorted(true.keys() - made.keys())]
     if source is not None:
         notes += [
@@ -122,11 +127,23 @@ def facts_of(key: str) -> dict[str, Any]:
     return {"speaker": speaker_of(key), "emotion": emotion_of(key)}
 
 
-def _files(folder: Path, suffixes: tuple[str, ...], option: str) -> dict[str, Path]:
+def _files(folder: Path, suffixes: tuple[str, ...], option: str, notes: list[str]) -> dict[str, Path]:
+    """Files by their path below the folder without suffix; what cannot be used is added to the notes."""
     if not folder.is_dir():
         raise UserError(f"{option} {folder} is no folder")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes)
-    return {str(p.relative_to(folder).with_suffix("")): p for p in found}
+    found: dict[str, Path] = {}
+    for path, fault in files_below(folder):
+        if fault or path.suffix.lower() not in suffixes:
+            notes.append(f"{path.relative_to(folder).as_posix()}: {fault or 'no video by its ending'}")
+            continue
+        key = str(path.relative_to(folder).with_suffix(""))
+        if key in found:
+            raise UserError(
+                f"{option} {folder} has {found[key].name} and {path.name} for one name, {key}; leave one of "
+                "them"
+            )
+        found[key] = path
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,6 +28,7 @@ from lit_emotalk.io.files import atomic_path, write_text
 from lit_emotalk.io.progress import track
 from lit_emotalk.io.video import read_frames
 from lit_emotalk.schema import FPS, SAMPLE_RATE
+from lit_emotalk.weights.starter import HELP
 
 PROMPTS: dict[str, str] = {
     "neutral": "a person with a neutral expression",
@@ -129,7 +130,7 @@ def animate_all(
     return frames
 
 
-def showcase(models: Path, shards: Path, corpus: Path, output: Path, intensity: float) -> None:
+def showcase(models: Path | None, shards: Path, corpus: Path, output: Path, intensity: float) -> None:
     """Make the showcase's files below `output`."""
     portrait_clip, speech_clip = pick_clips(shards)
     image = next(iter(read_frames(corpus / portrait_clip["source"])))
@@ -160,7 +161,7 @@ def showcase(models: Path, shards: Path, corpus: Path, output: Path, intensity: 
         "frames_without_face": {name: m.lost for name, m in read.items()},
         "checks": control_checks(units, raw),
     }
-    sheet = contact_sheet({name: close_up(_spread(frames), landmarks) for name, frames in videos.items()})
+    sheet = contact_sheet({name: close_up(spread(frames), landmarks) for name, frames in videos.items()})
     with atomic_path(output / "contact_sheet.png") as temporary:
         Image.fromarray(sheet).save(temporary)
     write_text(output / "control.json", json.dumps(report, indent=2) + "\n")
@@ -182,7 +183,7 @@ def close_up(frames: list[np.ndarray], landmarks: np.ndarray) -> list[np.ndarray
     return [np.asarray(Image.fromarray(f).resize(size, Image.Resampling.BICUBIC, box)) for f in frames]
 
 
-def _spread(frames: list[np.ndarray]) -> list[np.ndarray]:
+def spread(frames: list[np.ndarray]) -> list[np.ndarray]:
     """`SHEET_COLUMNS` frames, evenly spread over the part in which the emotion is on."""
     first = min(FPS // 4, len(frames) - 1)
     return [frames[i] for i in np.linspace(first, len(frames) - 1, SHEET_COLUMNS).round().astype(int)]
@@ -191,9 +192,7 @@ def _spread(frames: list[np.ndarray]) -> list[np.ndarray]:
 def main() -> None:
     """Command line of the showcase."""
     parser = argparse.ArgumentParser(prog="python -m lit_emotalk.evaluate.showcase", description=__doc__)
-    parser.add_argument(
-        "--models", type=Path, required=True, help="folder with the exports align, eac and hef"
-    )
+    parser.add_argument("--models", type=Path, help=f"folder with the exports align, eac and hef ({HELP})")
     parser.add_argument("--shards", type=Path, required=True, help="shards with a test split")
     parser.add_argument(
         "--corpus", type=Path, required=True, help="the raw corpus that the shards were made from"

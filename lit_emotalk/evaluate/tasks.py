@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.evaluate.folders import VideoPair, load_pair
+from lit_emotalk.evaluate.beside.videos import load_beside
+from lit_emotalk.evaluate.folders import VideoPair, load_pair, state_of
 from lit_emotalk.evaluate.generate import generator
 from lit_emotalk.evaluate.reads import Reader, reader
 from lit_emotalk.evaluate.scoring import Reference, reference_of, score
@@ -25,22 +27,26 @@ TRUE = "#reference"
 class Task:
     """One clip and the methods wanted of it, as label -> what makes it: a condition, a baseline, or "video".
 
-    `fingerprint` tells apart the models or files that make the videos; it is kept in their rows.
+    `fingerprint` tells apart the models or files that make the videos; it is kept in their rows. `beside`:
+    the videos of other methods of a clip of shards, by their labels, whose kind is "video".
     """
 
     clip: VideoPair | ShardClip
     methods: dict[str, str]
     fingerprint: str | None = None
+    beside: dict[str, Path] = field(default_factory=dict)
 
-    def made_by(self, kind: str) -> str | None:
-        """The models or files that make a video of this kind, None for the baselines."""
-        return None if kind in BASELINES else self.fingerprint
+    def made_by(self, method: str) -> str | None:
+        """The models or files that make a method's video, None for the baselines."""
+        if method in self.beside:
+            return state_of([self.beside[method]])
+        return None if self.methods[method] in BASELINES else self.fingerprint
 
     def without(self, results: ResultsFile) -> "Task":
         """The task without the methods that have been scored."""
         key = self.clip.key
-        missing = {m: k for m, k in self.methods.items() if not results.done(m, key, self.made_by(k))}
-        return Task(self.clip, missing, self.fingerprint)
+        missing = {m: k for m, k in self.methods.items() if not results.done(m, key, self.made_by(m))}
+        return replace(self, methods=missing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +72,8 @@ def run(settings: Settings, task: Task) -> Outcome:
     coefficients = {TRUE: reference.look.coefficients}
     for method, kind in task.methods.items():
         try:
-            made, samples = videos(kind)
-        except UserError as error:
+            made, samples = videos(method, kind)
+        except (UserError, OSError) as error:
             rows.append(_failed(facts, method, error))
             continue
         same = made is reference.frames
@@ -75,7 +81,7 @@ def run(settings: Settings, task: Task) -> Outcome:
         scores = score(made, reference, tools, samples, reads, task.clip.facts.get("emotion"))
         scores.fail("frames_off_reference", abs(lag))
         row = {"method": method, **facts, "frames": scores.frames, "failures": scores.failures}
-        if (made_by := task.made_by(kind)) is not None:
+        if (made_by := task.made_by(method)) is not None:
             row["made_by"] = made_by
         row |= {"metrics": scores.metrics, "missing": scores.missing, "truth": scores.truth}
         row |= {"seconds": round(time.monotonic() - began, 2)}
@@ -89,21 +95,24 @@ def run(settings: Settings, task: Task) -> Outcome:
     return Outcome(rows, features, coefficients)
 
 
-Videos = Callable[[str], tuple[np.ndarray, np.ndarray | None]]
+Videos = Callable[[str, str], tuple[np.ndarray, np.ndarray | None]]
 
 
 def _open(settings: Settings, tools: Reader, task: Task) -> tuple[Reference, Videos, int]:
-    """The reference, a function from a kind to its frames and own sound, and their lag (0 for our own)."""
+    """The reference, a function from a method and its kind to its frames and own sound, and their lag (0 but
+    for pairs of videos)."""
     clip = task.clip
     if isinstance(clip, VideoPair):
         pair = load_pair(clip, settings.resize, settings.align)
         reference = reference_of(pair.reference, pair.reference_sound, pair.source, tools)
-        return reference, lambda kind: (pair.generated, pair.generated_sound), pair.lag
+        return reference, lambda method, kind: (pair.generated, pair.generated_sound), pair.lag
     networks = None if settings.models is None else generator(settings.models, settings.device)
     loaded = load_clip(clip, None if networks is None else networks.face.resolution)
     reference = reference_of(loaded.frames, loaded.samples, None, tools)
 
-    def videos(kind: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    def videos(method: str, kind: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        if kind == "video":
+            return load_beside(task.beside[method], clip, loaded.frames.shape[1])
         if kind == "ground_truth":
             return loaded.frames, None
         if kind == "copy_source":

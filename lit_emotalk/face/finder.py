@@ -84,10 +84,15 @@ def choose_face(image: np.ndarray, name: str, number: int | None = None) -> Face
             f"the face in {name} is {chosen.size:.0f} pixels large; use a picture where it has at least "
             f"{SMALLEST_FACE}"
         )
-    inside = (chosen.landmarks[:, :2] >= 0) & (chosen.landmarks[:, :2] < image.shape[1::-1])
-    if inside.all(1).mean() < SEEN_SHARE:
+    if seen_share(chosen.landmarks, image.shape[:2]) < SEEN_SHARE:
         raise UserError(f"only a part of the face is in {name}; use a picture that shows all of it")
     return chosen
+
+
+def seen_share(landmarks: np.ndarray, extent: tuple[int, int]) -> float:
+    """Which part of a face's points (478, 3) lies in a picture of (height, width) pixels."""
+    inside = (landmarks[:, :2] >= 0) & (landmarks[:, :2] < np.array(extent[::-1]))
+    return float(inside.all(1).mean())
 
 
 def lean(face: Face) -> float:

@@ -19,6 +19,9 @@ from lit_emotalk.weights import fetch as weights
 
 MAX_FACES = 4
 
+_STDERR = threading.Lock()
+"""Held while the process's stderr leads elsewhere: two threads may look for faces at once."""
+
 
 @dataclass(frozen=True, eq=False)
 class Face:
@@ -107,16 +110,17 @@ class Landmarker:
 @contextlib.contextmanager
 def _quiet_native_log() -> Iterator[None]:
     """Send the process's stderr to nowhere: MediaPipe's C++ start-up log has no switch."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
+    with _STDERR:
         sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)
+        kept = os.dup(2)
+        try:
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _survive_profiling_timer() -> None:

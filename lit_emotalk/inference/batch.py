@@ -35,7 +35,7 @@ OPTIONAL: dict[str, Any] = {
 @dataclass
 class Row:
     """One video of a batch: its line in the CSV (the first row is 2), what it asks for, and what became of
-    it: `status` is waiting, made, skipped or failed."""
+    it: `status` is waiting, made, skipped or failed; `message` what failed, or what is doubtful."""
 
     line: int
     fields: dict[str, str]
@@ -69,7 +69,7 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def run_batch(
-    path: Path, rows: list[Row], models: str, device: str, options: Options, speed: str = "auto"
+    path: Path, rows: list[Row], models: str | None, device: str, options: Options, speed: str = "auto"
 ) -> None:
     """Make the videos of all rows and write `<name>_report.csv` beside `path`, renewed after every row.
 
@@ -120,9 +120,10 @@ def run_row(face: "TalkingFace", row: Row, folder: Path, options: Options, outpu
         for name in ("second", "pose_from"):
             if name in chosen:
                 chosen[name] = folder / chosen[name]
-        asked = replace(options, progress=False, **chosen)
+        doubts: list[str] = []
+        asked = replace(options, progress=False, tell=doubts.append, **chosen)
         made = face.talk(portrait, speech, output, emotion, asked, steps)
-        row.status, row.frames = "made", made.frames
+        row.status, row.frames, row.message = "made", made.frames, "; ".join(doubts)
     except UserError as error:
         row.status, row.message = "failed", str(error)
     row.seconds = steps.seconds

@@ -9,10 +9,12 @@ from lit_emotalk.inference.batch import read_rows, run_batch
 from lit_emotalk.inference.emotion.request import Emotion, Schedule, parse_blend
 from lit_emotalk.inference.motion.strength import MOST_STRENGTH
 from lit_emotalk.inference.options import FRAMES, LONGEST_SIDE, MOTIONS, SPEEDS, Options
+from lit_emotalk.inference.output.coefficients import FORMATS
 from lit_emotalk.inference.output.files import checked_output
 from lit_emotalk.inference.output.provenance import Credentials
 from lit_emotalk.inference.steps import Steps
 from lit_emotalk.schema import FPS
+from lit_emotalk.weights.starter import HELP
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -27,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
         "schedule), intensity, strength, second, face, seed, motion, pose_from, frame; paths are relative to "
         "the CSV; rows whose output exists are skipped",
     )
-    parser.add_argument("--emotion", metavar="TEXT", help='in words: "a furious person"')
+    parser.add_argument("--emotion", metavar="TEXT", help='in English words: "a furious person"')
     parser.add_argument("--emotion-image", metavar="FILE", help="a picture of a face that shows it")
     parser.add_argument("--emotion-audio", metavar="FILE", help="a sound of someone speaking with it")
     parser.add_argument("--emotion-video", metavar="FILE", help="a video of a face that shows it")
@@ -54,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
         default=1.0,
         help=f"0..{MOST_STRENGTH:g} (default 1): of the whole expression, speech included; 1.5 exaggerates",
     )
-    parser.add_argument("--models", required=True, help="folder with the exports align, eac and hef")
+    parser.add_argument("--models", help=f"folder with the exports align, eac and hef ({HELP})")
     parser.add_argument(
         "--output",
         help="what to write: an .mp4 or .webm file, or, without an ending, a folder of png pictures",
@@ -99,8 +101,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of the natural motion")
     parser.add_argument(
         "--coefficients-out",
-        metavar="CSV",
-        help="also write time, 51 ARKit weights and pose, see coefficient_table.py",
+        metavar="FILE",
+        help="also write the 51 ARKit weights and the pose of every frame: a .csv table, Audio2Face's .json, "
+        "or a .glb head that any glTF viewer plays",
+    )
+    parser.add_argument(
+        "--coefficients-format",
+        choices=FORMATS,
+        help="csv: our table (default for .csv); livelink: the .csv of Live Link Face; audio2face (.json); "
+        "gltf (.glb)",
     )
     parser.add_argument("--mark", action="store_true", help='write "AI-generated" into the picture')
     parser.add_argument(
@@ -135,6 +144,7 @@ def main(argv: list[str]) -> None:
         seed=args.seed,
         longest_side=args.longest_side,
         coefficients_out=args.coefficients_out,
+        coefficients_format=args.coefficients_format,
         overwrite=args.overwrite,
         mark=args.mark,
         credentials=Credentials(*map(Path, args.c2pa)) if args.c2pa else None,
@@ -144,7 +154,9 @@ def main(argv: list[str]) -> None:
         raise UserError("blinks and gaze need a driving video: give --pose-from with --eyes")
     if args.batch:
         only_one = [
-            name for name in ("portrait", "speech", "output", "coefficients_out") if getattr(args, name)
+            name
+            for name in ("portrait", "speech", "output", "coefficients_out", "coefficients_format")
+            if getattr(args, name)
         ]
         if only_one:
             raise UserError(

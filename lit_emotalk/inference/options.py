@@ -1,5 +1,6 @@
 """How a video is to be made: everything beside the portrait, the speech and the output."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.emotion.request import Emotion, Schedule, parse_emotion
 from lit_emotalk.inference.motion.strength import MOST_STRENGTH
+from lit_emotalk.inference.output.coefficients import format_of
 from lit_emotalk.inference.output.provenance import Credentials
 
 FRAMES = ("crop", "picture")
@@ -15,6 +17,11 @@ SPEEDS = ("auto", "float32", "bfloat16", "compiled")
 """How frames are drawn, see `inference.speed`."""
 LONGEST_SIDE = 1920
 """Pictures are scaled down to this side for the video: what phones and browsers decode without trouble."""
+
+
+def to_stderr(line: str) -> None:
+    """Print a line where it does not mix with results."""
+    print(line, file=sys.stderr)
 
 
 @dataclass(frozen=True)
@@ -28,9 +35,11 @@ class Options:
     `picture`, the whole portrait with the face moving in it, at most `longest_side` pixels. motion:
     `natural` head motion and blinks from `seed`, `speaking` ones that follow speech and emotion, or
     `none`. pose_from: a video whose head motion the portrait takes over in place of that; with `eyes`
-    also its blinks and gaze. coefficients_out: a CSV to write beside. overwrite: replace an older output.
-    mark: write "AI-generated" into the picture. credentials: sign the output by C2PA. progress: show it.
-    watch: called with the frames done and their number; what it raises ends the work.
+    also its blinks and gaze. coefficients_out: a file of the coefficients to write beside, in
+    `coefficients_format` (one of `output.coefficients.FORMATS`; None: what its ending says). overwrite:
+    replace an older output. mark: write "AI-generated" into the picture. credentials: sign the output by
+    C2PA. progress: show it. watch: called with the frames done and their number; what it raises ends the
+    work. tell: called with each line on what is doubtful about the wish; by default it goes to stderr.
     Raises UserError for a value that cannot be.
     """
 
@@ -45,11 +54,13 @@ class Options:
     seed: int = 0
     longest_side: int = LONGEST_SIDE
     coefficients_out: Path | str | None = None
+    coefficients_format: str | None = None
     overwrite: bool = False
     mark: bool = False
     credentials: Credentials | None = None
     progress: bool = False
     watch: Callable[[int, int], None] | None = None
+    tell: Callable[[str], None] = to_stderr
 
     def __post_init__(self) -> None:
         for name, value, known in (("frame", self.frame, FRAMES), ("motion", self.motion, MOTIONS)):
@@ -59,6 +70,10 @@ class Options:
             raise UserError(f"the intensity must be between 0 and 1, not {self.intensity}")
         if not 0 <= self.strength <= MOST_STRENGTH:
             raise UserError(f"the strength must be between 0 and {MOST_STRENGTH:g}, not {self.strength}")
+        if self.coefficients_out is not None:
+            format_of(self.coefficients_out, self.coefficients_format)
+        elif self.coefficients_format is not None:
+            raise UserError("a format of coefficients needs a file for them: give --coefficients-out")
         if self.seed < 0:
             raise UserError(f"the seed must be 0 or more, not {self.seed}")
         if self.longest_side < 64:

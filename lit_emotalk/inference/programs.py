@@ -18,8 +18,8 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from lit_emotalk.coefficients import POSE_SIZE
-from lit_emotalk.errors import UserError
+from lit_emotalk.coefficients import POSE_SIZE, get_layout
+from lit_emotalk.errors import UserError, install_extra
 from lit_emotalk.face.basis import LinearFace
 from lit_emotalk.io.files import atomic_path, write_text
 from lit_emotalk.models.eac import EAC
@@ -27,6 +27,7 @@ from lit_emotalk.models.handover import load_export
 from lit_emotalk.models.hef.blocks import SourceLevel
 from lit_emotalk.models.hef.generator import HEF, Source
 from lit_emotalk.schema import ROW_SIZES, ROWS
+from lit_emotalk.weights.starter import HELP, models_folder
 
 TOLERANCE = 1e-3
 """Largest difference between a program and its network that is accepted; images span 2, expressions 1."""
@@ -111,13 +112,14 @@ def build_programs(eac: EAC, hef: HEF) -> list[Program]:
     image = normal(1, 3, side, side).clamp(-1, 1)
     with torch.no_grad():
         pyramid = SourceProgram(hef)(image)
+    units = get_layout(hef.config.layout).expression_size
     pose = torch.zeros(POSE_SIZE)
     pose[-1] = FRONT_SCALE
     mean = LinearFace.load().mean
     landmarks = (mean * pose[-1].exp() / 2 + torch.tensor([0.5, 0.5, 0.0]))[None]
 
     def driving(*shape: int) -> Tensor:
-        expression = torch.rand((*shape, 51), generator=drawn) * 0.4
+        expression = torch.rand((*shape, units), generator=drawn) * 0.4
         return torch.cat((expression, pose.expand(*shape, -1)), -1)
 
     own, window = driving(1), hef.config.window
@@ -163,7 +165,7 @@ def export_onnx(program: Program, folder: Path) -> float:
         import onnxruntime
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise UserError("--onnx needs the extra: pip install 'lit-emotalk[onnx]'") from error
+        raise UserError(f"--onnx needs onnxscript and onnxruntime; {install_extra('onnx')}") from error
     path = folder / f"{program.name}.onnx"
     with atomic_path(path) as temporary:
         made = torch.onnx.export(
@@ -204,11 +206,11 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(
         prog="lit-emotalk export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--models", required=True, help="folder with the exports eac and hef")
+    parser.add_argument("--models", help=f"folder with the exports eac and hef ({HELP})")
     parser.add_argument("--output", required=True, help="folder to write to")
     parser.add_argument("--onnx", action="store_true", help="write ONNX files as well (extra [onnx])")
     args = parser.parse_args(argv)
-    models, folder = Path(args.models), Path(args.output)
+    models, folder = models_folder(args.models), Path(args.output)
     eac = cast(EAC, load_export(models / "eac", "eac"))
     hef = cast(HEF, load_export(models / "hef", "hef"))
     differences = {}

@@ -1,6 +1,5 @@
 """TalkingFace: emotion space, EAC and HEF joined: portrait + speech + emotion -> coefficients -> frames."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +13,7 @@ from lit_emotalk.coefficients import POSE_SIZE
 from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.tracker import Tracker
+from lit_emotalk.inference.checks import check_arkit, check_networks
 from lit_emotalk.inference.drawing.drawing import Drawing
 from lit_emotalk.inference.emotion.codes import EmotionReader
 from lit_emotalk.inference.emotion.request import Emotion, Schedule
@@ -22,15 +22,17 @@ from lit_emotalk.inference.live.streaming import ExpressionStream, Latency
 from lit_emotalk.inference.motion.bearing import add_speaking_motion
 from lit_emotalk.inference.motion.driving import DrivingVideos, driven
 from lit_emotalk.inference.motion.natural import LiveMotion, add_natural_motion
+from lit_emotalk.inference.motion.own import from_own
 from lit_emotalk.inference.motion.strength import strengthened
 from lit_emotalk.inference.options import Options, asked_for
+from lit_emotalk.inference.output.coefficients import format_of
 from lit_emotalk.inference.output.files import checked_output, write_output
 from lit_emotalk.inference.output.finish import Finish
 from lit_emotalk.inference.portrait import Portrait, find_portrait
 from lit_emotalk.inference.steps import Steps
 from lit_emotalk.io.audio import is_silent, load_audio, log_mel
-from lit_emotalk.io.coefficient_table import write_coefficients
 from lit_emotalk.io.files import Recent, file_state
+from lit_emotalk.io.output_sound import Soundtrack
 from lit_emotalk.io.progress import track, watched
 from lit_emotalk.io.video import read_image
 from lit_emotalk.models.eac import EAC
@@ -38,7 +40,8 @@ from lit_emotalk.models.emotion_space import EmotionSpace
 from lit_emotalk.models.handover import load_export
 from lit_emotalk.models.hearing import check_hearing, hear
 from lit_emotalk.models.hef.generator import HEF
-from lit_emotalk.schema import FPS, ROWS, SAMPLES_PER_FRAME
+from lit_emotalk.schema import FPS, ROWS
+from lit_emotalk.weights.starter import models_folder
 
 LEANING = 0.1
 PORTRAITS_KEPT = 4
@@ -59,22 +62,14 @@ class TalkingFace:
     """The three networks joined for inference.
 
     `resolution` is the side of the generated frames in pixels; `speed`, one of `inference.speed.SPEEDS`, is
-    how they are drawn. Raises UserError where the weights that the networks hear by are not here, the EAC
-    takes codes of another width than the space's, and for an unknown speed.
+    how they are drawn. Raises UserError where the weights that the networks hear by are not here, the
+    networks do not go together (`check_networks`), and for an unknown speed.
     """
 
     def __init__(
         self, space: EmotionSpace, eac: EAC, hef: HEF, device: str = "cpu", speed: str = "auto"
     ) -> None:
-        if eac.config.codes == "one_hot":
-            raise UserError(
-                "this eac is the one-hot baseline: it takes labels, not codes of an emotion space"
-            )
-        if eac.config.code_dim != space.dim:
-            raise UserError(
-                f"the eac takes codes of width {eac.config.code_dim}, the emotion space gives {space.dim}: "
-                "train stage eac with this export of stage align"
-            )
+        check_networks(space, eac, hef)
         for hears in (space.hears, eac.config.hears):
             check_hearing(hears)
         self.space = space.to(device).eval()
@@ -89,22 +84,22 @@ class TalkingFace:
         self._portraits = Recent[Portrait](PORTRAITS_KEPT)
 
     @classmethod
-    def load(cls, models: Path | str, device: str = "cpu", speed: str = "auto") -> "TalkingFace":
-        """Load the exports `align`, `eac`, `hef` below `models`; UserError names what is missing or wrong."""
-        models = Path(models)
-        if not models.is_dir():
-            raise UserError(
-                f"no models at {models}; train them first (make demo) or name their folder with --models"
-            )
-        align, eac, hef = (load_export(models / stage, stage, device) for stage in ("align", "eac", "hef"))
+    def load(
+        cls, models: Path | str | None = None, device: str = "cpu", speed: str = "auto"
+    ) -> "TalkingFace":
+        """Load the exports `align`, `eac`, `hef` below `models`, or the starter's; UserError names what is
+        missing or wrong."""
+        folder = models_folder(models)
+        align, eac, hef = (load_export(folder / stage, stage, device) for stage in ("align", "eac", "hef"))
         return cls(cast(EmotionSpace, align), cast(EAC, eac), cast(HEF, hef), device, speed)
 
     def read_portrait(self, picture: Path | str | np.ndarray, face: int | None = None) -> Portrait:
         """Find the face of a picture (path or uint8 (H, W, 3)), crop it and read its coefficients.
 
         Of several faces the largest is taken, or number `face` from the left (from 0). Of files the last few
-        portraits are kept. UserError: no face.
+        portraits are kept. UserError: no face, or models that are not driven by arkit.
         """
+        check_arkit(self.eac, "draw a new portrait")
         if isinstance(picture, np.ndarray):
             return find_portrait(picture, "the picture", self.tracker, self.resolution, face)
         key = file_state(picture), face
@@ -147,9 +142,11 @@ class TalkingFace:
         with steps.step("speech"):
             asked = asked_for(emotion, speech, options.intensity)
             samples = load_audio(speech, allow_silence=True)
-            heard = self.hear(samples)
+            sound, heard = Soundtrack.of(speech), self.hear(samples)
             if is_silent(samples):
-                print(f"{speech} is silent: the face rests", file=sys.stderr)
+                options.tell(f"{speech} is silent: the face rests")
+            for doubt in self.reader.doubts.of(asked):
+                options.tell(doubt)
         with steps.step("portrait"):
             source = (
                 portrait if isinstance(portrait, Portrait) else self.read_portrait(portrait, options.face)
@@ -163,6 +160,7 @@ class TalkingFace:
             else:
                 expression = self.expression(heard, self.code(asked), asked.intensity)
             expression = strengthened(expression, options.strength)
+            expression = from_own(expression, source.coefficients[:-POSE_SIZE])
             coefficients = coefficients_of(expression, source.coefficients[-POSE_SIZE:])
             if options.motion == "natural":
                 coefficients = add_natural_motion(coefficients, options.seed)
@@ -181,10 +179,10 @@ class TalkingFace:
         if options.watch is not None:
             frames = watched(frames, len(coefficients), options.watch)
         with steps.step("encoding"):
-            sound = samples[: len(coefficients) * SAMPLES_PER_FRAME]
             write_output(path, frames, sound, options.credentials)
             if options.coefficients_out is not None:
-                write_coefficients(options.coefficients_out, coefficients)
+                kind = format_of(options.coefficients_out, options.coefficients_format)
+                kind.write(Path(options.coefficients_out), coefficients)
         return Made(path, len(coefficients), finish.size, steps)
 
     def stream(
@@ -215,6 +213,7 @@ class TalkingFace:
         pictures: bool = True,
     ) -> LiveFace:
         """A face that hears sound in pieces, see `stream`. Raises UserError for what cannot be used."""
+        check_arkit(self.eac, "speak live")
         if options.motion == "speaking":
             raise UserError("a live face moves by itself (natural) or not at all (none), not by the speech")
         if options.pose_from is not None:
@@ -229,8 +228,7 @@ class TalkingFace:
             finish = Finish(source, options, self.resolution)
         expressions = ExpressionStream(self.eac, code, intensity, latency)
         motion = LiveMotion(options.seed) if options.motion == "natural" else None
-        pose = source.coefficients[-POSE_SIZE:]
-        return LiveFace(expressions, pose, motion, frames, finish, options.strength)
+        return LiveFace(expressions, source.coefficients, motion, frames, finish, options.strength)
 
     def live_emotion(
         self, emotion: str | Emotion | None, intensity: float

@@ -9,6 +9,8 @@ import numpy as np
 
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
+from lit_emotalk.io.files import existing_file
+from lit_emotalk.io.sound_track import decode_track
 
 SILENCE_PEAK = 1e-4
 """A track whose largest sample is below this (-80 dB) counts as silent (our choice)."""
@@ -20,33 +22,29 @@ MOST_SAMPLES = round(MOST_SECONDS) * 48_000
 """Most samples of it at the file's own rate, which can be claimed to be any."""
 
 MAX_PEAK = 8.0
-"""Float files may overshoot 1 a little; beyond this the scale is wrong."""
+"""Float files may overshoot 1, and are then scaled; beyond this the scale is wrong."""
 
 MEL_REACH = (schema.MEL_WINDOW - schema.MEL_HOP) // 2
 """Samples beyond a column's own hop that its window takes in, on either side: 15 ms."""
-
-GAP_SECONDS = 0.02
-"""A longer hole in the timestamps is filled with silence, so that later sound stays in its place."""
 
 
 def load_audio(
     path: Path | str, allow_silence: bool = False, most_seconds: float = MOST_SECONDS
 ) -> np.ndarray:
-    """The first audio track of a sound or video file: float32 (N,) in [-1, 1], 16 kHz, mono (channels' mean).
+    """The first audio track of a sound or video file: float32 (N,) in [-1, 1], 16 kHz, mono: a voice in
+    any channel keeps its level (see `sound_track`), and what exceeds [-1, 1] is scaled, not clipped.
 
     In a file with video, sample 0 is at the first video frame: earlier sound is cut, a later start is padded.
     Raises UserError for a file that is missing, unreadable, damaged, without an audio track, shorter than one
     video frame, longer than `most_seconds` or `MOST_SAMPLES` (nothing beyond is decoded), silent (unless
-    allowed), or that holds NaN.
+    allowed), whose time runs backwards, or that holds NaN.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"no such audio file: {path}")
+    path = existing_file(path, "audio file")
     if path.stat().st_size == 0:
         raise UserError(f"{path} is empty (0 bytes); give a file with sound")
     try:
-        samples, rate = _decode(path, most_seconds)
-    except (av.FFmpegError, UnicodeDecodeError) as error:
+        samples, rate = decode_track(path, most_seconds, MOST_SAMPLES)
+    except (av.FFmpegError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(
             f"cannot read sound from {path} ({reason}); give a wav, flac, mp3, m4a or mp4"
@@ -65,64 +63,12 @@ def load_audio(
         raise UserError(f"{path} holds {seconds:.3f} s of sound, too short; at least 0.04 s are needed")
     if not allow_silence and is_silent(samples):
         raise UserError(f"{path} is silent; give a recording with speech")
-    return np.clip(samples, -1.0, 1.0).astype(np.float32)
+    return (samples / max(float(np.abs(samples).max()), 1.0)).astype(np.float32)
 
 
 def is_silent(samples: np.ndarray) -> bool:
     """Whether no sample (N,) reaches `SILENCE_PEAK`."""
     return bool(np.abs(samples).max(initial=0.0) < SILENCE_PEAK)
-
-
-def _decode(path: Path, most_seconds: float) -> tuple[np.ndarray, int]:
-    """All samples of the first audio track, float32 mono at the track's own rate, aligned with the video."""
-    with av.open(str(path)) as container:
-        if not container.streams.audio:
-            raise UserError(f"{path} has no audio track; give a file with sound")
-        stream = container.streams.audio[0]
-        start = _video_start(container)
-        rate = stream.codec_context.sample_rate
-        if not rate:
-            raise UserError(f"cannot read sound from {path} (no sample rate); export it again")
-        resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
-        most = min(round(most_seconds * rate), MOST_SAMPLES)
-        chunks: list[np.ndarray] = []
-        filled = 0
-        for frame in container.decode(stream):
-            seconds = frame.time
-            for converted in resampler.resample(frame):
-                chunk = converted.to_ndarray().astype(np.float32).mean(axis=0)
-                if start is None and seconds is not None:
-                    start = seconds
-                if seconds is not None and start is not None:
-                    hole = round((seconds - start) * rate) - filled
-                    _check_length(path, filled + hole, most, rate)
-                    if hole > GAP_SECONDS * rate:
-                        chunks.append(np.zeros(hole, np.float32))
-                        filled += hole
-                    elif hole < 0 and filled == 0:
-                        early = min(-hole, len(chunk))
-                        chunk = chunk[early:]
-                        if early < -hole:
-                            continue
-                chunks.append(chunk)
-                filled += len(chunk)
-                _check_length(path, filled, most, rate)
-    return (np.concatenate(chunks) if chunks else np.zeros(0, np.float32)), rate
-
-
-def _check_length(path: Path, samples: int, most: int, rate: int) -> None:
-    if samples > most:
-        raise UserError(f"{path} is longer than {most / rate:g} s; cut it")
-
-
-def _video_start(container: av.container.InputContainer) -> float | None:
-    """Time in seconds of the first video frame; None without moving pictures (cover art is none)."""
-    for video in container.streams.video:
-        if video.disposition & av.stream.Disposition.attached_pic:
-            continue
-        if video.start_time is not None and video.time_base is not None:
-            return float(video.start_time * video.time_base)
-    return None
 
 
 @lru_cache(maxsize=1)

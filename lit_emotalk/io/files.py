@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import unicodedata
 import uuid
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
@@ -61,12 +62,22 @@ def read_text(path: Path) -> str:
 def read_yaml(path: Path, what: str) -> Any:
     """A small YAML file's content; raises UserError where it is missing, no text or no YAML. `what` the file
     is meant to be is said in the error."""
-    if not path.is_file():
-        raise UserError(f"no such {what}: {path}")
+    existing_file(path, what)
     try:
         return yaml.safe_load(read_text(path))
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not a readable {what}: {' '.join(str(error).split())}") from error
+
+
+def existing_file(path: Path | str, what: str) -> Path:
+    """The path; raises UserError where it is no file, saying so of a folder. `what` the file is meant to be
+    is said in the error."""
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; give a file with the {what}")
+    if not path.is_file():
+        raise UserError(f"no such {what}: {path}")
+    return path
 
 
 def sha256_file(path: Path | str) -> str:
@@ -78,6 +89,11 @@ def sha256_file(path: Path | str) -> str:
 def sha256_text(text: str) -> str:
     """Hexadecimal sha256 of a text's UTF-8 bytes."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def composed(name: str) -> str:
+    """A name whose accented letters are one character each: the same however a file system spells them."""
+    return unicodedata.normalize("NFC", name)
 
 
 def file_state(path: Path | str) -> tuple[Path, int, int]:

@@ -14,7 +14,11 @@ from PIL import Image, ImageOps
 
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
-from lit_emotalk.io.files import atomic_path
+from lit_emotalk.io.complete import COMPLETE_SHARE
+from lit_emotalk.io.files import atomic_path, existing_file
+from lit_emotalk.io.output_sound import Soundtrack, SoundWriter
+from lit_emotalk.io.timestamps import check_forwards
+from lit_emotalk.io.upright import pixel_aspect, upright_rgb, upright_size
 
 ALPHA_BACKGROUND = (255, 255, 255)
 """What lies behind a transparent picture."""
@@ -33,14 +37,10 @@ BT709 = 1
 """Code of the BT.709 colour space, primaries and transfer in H.264's tables."""
 
 
-COMPLETE_SHARE = 0.9
-"""A video that ends before this share of the duration its header gives was cut off."""
-
-
 @dataclass(frozen=True)
 class VideoInfo:
-    """Facts of a video file: size in pixels after rotation, frames per second, number of frames (an estimate
-    where the container does not say), duration in seconds, whether there is an audio track."""
+    """Facts of a video file: size in square pixels after rotation, frames per second, number of frames (an
+    estimate where the container does not say), duration in seconds, whether there is an audio track."""
 
     width: int
     height: int
@@ -62,9 +62,7 @@ def probe(path: Path | str) -> VideoInfo:
             first = next(container.decode(stream), None)
             if first is None:
                 raise UserError(f"{path} holds no video frame; give a complete video file")
-            width, height = first.width, first.height
-            if first.rotation % 180 == 90:
-                width, height = height, width
+            width, height = upright_size(first, pixel_aspect(stream, path))
             fps = float(stream.average_rate or stream.guessed_rate or 0)
             if stream.duration is not None and stream.time_base is not None:
                 duration = float(stream.duration * stream.time_base)
@@ -72,19 +70,20 @@ def probe(path: Path | str) -> VideoInfo:
                 duration = (container.duration or 0) / 1e6
             frames = stream.frames or round(duration * fps)
             return VideoInfo(width, height, fps, frames, duration, bool(container.streams.audio))
-    except (av.FFmpegError, UnicodeDecodeError) as error:
+    except (av.FFmpegError, UnicodeError) as error:
         raise _unreadable(path, error) from error
 
 
 def read_frames(
     path: Path | str, fps: float | None = float(schema.FPS), threads: bool = True
 ) -> Iterator[np.ndarray]:
-    """Decode a video as uint8 (H, W, 3) RGB frames at a constant rate, upright.
+    """Decode a video as uint8 (H, W, 3) RGB frames at a constant rate, upright, of square pixels.
 
     Frame k is the source frame nearest in presentation time to k / fps seconds after the first one, so
     sources of any rate, constant or not, stay in time with their sound. `fps=None` gives every source frame.
     `threads`: decode on all cores; where every core reads a video of its own, one is enough.
-    Raises UserError for a file that is missing, empty, unreadable, damaged, a picture, or has no video track.
+    Raises UserError for a file that is missing, empty, unreadable, damaged, a picture, has no video track,
+    or whose time runs backwards.
     """
     path = _existing(path)
     count = 0
@@ -92,7 +91,7 @@ def read_frames(
         for frame in _in_time(path, fps, threads):
             count += 1
             yield frame
-    except (av.FFmpegError, UnicodeDecodeError) as error:
+    except (av.FFmpegError, UnicodeError) as error:
         if count:
             raise UserError(f"{path} is damaged after {count} frames; get a complete copy") from error
         raise _unreadable(path, error) from error
@@ -104,6 +103,7 @@ def _in_time(path: Path, fps: float | None, threads: bool) -> Iterator[np.ndarra
     """Source frames repeated or dropped so that output k is the nearest in time to k / fps."""
     with av.open(str(path)) as container:
         stream = _video_stream(container, path)
+        aspect = pixel_aspect(stream, path)
         stream.thread_type = "AUTO" if threads else "NONE"
         interval = 1.0 / float(stream.average_rate or stream.guessed_rate or schema.FPS)
         written = 0
@@ -114,12 +114,14 @@ def _in_time(path: Path, fps: float | None, threads: bool) -> Iterator[np.ndarra
             at = frame.time if frame.time is not None else start + index * interval
             if shown is None:
                 start = at
+            else:
+                check_forwards(path, shown_at, at)
             if fps is None:
-                yield _upright(frame)
+                yield upright_rgb(frame, aspect)
             elif shown is not None and at > shown_at:
                 until = (shown_at + at) / 2 - start
                 repeats = max(0, _count_until(until, fps) - written)
-                yield from _repeated(shown, repeats)
+                yield from _repeated(shown, aspect, repeats)
                 written += repeats
             shown, shown_at = frame, at
         if shown is not None:
@@ -131,7 +133,7 @@ def _in_time(path: Path, fps: float | None, threads: bool) -> Iterator[np.ndarra
                         f"{path} breaks off after {seconds:.1f} of {promised:.1f} s; get a complete copy"
                     )
             if fps is not None:
-                yield from _repeated(shown, max(round(seconds * fps), 1) - written)
+                yield from _repeated(shown, aspect, max(round(seconds * fps), 1) - written)
 
 
 def _count_until(seconds: float, fps: float) -> int:
@@ -139,24 +141,15 @@ def _count_until(seconds: float, fps: float) -> int:
     return int(np.floor(seconds * fps + 1e-6)) + 1
 
 
-def _repeated(frame: av.VideoFrame, times: int) -> Iterator[np.ndarray]:
+def _repeated(frame: av.VideoFrame, aspect: float, times: int) -> Iterator[np.ndarray]:
     if times > 0:
-        picture = _upright(frame)
+        picture = upright_rgb(frame, aspect)
         for _ in range(times):
             yield picture
 
 
-def _upright(frame: av.VideoFrame) -> np.ndarray:
-    """The frame as RGB, turned as its rotation metadata say (degrees counterclockwise)."""
-    picture = frame.to_ndarray(format="rgb24")
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
-
-
 def _existing(path: Path | str) -> Path:
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"no such video file: {path}")
+    path = existing_file(path, "video file")
     if path.stat().st_size == 0:
         raise UserError(f"{path} is empty (0 bytes); give a complete video file")
     return path
@@ -182,9 +175,7 @@ def read_image(path: Path | str) -> np.ndarray:
 
     Raises UserError for a file that is missing, not a picture, damaged, or too large to be one.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"no such picture: {path}")
+    path = existing_file(path, "picture")
     try:
         with warnings.catch_warnings(), Image.open(path) as opened:
             warnings.simplefilter("ignore")
@@ -219,12 +210,14 @@ def write_video(
     path: Path | str,
     frames: Iterable[np.ndarray],
     fps: float = float(schema.FPS),
-    audio: np.ndarray | None = None,
+    audio: np.ndarray | Soundtrack | None = None,
     crf: int | None = None,
     tags: dict[str, str] | None = None,
 ) -> None:
-    """Write uint8 (H, W, 3) RGB frames, and 16 kHz mono sound in [-1, 1], as H.264 (yuv420p, BT.709) and AAC,
-    or, where the name ends in .webm, as VP9 and Opus.
+    """Write uint8 (H, W, 3) RGB frames and sound as H.264 (yuv420p, BT.709) and AAC, or, where the name ends
+    in .webm, as VP9 and Opus.
+
+    `audio`: samples (N,) at 16 kHz in [-1, 1], or a file's track with its channels at its own rate.
 
     `crf`: the encoder's quality, smaller is better, by default `CRF`'s; `tags`: metadata. The file appears
     only when it is complete. Odd sizes are padded by repeating the last row or column; sound beyond
@@ -232,7 +225,7 @@ def write_video(
     is not a row of finite numbers, or the place cannot be written.
     """
     path = Path(path)
-    if audio is not None and (audio.ndim != 1 or not np.isfinite(audio).all()):
+    if isinstance(audio, np.ndarray) and (audio.ndim != 1 or not np.isfinite(audio).all()):
         raise UserError(f"cannot write {path}: the sound must be one row of finite numbers")
     with atomic_path(path) as temporary:
         try:
@@ -250,7 +243,7 @@ def _encode(
     path: Path,
     frames: Iterable[np.ndarray],
     fps: float,
-    audio: np.ndarray | None,
+    audio: np.ndarray | Soundtrack | None,
     crf: int | None,
 ) -> None:
     suffix = path.suffix.lower()
@@ -260,13 +253,8 @@ def _encode(
     options = OPTIONS.get(suffix, OPTIONS[MP4]) | {
         "crf": str(CRF.get(suffix, CRF[MP4]) if crf is None else crf)
     }
-    sound = None
-    if audio is not None:
-        stream = container.add_stream(sound_codec, rate=schema.SAMPLE_RATE, layout="mono")
-        sound = cast(av.AudioStream, stream)
-        sound.bit_rate = 96_000
+    sound = None if audio is None else SoundWriter(container, sound_codec, audio)
     shape: tuple[int, ...] | None = None
-    heard = 0
     for index, frame in enumerate(frames):
         if shape is None:
             shape = frame.shape
@@ -284,17 +272,13 @@ def _encode(
         picture.pts = index
         picture.time_base = 1 / rate
         container.mux(video.encode(picture))
-        if sound is not None and audio is not None:
-            until = min(round((index + 1) / fps * schema.SAMPLE_RATE), len(audio))
-            if until > heard:
-                chunk = np.clip(audio[heard:until], -1, 1).astype(np.float32)
-                container.mux(sound.encode(_sound_frame(chunk, heard)))
-                heard = until
+        if sound is not None:
+            sound.write_until((index + 1) / fps)
     if shape is None:
         raise UserError(f"cannot write {path}: there is no frame")
     container.mux(video.encode(None))
     if sound is not None:
-        container.mux(sound.encode(None))
+        sound.finish()
 
 
 def _configure(video: av.VideoStream, frame: np.ndarray, options: dict[str, str]) -> None:
@@ -304,11 +288,3 @@ def _configure(video: av.VideoStream, frame: np.ndarray, options: dict[str, str]
     context = video.codec_context
     context.colorspace = context.color_primaries = context.color_trc = BT709
     context.color_range = ColorRange.MPEG.value
-
-
-def _sound_frame(samples: np.ndarray, at: int) -> av.AudioFrame:
-    frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
-    frame.sample_rate = schema.SAMPLE_RATE
-    frame.pts = at
-    frame.time_base = Fraction(1, schema.SAMPLE_RATE)
-    return frame

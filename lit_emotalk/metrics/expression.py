@@ -142,19 +142,17 @@ class MeanFaces(torch.nn.Module):
     sums: Tensor
     counts: Tensor
 
-    def __init__(self, emotions: int, levels: int) -> None:
+    def __init__(self, emotions: int, levels: int, units: int = ARKIT.expression_size) -> None:
         super().__init__()
         self.levels = levels
-        self.register_buffer(
-            "sums", torch.zeros(emotions, levels, ARKIT.expression_size, dtype=torch.float64)
-        )
+        self.register_buffer("sums", torch.zeros(emotions, levels, units, dtype=torch.float64))
         self.register_buffer("counts", torch.zeros(emotions, levels, dtype=torch.float64))
 
     def _cell(self, intensity: Tensor) -> Tensor:
         return (intensity * self.levels).round().long().clamp(1, self.levels) - 1
 
     def update(self, expression: Tensor, mask: Tensor, emotion: Tensor, intensity: Tensor) -> None:
-        """Add clips of known emotion: (B, T, 51), (B, T) bool, (B,), (B,)."""
+        """Add clips of known emotion: (B, T, units), (B, T) bool, (B,), (B,)."""
         known = emotion >= 0
         cell = (emotion[known], self._cell(intensity[known]))
         weights = mask[known, :, None].double()
@@ -162,7 +160,7 @@ class MeanFaces(torch.nn.Module):
         self.counts.index_put_(cell, weights.sum((1, 2)), accumulate=True)
 
     def faces(self, emotion: Tensor, intensity: Tensor) -> Tensor | None:
-        """The mean faces (B, 2, 51), in the order of BASELINES; None before training.
+        """The mean faces (B, 2, units), in the order of BASELINES; None before training.
 
         Of an emotion never seen the mean of all, of a level never seen the emotion's.
         """

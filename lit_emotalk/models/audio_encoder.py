@@ -20,11 +20,11 @@ MEL_SPREAD = 2.5
 class AudioEncoderConfig:
     """Sizes of the audio encoder; layers, heads and width are the supplement's.
 
-    `dropout` in [0, 1) acts on the residual branches; `kernel` is the width of the stem's convolutions;
-    `trim` leaves out the silence before and after speech (`spoken`), for the log-mel only, which tells it.
-    `hears`: the log-mel (the paper's), or what Whisper's encoder makes of the sound, through an
-    `AudioEncoder`; or `voice`, `all`: with the voice's pitch, through a `StatisticsEncoder`, which of the
-    sizes has `width` and `dropout` alone.
+    layers, heads, width: of the Transformer. kernel: width of the stem's convolutions. dropout: on the
+    residual branches, in [0, 1). trim: leaves out the silence before and after speech (`spoken`), for the
+    log-mel only, which tells it. hears: `mel` (the log-mel, the paper's) or `whisper` (what Whisper's encoder
+    makes of the sound), through an `AudioEncoder`; or `voice`, `all` (with the voice's pitch), through a
+    `StatisticsEncoder`, which of the sizes has `width` and `dropout` alone.
     """
 
     layers: int = 4

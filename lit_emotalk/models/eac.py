@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from lit_emotalk.coefficients import ARKIT
+from lit_emotalk.coefficients import get_layout
 from lit_emotalk.emotions import COMPOUNDS, EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.models.audio_encoder import MEL_CENTRE, MEL_SPREAD
@@ -24,14 +24,16 @@ Codes = Literal["space", "one_hot", "none"]
 
 @dataclass(frozen=True)
 class EACConfig:
-    """Sizes of the convertor; layers, heads and width are the supplement's (section 1.2).
+    """Sizes of the convertor. layers, heads, width: of the Transformer, the supplement's (section 1.2).
 
     code_dim: width of the emotion's codes. context: video frames of speech around a frame that it hears
     directly, odd. dropout: on the residual branches, in [0, 1). window, overlap: frames of `predict`'s
     windows and of the stretch that two of them share. codes: what the emotion's codes are; with `none` they
     are not looked at. intensity: False leaves the intensity out, its token and its product with the code.
+    product: False leaves out the product alone, so that the prepended token says the intensity (the paper).
     hears: the log-mel (the paper's), or what Whisper's encoder makes of the sound. convolutions, kernel: of
-    the front between Whisper's states and the Transformer, which takes the place of `context`.
+    the front between Whisper's states and the Transformer, which takes the place of `context`. layout: of the
+    coefficients: arkit, or bfm (the paper's) for shards that hold Deep3DFaceRecon's.
     """
 
     code_dim: int = 128
@@ -44,9 +46,11 @@ class EACConfig:
     overlap: int = 25
     codes: Codes = "space"
     intensity: bool = True
+    product: bool = True
     hears: Hears = "mel"
     convolutions: int = 3
     kernel: int = 5
+    layout: Literal["arkit", "bfm"] = "arkit"
 
 
 def label_codes(labels: Sequence[str]) -> Tensor:
@@ -64,10 +68,11 @@ class EAC(nn.Module):
 
     A frame's token is a linear map of the mel columns of `context` frames around it, or a convolutional front
     over Whisper's states, plus a linear map of the emotion's code and of the code times the intensity, which
-    alone brings a weak face to a strong one in few steps (our choice). The first token is a learned vector
-    plus a small network of the intensity. Positions are rotary, so that speech may have any length. A
-    logistic output keeps the coefficients in [0, 1]. For a code that is left out a learned null code stands:
-    speech without an emotion asked for (our choice).
+    alone brings a weak face to a strong one in few steps (our choice; `product: false` leaves it out). The
+    first token is a learned vector plus a small network of the intensity. Positions are rotary, so that
+    speech may have any length. A logistic output keeps arkit's weights in [0, 1]; bfm's coefficients, which
+    have either sign, come from the linear layer as they are. For a code that is left out a learned null code
+    stands: speech without an emotion asked for (our choice).
     """
 
     Config = EACConfig
@@ -81,21 +86,24 @@ class EAC(nn.Module):
         if config.context % 2 == 0 or not 0 < config.overlap <= config.window // 2:
             raise UserError("EAC: context must be odd, and overlap between 1 and half the window")
         self.config = config
+        self.layout = get_layout(config.layout)
+        self.bounded = self.layout.low == 0
         width = config.width
         self.hear: nn.Linear | StatesFront
         if config.hears == "whisper":
             self.hear = StatesFront(width, config.convolutions, config.kernel, config.dropout)
         else:
             self.hear = nn.Linear(config.context * MEL_PER_FRAME * MEL_BANDS, width)
-        self.feel = nn.Linear(2 * config.code_dim, width)
+        self.feel = nn.Linear((1 + config.product) * config.code_dim, width)
         self.null_code = nn.Parameter(torch.randn(config.code_dim) / config.code_dim**0.5)
         if config.intensity:
             self.intensity_token = nn.Parameter(torch.randn(width) * 0.02)
             self.intensity = nn.Sequential(nn.Linear(1, width), nn.GELU(), nn.Linear(width, width))
         self.transformer = TransformerEncoder(width, config.layers, config.heads, config.dropout)
-        self.head = nn.Linear(width, ARKIT.expression_size)
+        self.head = nn.Linear(width, self.layout.expression_size)
         nn.init.normal_(self.head.weight, std=0.01)
-        nn.init.constant_(self.head.bias, float(torch.logit(torch.tensor(RESTING))))
+        resting = float(torch.logit(torch.tensor(RESTING))) if self.bounded else 0.0
+        nn.init.constant_(self.head.bias, resting)
 
     @property
     def reach(self) -> int:
@@ -117,10 +125,11 @@ class EAC(nn.Module):
             emotion = torch.where(drop[:, None, None], null, emotion)
         strength = intensity[:, None].to(spoken.dtype)
         emotion = emotion * self.config.code_dim**0.5
+        scaled = emotion * strength[:, None] if self.config.intensity else emotion
+        felt = self.feel(torch.cat([emotion, scaled], -1) if self.config.product else emotion)
         if not self.config.intensity:
-            return spoken + self.feel(torch.cat([emotion, emotion], -1))
+            return spoken + felt
         token = self.intensity_token + self.intensity(strength)
-        felt = self.feel(torch.cat([emotion, emotion * strength[:, None]], -1))
         return torch.cat([token[:, None], spoken + felt], 1)
 
     def _spoken(self, speech: Tensor, mask: Tensor | None) -> Tensor:
@@ -142,7 +151,7 @@ class EAC(nn.Module):
         mask: Tensor | None = None,
         drop: Tensor | None = None,
     ) -> Tensor:
-        """Expression coefficients (B, T, 51) in [0, 1] at 25 fps.
+        """Expression coefficients at 25 fps: (B, T, 51) in [0, 1] of arkit, (B, T, 64) of bfm.
 
         speech, as `hears` says: natural-log mel (B, 4T, 80) or Whisper's states (B, T, 768); code (B, D), or
         (B, T, D) for a schedule, or None for none; intensity (B,) in [0, 1]; mask (B, T) bool, False where
@@ -151,7 +160,8 @@ class EAC(nn.Module):
         first = int(self.config.intensity)
         keep = None if mask is None else torch.cat([mask.new_ones(len(mask), first), mask], 1)
         features = self.transformer(self.tokens(speech, code, intensity, mask, drop), keep)
-        return torch.sigmoid(self.head(features[:, first:]))
+        made = self.head(features[:, first:])
+        return torch.sigmoid(made) if self.bounded else made
 
     def attention(self, speech: Tensor, code: Tensor | None, intensity: Tensor) -> Tensor:
         """Attention averaged over heads and layers (B, 1 + T, 1 + T), intensity token first (Fig. 4b)."""
@@ -182,7 +192,7 @@ class EAC(nn.Module):
         rows = ROWS[self.config.hears]
         total = speech.shape[1] // rows
         reach = self.reach
-        made = speech.new_zeros(len(speech), total, ARKIT.expression_size)
+        made = speech.new_zeros(len(speech), total, self.layout.expression_size)
         rise = torch.linspace(0, 1, overlap + 2, device=speech.device)[1:-1, None]
         for start in window_starts(total, window, overlap):
             end = min(start + window, total)

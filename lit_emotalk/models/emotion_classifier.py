@@ -10,7 +10,7 @@ from lit_emotalk.models.audio_encoder import AudioEncoderConfig, audio_encoder
 
 @dataclass(frozen=True)
 class EmotionClassifierConfig:
-    """The encoder's sizes."""
+    """audio: the encoder's sizes."""
 
     audio: AudioEncoderConfig = field(default_factory=AudioEncoderConfig)
 

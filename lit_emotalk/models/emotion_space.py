@@ -28,13 +28,15 @@ SHRINKAGE = 1.0
 
 @dataclass(frozen=True)
 class EmotionSpaceConfig:
-    """What the space is made of.
+    """What the space is made of. audio: sizes of its ear. units_dropout: of the units' network.
 
     dim: width of a code. text: frozen text tower. image: `units` reads the 51 coefficients of a single
     picture, `open_clip` the picture itself through the frozen image tower. open_clip_model,
     open_clip_weights: see `OpenClip`. prompts: training prompts kept for each emotion. detail: weight in [0,
     1] of what tells the prompts of one emotion apart, beside what tells the emotions apart (1). units_width:
-    of the units' network.
+    of the units' network. raw: texts have the tower's own codes (the paper), without the discriminant, and so
+    have pictures under `open_clip`, without a trained layer; `dim` is then the towers' width (512 of CLIP
+    ViT-B/32, 384 of MiniLM) and `detail` is not looked at.
     """
 
     dim: int = 128
@@ -46,6 +48,7 @@ class EmotionSpaceConfig:
     detail: float = 0.3
     units_width: int = 256
     units_dropout: float = 0.2
+    raw: bool = False
     audio: AudioEncoderConfig = field(default_factory=AudioEncoderConfig)
 
 
@@ -75,9 +78,9 @@ class EmotionSpace(nn.Module):
     The text side is closed-form and has no trained weights, so that words never seen keep their place: the
     frozen tower's embedding, less the prompts' common mean, whitened by the shrunken within-emotion
     covariance, turned to `dim` axes of which the first tell the emotions apart and the rest are scaled by
-    `detail`. It is fitted to the training prompts by `fit_text` and kept in buffers, with a bank of the
-    prompts' codes from which training and labels draw without the tower (our choice; the paper uses CLIP's
-    text code as it is).
+    `detail` (our choice). It is fitted to the training prompts by `fit_text` and kept in buffers, with a bank
+    of the prompts' codes from which training and labels draw without the tower. With `raw` the frozen towers'
+    embeddings are the codes, as in the paper: sound alone is trained towards them.
     """
 
     Config = EmotionSpaceConfig
@@ -92,14 +95,20 @@ class EmotionSpace(nn.Module):
         uses_clip = "open_clip" in (config.text, config.image)
         clip_size = open_clip_size(config.open_clip_model) if uses_clip else 0
         raw = MINILM_SIZE if config.text == "minilm" else clip_size
+        if config.raw and config.image == "open_clip" and raw != clip_size:
+            raise UserError("raw codes of pictures by open_clip need text: open_clip, for one space of both")
+        if config.raw and config.dim != raw:
+            raise UserError(f"raw codes are as wide as the text tower's: set dim to {raw}, not {config.dim}")
         if not len(EMOTIONS) <= config.dim <= raw:
             raise UserError(f"the space's dim must be {len(EMOTIONS)}..{raw}, not {config.dim}")
-        self.register_buffer("text_mean", torch.zeros(raw))
-        self.register_buffer("text_projection", torch.zeros(raw, config.dim))
+        if not config.raw:
+            self.register_buffer("text_mean", torch.zeros(raw))
+            self.register_buffer("text_projection", torch.zeros(raw, config.dim))
         self.register_buffer("bank", torch.zeros(len(EMOTIONS), config.prompts, config.dim))
         self.audio = audio_encoder(config.dim, config.audio)
         self.units = UnitsEncoder(config.dim, config.units_width, config.units_dropout)
-        self.image_head = nn.Linear(clip_size, config.dim) if config.image == "open_clip" else None
+        has_head = config.image == "open_clip" and not config.raw
+        self.image_head = nn.Linear(clip_size, config.dim) if has_head else None
         self.log_scale = nn.Parameter(torch.tensor(10.0).log())
         self._towers: dict[str, MiniLM | OpenClip] = {}
 
@@ -133,10 +142,13 @@ class EmotionSpace(nn.Module):
 
     @torch.no_grad()
     def fit_text(self) -> None:
-        """Fit the text side to the training prompts of every emotion and fill the bank."""
+        """Fit the text side (raw codes need none) to the training prompts, and fill the bank."""
         count = self.config.prompts
         prompts = [prompt for emotion in EMOTIONS for prompt in training_prompts(emotion, count)]
         raw = self.text_tower.embed_text(prompts).double().unflatten(0, (len(EMOTIONS), count))
+        if self.config.raw:
+            self.bank.copy_(F.normalize(raw, dim=-1))
+            return
         mean, projection = fit_projection(raw, self.config.dim, self.config.detail)
         self.text_mean.copy_(mean)
         self.text_projection.copy_(projection)
@@ -145,6 +157,8 @@ class EmotionSpace(nn.Module):
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """Codes (B, D) of any texts. Raises UserError for an empty or overlong text."""
         raw = self.text_tower.embed_text(list(texts)).to(self.device)
+        if self.config.raw:
+            return raw
         return F.normalize((raw - self.text_mean) @ self.text_projection, dim=-1)
 
     def encode_words(self, words: Sequence[str]) -> Tensor:
@@ -188,11 +202,12 @@ class EmotionSpace(nn.Module):
 
     def encode_image(self, image: Tensor) -> Tensor:
         """Codes (B, D) of pictures (B, 3, S, S) in [-1, 1], for `image: open_clip` only (else UserError)."""
-        if self.image_head is None:
+        if self.config.image != "open_clip":
             raise UserError("this emotion space reads pictures through the tracker: use encode_units")
         tower = self._tower("open_clip")
         assert isinstance(tower, OpenClip)
-        return F.normalize(self.image_head(tower.embed_image(image)), dim=-1)
+        seen = tower.embed_image(image)
+        return seen if self.image_head is None else F.normalize(self.image_head(seen), dim=-1)
 
     def blend(self, parts: Sequence[tuple[Tensor, float]]) -> Tensor:
         """The code between several: weighted sum of codes (..., D), brought back to unit length.

@@ -10,6 +10,14 @@ An export is a directory with `model.safetensors` and `model.yaml`:
     sha256: 77ab...        # of model.safetensors
     versions: {lit_emotalk: ..., torch: ...}
 
+One that was packed (`pack_export`) holds matrices and kernels at half precision, and its card says also
+
+    precision: float16
+    packed_from: 5e0c...   # sha256 of the model.safetensors at full precision
+
+It is loaded to float32 like any other. `starter` in place of a directory is the export that ships with this
+package, see `weights.starter`.
+
 A network that can be exported is a class with `Config` (a frozen dataclass of plain values), a constructor
 that takes one, and `self.config`. Parameters that its constructor fetches by itself (a frozen text tower) are
 kept out of the export either by not registering the module, or by naming their prefixes in the class
@@ -31,6 +39,8 @@ from torch import nn
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import atomic_path, sha256_file, write_text
 from lit_emotalk.io.version import VERSION
+from lit_emotalk.models.device import checked_device
+from lit_emotalk.weights.starter import export_folder, mended
 
 FORMAT = 1
 WEIGHTS_NAME = "model.safetensors"
@@ -73,12 +83,38 @@ def save_export(directory: Path | str, stage: str, module: nn.Module, manifest_h
     write_text(directory / CARD_NAME, yaml.safe_dump(card, sort_keys=False))
 
 
+def pack_export(source: Path | str, target: Path | str, stage: str) -> dict[str, Any]:
+    """Write the export in `source` to `target` with matrices and kernels at half precision; returns the new
+    card. Vectors (biases, statistics of norms) are few and of any size: they stay as they are.
+
+    Raises UserError like `load_export`, where the export is packed already, and where a weight is too large
+    for half precision.
+    """
+    source, target = Path(source), Path(target)
+    card = read_card(source, stage)
+    if "precision" in card:
+        raise UserError(f"{source} is at half precision already; pack the export that was trained")
+    load_export(source, stage)
+    packed = {key: _halved(value) for key, value in load_file(source / WEIGHTS_NAME).items()}
+    lost = sorted(key for key, value in packed.items() if not torch.isfinite(value).all())
+    if lost:
+        raise UserError(f"{source}: {_shown(lost)} is too large for half precision, or not a number")
+    (target / CARD_NAME).unlink(missing_ok=True)
+    with atomic_path(target / WEIGHTS_NAME) as temporary:
+        save_file(packed, temporary)
+    digests = {"sha256": sha256_file(target / WEIGHTS_NAME), "packed_from": card["sha256"]}
+    card |= digests | {"precision": "float16"}
+    write_text(target / CARD_NAME, yaml.safe_dump(card, sort_keys=False))
+    return card
+
+
 def read_card(directory: Path | str, stage: str) -> dict[str, Any]:
     """The checked `model.yaml` of an export of `stage`.
 
     Raises UserError where it is missing, unreadable, of another format or of another stage.
     """
-    path = Path(directory) / CARD_NAME
+    directory = export_folder(directory, stage)
+    path = directory / CARD_NAME
     if not path.is_file():
         raise UserError(
             f"no export of stage '{stage}' at {directory}: {CARD_NAME} is missing; train it first"
@@ -86,9 +122,9 @@ def read_card(directory: Path | str, stage: str) -> dict[str, Any]:
     try:
         card = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not readable YAML; export the stage again") from error
+        raise UserError(f"{path} is not readable YAML; {mended(directory)}") from error
     if not isinstance(card, dict) or set(CARD_KEYS) - set(card) or not isinstance(card["config"], dict):
-        raise UserError(f"{path} is not the card of an export; export the stage again")
+        raise UserError(f"{path} is not the card of an export; {mended(directory)}")
     if card["format"] != FORMAT:
         raise UserError(f"{path} has format {card['format']}, not {FORMAT}; export the stage again")
     if card["stage"] != stage:
@@ -100,13 +136,15 @@ def load_export(directory: Path | str, stage: str, device: torch.device | str = 
     """The network exported to `directory` by `stage`, on `device`, in evaluation mode.
 
     Raises UserError where the export is missing, belongs to another stage, is damaged or does not fit the
-    network.
+    network, and where there is no such device.
     """
+    device = checked_device(device)
+    directory = export_folder(directory, stage)
     card = read_card(directory, stage)
     network_class = network_of(stage)
-    config = _config_of(network_class.Config, card["config"], Path(directory) / CARD_NAME)
+    config = _config_of(network_class.Config, card["config"], directory / CARD_NAME)
     module = network_class(config)
-    _load_state(module, Path(directory), card)
+    _load_state(module, directory, card)
     return module.to(device).eval()
 
 
@@ -114,9 +152,10 @@ def load_weights(module: nn.Module, directory: Path | str, stage: str) -> None:
     """Copy the weights of an export into `module`, which must have the same parameters (to initialise
     training).
 
-    Raises UserError like `load_export`.
+    Raises UserError like `load_export`; where parameters differ it says which configuration the export has.
     """
-    _load_state(module, Path(directory), read_card(directory, stage))
+    directory = export_folder(directory, stage)
+    _load_state(module, directory, read_card(directory, stage))
 
 
 def network_of(stage: str) -> Any:
@@ -135,15 +174,13 @@ def _exported_state(module: nn.Module) -> dict[str, torch.Tensor]:
 def _load_state(module: nn.Module, directory: Path, card: dict[str, Any]) -> None:
     path = directory / WEIGHTS_NAME
     if not path.is_file():
-        raise UserError(f"{path} is missing; export stage '{card['stage']}' again")
+        raise UserError(f"{path} is missing; {mended(directory)}")
     if sha256_file(path) != card["sha256"]:
-        raise UserError(
-            f"{path} is damaged: its checksum is not the one in {CARD_NAME}; export the stage again"
-        )
+        raise UserError(f"{path} is damaged: its checksum is not the one in {CARD_NAME}; {mended(directory)}")
     try:
         weights = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is not a safetensors file; export the stage again") from error
+        raise UserError(f"{path} is not a safetensors file; {mended(directory)}") from error
     expected = _exported_state(module)
     missing = sorted(expected.keys() - weights.keys())
     unexpected = sorted(weights.keys() - expected.keys())
@@ -153,8 +190,32 @@ def _load_state(module: nn.Module, directory: Path, card: dict[str, Any]) -> Non
     if found:
         raise UserError(
             f"{path} does not fit the network of stage '{card['stage']}': it {'; it '.join(found)}"
+            f"{_other_values(module, card['config'])}"
         )
     module.load_state_dict(weights, strict=False)
+
+
+def _halved(value: torch.Tensor) -> torch.Tensor:
+    return value.half() if value.is_floating_point() and value.ndim > 1 else value
+
+
+def _other_values(module: nn.Module, exported: dict[str, Any]) -> str:
+    """What the export's configuration has otherwise than the network's, in words."""
+    config: Any = module.config
+    own, exported = _flat(_plain(dataclasses.asdict(config))), _flat(exported)
+    other = [
+        f"{key} {exported[key]}, not {own[key]}" for key in own if exported.get(key, own[key]) != own[key]
+    ]
+    return f"; it has {', '.join(other)}" if other else ""
+
+
+def _flat(values: dict[str, Any], prefix: str = "network.") -> dict[str, Any]:
+    """Nested values by their dotted names, as a command line gives them to a stage."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        name = prefix + key
+        found |= _flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
+    return found
 
 
 def _shown(keys: list[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import torch
 
-from lit_emotalk.errors import UserError
+from lit_emotalk.errors import UserError, install_extra
 from lit_emotalk.face.regions import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE, box
 from lit_emotalk.models.dlib_resnet import CHIP, load_face_resnet
 from lit_emotalk.weights import fetch as weights
@@ -54,7 +54,7 @@ class DlibIdentity:
 
     def __init__(self, device: str = "cpu") -> None:
         if not _has("dlib"):
-            raise UserError("CSIM's dlib backbone needs dlib: run 'pip install lit-emotalk[identity]'")
+            raise UserError(f"CSIM's dlib backbone needs dlib; {install_extra('identity')}")
         import dlib
 
         self._dlib: Any = dlib

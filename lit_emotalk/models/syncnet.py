@@ -19,9 +19,10 @@ SMALLEST_CROP = 58
 
 @dataclass(frozen=True)
 class SyncNetConfig:
-    """`width` multiplies every hidden width, `crop` is the side of the face crop in pixels, `embedding` the
-    size of a feature. The defaults are the reference network, into which `syncnet_v2.model` loads
-    strictly. `view` is what the crops show, "face" (the reference's rule) or "mouth"."""
+    """width: multiplies every hidden width. crop: side of the face crop in pixels. embedding: size of a
+    feature. view: what the crops show, "face" (the reference's rule) or "mouth".
+
+    The defaults are the reference network, into which `syncnet_v2.model` loads strictly."""
 
     width: float = 1.0
     crop: int = 224

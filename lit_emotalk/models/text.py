@@ -3,6 +3,7 @@
 They are loaded on first use, kept out of checkpoints and exports, and never download anything.
 """
 
+import zipfile
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lit_emotalk.errors import UserError
+from lit_emotalk.errors import UserError, install_extra
 
 EMBED_BATCH = 128
 CACHE_SIZE = 16_384
@@ -76,7 +77,7 @@ class MiniLM(_CachedTower):
             from transformers.utils import logging
         except ImportError as error:
             raise UserError(
-                f"the text tower 'minilm' needs the package {error.name}; run 'pip install lit-emotalk[text]'"
+                f"the text tower 'minilm' needs the package {error.name}; {install_extra('text')}"
             ) from error
         folder = Path(package.get_model_path())
         logging.disable_progress_bar()
@@ -98,7 +99,8 @@ class OpenClip(_CachedTower):
 
     Arguments:
         model: an architecture that open_clip knows, such as "ViT-B-32-quickgelu".
-        weights: a name in `lit_emotalk.weights.fetch` ("clip_vit_b32") or the path of a checkpoint.
+        weights: a name in `lit_emotalk.weights.fetch` ("clip_vit_b32") or the path of a checkpoint: a state
+            dict, safetensors, or a TorchScript archive, as OpenAI's are.
     Raises UserError where the architecture is unknown or the weights are absent or do not fit it.
     """
 
@@ -109,9 +111,10 @@ class OpenClip(_CachedTower):
         self.size = open_clip_size(model)
         path = _weights_file(weights)
         try:
-            self._model: Any = (
-                open_clip.create_model(model, pretrained=str(path)).eval().requires_grad_(False)
+            made: Any = open_clip.create_model(
+                model, pretrained=str(path), weights_only=not is_torchscript(path)
             )
+            self._model = made.eval().requires_grad_(False)
         except (RuntimeError, KeyError) as error:
             raise UserError(f"{path} does not hold the weights of open_clip's {model}: {error}") from error
         self._tokenizer = open_clip.get_tokenizer(model)
@@ -141,6 +144,14 @@ def open_clip_size(model: str) -> int:
     if config is None:
         raise UserError(f"open_clip knows no model '{model}'; see open_clip.list_models()")
     return int(config["embed_dim"])
+
+
+def is_torchscript(path: Path) -> bool:
+    """Whether a file is a TorchScript archive, which torch.load takes with `weights_only=False` alone."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any("/code/" in name for name in archive.namelist())
 
 
 def _weights_file(weights: str) -> Path:

@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
+from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.data.pipeline import pictures_of, speech_of
 from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
@@ -39,12 +40,18 @@ CLIPS_SHOWN = 3
 
 @dataclass(frozen=True)
 class AlignWeights:
-    """Weights of the contrastive losses between pairs of modalities; 0 leaves a pair out."""
+    """Weights of the contrastive losses between pairs of modalities; 0 leaves a pair out.
+
+    audio_text: sound and words. audio_image: sound and the picture itself. units_text: the coefficients of a
+    picture and words. audio_units: sound and the coefficients. image_text: the picture itself and words. The
+    picture itself takes part with `image: open_clip`.
+    """
 
     audio_text: float = 1.0
     units_text: float = 1.0
     audio_units: float = 0.3
     image_text: float = 1.0
+    audio_image: float = 0.3
 
 
 class AlignStage(Stage):
@@ -52,7 +59,8 @@ class AlignStage(Stage):
 
     Every sample draws one prompt of its emotion. Losses are symmetric, with all samples of an emotion as
     positives, over the batches of all processes; the temperature is learned. A corpus of sound only trains
-    the audio encoder alone, one of faces only the image tower. Validation: `ZeroShot` on whole clips and
+    the audio encoder alone, one of faces only the image tower. A space of raw codes trains the audio encoder
+    towards texts and pictures (the paper). Validation: `ZeroShot` on whole clips and
     their key frames' pictures, the share of the held-out words that land on their emotion, and of the
     compounds whose parts are nearest. Beside the run go `space/words.csv`, which lists them with the misses
     first, and pictures: confusion matrices, a map of the space, and the audio encoder's attention over three
@@ -129,6 +137,11 @@ class AlignStage(Stage):
     def draw_units(self, batch: Batch) -> Tensor:
         """A varied picture's coefficients for each sample: (B, 51)."""
         single, coeffs = batch["single"], batch["coeffs"][..., : batch["single"].shape[-1]]
+        if single.shape[-1] != ARKIT.expression_size:
+            raise UserError(
+                "the small image tower reads arkit's units, which these shards lack: take image: open_clip "
+                "and set weights.units_text and weights.audio_units to 0"
+            )
         rested = torch.rand(len(single), 1, 1, device=single.device) < self.face.rested
         frames = draw_frames(
             torch.where(rested, coeffs, single), batch["mask"], batch["key_frame"], self.face.spread
@@ -146,19 +159,24 @@ class AlignStage(Stage):
             heard = space.audio.trimmed(speech_of(batch, space.hears), batch["mask"])
             audio = gather_rows(space.encode_audio(*augment_sound(*heard, self.sound, space.hears)))
             losses["audio_text"] = contrastive_loss(audio[known], text, positives[known][:, known], scale)
-        if "single" in batch:
+        if "single" in batch and (self.weights.units_text or self.weights.audio_units):
             units = gather_rows(space.encode_units(self.draw_units(batch)))
             losses["units_text"] = contrastive_loss(units[known], text, positives[known][:, known], scale)
             if audio is not None:
                 losses["audio_units"] = contrastive_loss(audio, units, positives, scale)
         if space.config.image == "open_clip":
             image = gather_rows(space.encode_image(augment_picture(pictures_of(batch), self.picture)))
-            losses["image_text"] = contrastive_loss(image[known], text, positives[known][:, known], scale)
+            if space.image_head is not None:
+                losses["image_text"] = contrastive_loss(image[known], text, positives[known][:, known], scale)
+            if audio is not None and self.weights.audio_image:
+                losses["audio_image"] = contrastive_loss(audio, image, positives, scale)
         return losses
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Weighted sum of the contrastive losses."""
         losses = self.losses(batch)
+        if not losses:
+            raise UserError("these shards leave nothing to train: raise the weights of losses that they have")
         total = torch.stack([getattr(self.weights, name) * value for name, value in losses.items()]).sum()
         self.log_losses({"loss": total, **losses, "scale": self.network.scale})
         return total

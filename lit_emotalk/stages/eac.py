@@ -14,6 +14,7 @@ from lit_emotalk.emotions import EMOTIONS, LEVELS
 from lit_emotalk.errors import UserError
 from lit_emotalk.losses.coefficients import coefficient_loss, spread_loss, unit_weights, velocity_loss
 from lit_emotalk.losses.lips import LipLoss
+from lit_emotalk.metrics.coefficient_error import CoefficientError
 from lit_emotalk.metrics.expression import ExpressionError, MeanFaces
 from lit_emotalk.models.eac import EAC, EACConfig, label_codes
 from lit_emotalk.models.emotion_space import EmotionSpace
@@ -30,10 +31,11 @@ class EACWeights:
     """Weights of the losses; 0 leaves one out.
 
     coefficients: smooth L1. velocity: of the frame-to-frame differences. lips: landmarks of the linear face,
-    in percent of the inter-ocular distance. opening: of its mouth, likewise, `closed` times more where the
+    in percent of the inter-ocular distance. opening: of its mouth, likewise. closed: times more where the
     lips must meet. spread: of the standard deviations over time. emotion: cosine distance of the faces' codes
     in the emotion space. unheard, mouth: weights of single units (lids and gaze; jaw and mouth) in those on
-    units.
+    units. Of the layout bfm, whose numbers have no names and whose shape is not ours to give, there are
+    coefficients, velocity and spread alone.
     """
 
     coefficients: float = 10.0
@@ -77,7 +79,7 @@ class EACStage(Stage):
     added by `lit_emotalk.inference.motion.natural`. Validation: `ExpressionError` on whole clips, under the
     label's, the picture's and the sound's code each, beside the mean faces of the training split, of each
     emotion and of each emotion and level. Clips whose coefficients were acted or captured train as well; the
-    mean faces are of those read from pictures, as validation's are.
+    mean faces are of those read from pictures, as validation's are. Of the layout bfm: `CoefficientError`.
 
     Arguments:
         emotion_space: directory of the export of stage align.
@@ -87,7 +89,8 @@ class EACStage(Stage):
         voice: augmentation of the speech.
         kwargs: see `Stage`.
 
-    Raises UserError where the export of stage align is missing or does not fit, or the corpus has no faces.
+    Raises UserError where the export of stage align is missing or does not fit, the corpus has no faces, or
+    holds another layout than the network's.
     """
 
     stage: ClassVar[str] = "eac"
@@ -112,11 +115,24 @@ class EACStage(Stage):
         super().__init__(eac, learning_rate, weight_decay, warmup, final_rate, **kwargs)
         self._frozen = [space.requires_grad_(False)]
         self.weights, self.codes, self.voice = weights, codes, voice
+        self.layout, self.named = eac.layout, eac.layout == ARKIT
+        if not self.named and space.config.image == "units":
+            raise UserError(
+                f"the emotion space reads pictures by arkit's units, which {self.layout.name} lacks: train "
+                "stage align with image: open_clip"
+            )
+        units = self.layout.expression_size
         self.lip_loss = LipLoss(weights.closed)
-        self.register_buffer("unit_weights", unit_weights(weights.unheard, weights.mouth), persistent=False)
+        counted = unit_weights(weights.unheard, weights.mouth) if self.named else torch.ones(units)
+        self.register_buffer("unit_weights", counted, persistent=False)
         self.unit_weights: Tensor
-        self.mean_faces = MeanFaces(len(EMOTIONS), len(LEVELS))
-        self.errors = torch.nn.ModuleDict({name: ExpressionError(self.lip_loss.face) for name in MODALITIES})
+        self.mean_faces = MeanFaces(len(EMOTIONS), len(LEVELS), units)
+        self.errors = torch.nn.ModuleDict(
+            {
+                name: ExpressionError(self.lip_loss.face) if self.named else CoefficientError(units)
+                for name in MODALITIES
+            }
+        )
 
     @property
     def space(self) -> EmotionSpace:
@@ -128,11 +144,21 @@ class EACStage(Stage):
         self._frozen[0]._apply(fn)
         return super()._apply(fn, recurse)
 
-    def error_of(self, modality: Modality) -> ExpressionError:
+    def error_of(self, modality: Modality) -> ExpressionError | CoefficientError:
         """The metric of one modality's codes."""
         metric = self.errors[modality]
-        assert isinstance(metric, ExpressionError)
+        assert isinstance(metric, ExpressionError | CoefficientError)
         return metric
+
+    def true_expression(self, batch: Batch) -> Tensor:
+        """A batch's expression coefficients (B, T, units). UserError: the shards hold another layout."""
+        coeffs = batch["coeffs"]
+        if coeffs.shape[-1] != self.layout.size:
+            raise UserError(
+                f"the network speaks {self.layout.name}, {self.layout.size} numbers a frame; these shards "
+                f"hold {coeffs.shape[-1]}: set model.init_args.network.layout to theirs (arkit 57, bfm 70)"
+            )
+        return coeffs[..., self.layout.expression]
 
     @torch.no_grad()
     def encode(self, batch: Batch, modality: Modality, training: bool) -> Tensor:
@@ -180,21 +206,22 @@ class EACStage(Stage):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The losses of a batch, unweighted."""
-        mask, true = batch["mask"], batch["coeffs"][..., ARKIT.expression]
+        mask, true = batch["mask"], self.true_expression(batch)
         codes, drop = self.draw_codes(batch)
         jitter = self.codes.jitter * (2 * torch.rand_like(batch["intensity"]) - 1)
         hears = self.network.config.hears
         speech, mask = augment_sound(speech_of(batch, hears), mask, self.voice, hears)
         made = self.network(speech, codes, (batch["intensity"] + jitter).clamp(0, 1), mask, drop)
-        lips, opening = self.lip_loss(made, true, mask, batch["closed"])
-        return {
+        losses = {
             "coefficients": coefficient_loss(made, true, mask, self.unit_weights),
             "velocity": velocity_loss(made, true, mask, self.unit_weights),
-            "lips": lips,
-            "opening": opening,
-            "spread": spread_loss(made, true, mask, self.unit_weights),
-            "emotion": self.emotion_distance(made, true, mask),
         }
+        if self.named:
+            losses["lips"], losses["opening"] = self.lip_loss(made, true, mask, batch["closed"])
+        losses["spread"] = spread_loss(made, true, mask, self.unit_weights)
+        if self.named:
+            losses["emotion"] = self.emotion_distance(made, true, mask)
+        return losses
 
     def emotion_distance(self, made: Tensor, true: Tensor, mask: Tensor) -> Tensor:
         """1 - cosine of the codes of the predicted and the true face, averaged over each clip's frames.
@@ -211,7 +238,7 @@ class EACStage(Stage):
         """Weighted sum of the losses; the mean faces are counted as they pass."""
         if "coeffs" not in batch:
             raise UserError("stage eac needs coefficients: these shards hold sound only")
-        true = batch["coeffs"][..., ARKIT.expression]
+        true = self.true_expression(batch)
         read = batch["mask"] & batch["seen"][:, None]
         self.mean_faces.update(true, read, batch["emotion"], batch["intensity"])
         losses = self.losses(batch)
@@ -221,7 +248,7 @@ class EACStage(Stage):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Predict whole clips under every modality's code."""
-        mask, true = batch["mask"], batch["coeffs"][..., ARKIT.expression]
+        mask, true = batch["mask"], self.true_expression(batch)
         baselines = self.mean_faces.faces(batch["emotion"], batch["intensity"])
         for modality in MODALITIES:
             codes = self.encode(batch, modality, training=False)

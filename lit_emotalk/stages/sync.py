@@ -91,7 +91,8 @@ class SyncStage(Stage):
         ranks = [true_offset_rank(lips, voice, reach) for lips, voice in pairs]
         rank = video.new_tensor(ranks)
         scores = {"offset_accuracy": (rank == 0).float().mean(), "offset_rank": rank.mean()}
-        self.log_losses({"loss": self.losses(video, sound)["own"], **scores}, "val", len(video))
+        losses = self.losses(video, sound)
+        self.log_losses(losses | {"loss": losses["own"]} | scores, "val", len(video))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """As in validation."""

@@ -6,18 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from fastapi import FastAPI, HTTPException, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException as AnyHTTPException
-from starlette.requests import ClientDisconnect
 
 from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
-from lit_emotalk.inference.motion.strength import MOST_STRENGTH
 from lit_emotalk.inference.options import Options
 from lit_emotalk.inference.talking_face import TalkingFace
 from lit_emotalk.web.desk import Desk
@@ -25,46 +22,35 @@ from lit_emotalk.web.guard import PageGuard
 from lit_emotalk.web.jobs import FAULT, Job, Video, Workshop
 from lit_emotalk.web.limits import Limits
 from lit_emotalk.web.serving import add_pages, message, refused
-from lit_emotalk.web.sessions import Busy, Session, Sessions
+from lit_emotalk.web.sessions import Busy, Kind, Session, Sessions
 from lit_emotalk.web.streams import Streams
-from lit_emotalk.web.wishes import read_wish
+from lit_emotalk.web.uploads import NAMES
+from lit_emotalk.web.wanted import Shown, Text, read_wanted
+from lit_emotalk.web.wishes import emotion_of, read_wish
 
 PAGES = Path(__file__).parent / "pages"
 PAGE_FILES = {
     "page.css": "text/css",
     "page.js": "text/javascript",
+    "chips.js": "text/javascript",
     "devices.js": "text/javascript",
     "elements.js": "text/javascript",
+    "faces.js": "text/javascript",
     "hear.js": "text/javascript",
     "live.js": "text/javascript",
     "server.js": "text/javascript",
+    "sets.js": "text/javascript",
     "taker.js": "text/javascript",
 }
-MOST_REQUEST_BYTES = 8192
-REQUEST_SECONDS = 30.0
-"""A request for videos that takes longer to arrive is given up."""
 SWEEP_SECONDS = 20.0
 VOICE = "the voice's own"
-Text = Annotated[str, Field(max_length=1000)]
-
-
-class Wanted(BaseModel):
-    """A request for videos: ids of a portrait and a speech of the session, and how they are to be made.
-
-    emotions: each in words, None: the voice's own.
-    """
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    portrait: Text
-    speech: Text
-    emotions: Annotated[list[Text | None], Field(min_length=1, max_length=100)]
-    intensity: Annotated[float, Field(ge=0, le=1)] = 1.0
-    strength: Annotated[float, Field(ge=0, le=MOST_STRENGTH)] = 1.0
-    frame: Literal["crop", "picture"] = "crop"
-    motion: Literal["natural", "speaking", "none"] = "natural"
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    mark: bool = False
+EMOTION_KINDS: dict[str, Kind] = {
+    "picture": "emotion-picture",
+    "sound": "emotion-sound",
+    "video": "emotion-video",
+}
+SHOWN = {"emotion-picture": "the picture's", "emotion-sound": "the sound's", "emotion-video": "the video's"}
+"""Labels of emotions that files show."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +71,8 @@ def make_app(
     """The application of `lit-emotalk serve`; sessions' files lie below `folder`.
 
     `GET /` is the page. `POST /api/sessions` opens a session; below `/api/sessions/ID`: `POST portrait`,
-    `POST speech` (the file as the body) and `POST example` upload, `POST videos` (`Wanted`) asks for videos,
+    `POST speech`, `POST emotion-picture`, `-sound` and `-video`, `POST driving` (the file as the body) and
+    `POST example` upload, `POST videos` (`Wanted`) asks for videos,
     `GET jobs/ID` says how far they are, `POST jobs/ID/cancel` stops them, `GET videos/ID` and `GET
     speeches/ID` give a file (with ranges), `POST end` ends the session. `/stream` is the WebSocket of
     docs/serving.md. What a visitor did wrong is answered by {"error": one line} and a status from 400 on.
@@ -166,6 +153,16 @@ def make_app(
     async def speech(session: str, request: Request) -> dict[str, Any]:
         return await desk.receive_speech(session_of(session), request)
 
+    @app.post("/api/sessions/{session}/emotion-{what}")
+    async def emotion(
+        session: str, what: Literal["picture", "sound", "video"], request: Request
+    ) -> dict[str, Any]:
+        return await desk.receive_emotion(session_of(session), request, EMOTION_KINDS[what])
+
+    @app.post("/api/sessions/{session}/driving")
+    async def driving(session: str, request: Request) -> dict[str, Any]:
+        return await desk.receive_driving(session_of(session), request)
+
     @app.post("/api/sessions/{session}/example")
     def take_example(session: str) -> dict[str, Any]:
         found = session_of(session)
@@ -179,26 +176,39 @@ def make_app(
 
     @app.post("/api/sessions/{session}/videos")
     async def videos(session: str, request: Request) -> dict[str, Any]:
-        found, wanted = session_of(session), await _wanted(request)
+        found, wanted = session_of(session), await read_wanted(request)
         if len(wanted.emotions) > limits.emotions:
             raise UserError(f"choose at most {limits.emotions} emotions at a time")
-        asked = [
-            Video(VOICE, None)
-            if text is None
-            else Video(text.strip(), read_wish(text, wanted.intensity, limits))
-            for text in wanted.emotions
-        ]
+        files: dict[Path, str] = {}
+
+        def used(kind: Kind, file: str) -> Path:
+            path = desk.given(found, kind, file)
+            files[path] = NAMES[kind]
+            return path
+
+        def video_of(asked: str | Shown | None) -> Video:
+            if asked is None:
+                return Video(VOICE, None)
+            if isinstance(asked, Shown):
+                path = used(asked.kind, asked.id)
+                return Video(SHOWN[asked.kind], emotion_of(asked.kind, path, wanted.intensity))
+            return Video(asked.strip(), read_wish(asked, wanted.intensity, limits))
+
+        asked = [video_of(each) for each in wanted.emotions]
         options = Options(
             intensity=wanted.intensity,
             strength=wanted.strength,
+            face=wanted.face,
             frame=wanted.frame,
             motion=wanted.motion,
+            pose_from=None if wanted.driving is None else used("driving", wanted.driving),
+            eyes=wanted.eyes and wanted.driving is not None,
             seed=wanted.seed,
             longest_side=limits.picture_side,
             mark=wanted.mark,
         )
         source = desk.given(found, "portrait", wanted.portrait)
-        job = Job(found, source, desk.given(found, "speech", wanted.speech), asked, options)
+        job = Job(found, source, desk.given(found, "speech", wanted.speech), asked, options, files)
         sessions.check_room()
         workshop.ask(job)
         return {"id": job.id}
@@ -227,24 +237,6 @@ def make_app(
         await streams.serve(socket)
 
     return app
-
-
-async def _wanted(request: Request) -> Wanted:
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
-        raise HTTPException(415, "send JSON")
-    body = b""
-    try:
-        async with asyncio.timeout(REQUEST_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MOST_REQUEST_BYTES:
-                    raise HTTPException(413, "too long a request")
-    except (TimeoutError, ClientDisconnect):
-        raise HTTPException(408, "the request broke off; please try again") from None
-    try:
-        return Wanted.model_validate_json(body)
-    except ValidationError:
-        raise HTTPException(422, "not a request of this page; load it again") from None
 
 
 def _file_name(label: str) -> str:

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from lit_emotalk.errors import UserError
+from lit_emotalk.errors import UserError, install_extra
+from lit_emotalk.weights.starter import HELP, models_folder
 
 
 def main(argv: list[str]) -> None:
@@ -13,7 +14,7 @@ def main(argv: list[str]) -> None:
         description="A web page on this machine: a portrait, speech and emotions to videos; and a WebSocket "
         "for live speech (docs/serving.md). Visitors' files are removed when they leave.",
     )
-    parser.add_argument("--models", type=Path, required=True, help="folder of the exports align, eac, hef")
+    parser.add_argument("--models", type=Path, help=f"folder of the exports align, eac, hef ({HELP})")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: reachable from other machines")
     parser.add_argument("--port", type=int, default=7860)
     parser.add_argument(
@@ -52,6 +53,6 @@ def main(argv: list[str]) -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("lit_emotalk"):
             raise
-        raise UserError(f"serving needs {error.name}: pip install 'lit-emotalk[web]'") from error
+        raise UserError(f"serving needs {error.name}; {install_extra('web')}") from error
     limits = Limits(sound_seconds=args.seconds, streams=args.streams, keep_minutes=args.keep_minutes)
-    serve(args.models, args.host, args.port, limits, tuple(args.name), args.tls, args.device)
+    serve(models_folder(args.models), args.host, args.port, limits, tuple(args.name), args.tls, args.device)

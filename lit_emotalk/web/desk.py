@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,8 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.web.jobs import Workshop
 from lit_emotalk.web.limits import MEGABYTE, Limits
 from lit_emotalk.web.sessions import Busy, Kind, Session, Sessions, new_id
-from lit_emotalk.web.uploads import keep_picture, keep_sound, read_picture
+from lit_emotalk.web.uploads import NAMES, check_video, keep_picture, keep_sound, read_picture
+from lit_emotalk.web.wishes import emotion_of
 
 UPLOAD_SECONDS = 180.0
 """An upload that takes longer is given up."""
@@ -43,19 +45,34 @@ class Desk:
         most = self._limits.picture_bytes
         return await self._received(session, request, most, lambda path: self.take_portrait(session, path))
 
+    async def receive_emotion(self, session: Session, request: Request, kind: Kind) -> dict[str, Any]:
+        """Take the request's body as a picture, sound or video of an emotion; see `take_emotion`."""
+        most = self._limits.picture_bytes if kind == "emotion-picture" else self._limits.sound_bytes
+        return await self._received(
+            session, request, most, lambda path: self.take_emotion(session, path, kind)
+        )
+
+    async def receive_driving(self, session: Session, request: Request) -> dict[str, Any]:
+        """Take the request's body as a driving video; see `take_driving`."""
+        most = self._limits.sound_bytes
+        return await self._received(session, request, most, lambda path: self.take_driving(session, path))
+
     async def receive_speech(self, session: Session, request: Request) -> dict[str, Any]:
         """Take the request's body as a speech; see `take_speech`."""
         most = self._limits.sound_bytes
         return await self._received(session, request, most, lambda path: self.take_speech(session, path))
 
     def take_portrait(self, session: Session, source: Path) -> dict[str, Any]:
-        """Keep a picture: its new id and, as a data URL, the face that was found. UserError: none usable."""
+        """Keep a picture: its new id and, as data URLs, the face that was found, and where there are several
+        all of them from the left, and which is chosen (the largest). UserError: none usable."""
         file, path = session.place("portrait")
         with _removed_on_failure(path):
             keep_picture(read_picture(source, self._limits), path)
             found = self._workshop.portrait(path)
+            faces, largest = self._workshop.faces_of(path)
         session.add("portrait", file, self._limits.uploads, self._workshop.needed(session))
-        return {"id": file, "face": preview(found.image)}
+        several = [preview(face) for face in faces] if len(faces) > 1 else []
+        return {"id": file, "face": preview(found.image), "faces": several, "chosen": largest}
 
     def take_speech(self, session: Session, source: Path) -> dict[str, Any]:
         """Keep a sound: its new id and length in seconds. UserError: it cannot be used."""
@@ -66,12 +83,39 @@ class Desk:
         session.seconds[file] = seconds
         return {"id": file, "seconds": round(seconds, 2)}
 
+    def take_emotion(self, session: Session, source: Path, kind: Kind) -> dict[str, Any]:
+        """Keep a picture, sound or video of an emotion: its new id and the canonical emotion that it is
+        nearest to. UserError: no emotion can be read from it."""
+        file, path = session.place(kind)
+        with _removed_on_failure(path):
+            if kind == "emotion-picture":
+                keep_picture(read_picture(source, self._limits), path)
+            elif kind == "emotion-sound":
+                keep_sound(source, path, self._limits)
+            else:
+                check_video(source, self._limits)
+                shutil.copyfile(source, path)
+            nearest = self._workshop.nearest(emotion_of(kind, path, 1.0), path)
+        session.add(kind, file, self._limits.emotions, self._workshop.needed(session))
+        return {"id": file, "nearest": nearest}
+
+    def take_driving(self, session: Session, source: Path) -> dict[str, Any]:
+        """Keep a driving video: its new id. UserError: it is none, or its beginning shows no face."""
+        file, path = session.place("driving")
+        with _removed_on_failure(path):
+            check_video(source, self._limits)
+            shutil.copyfile(source, path)
+            self._workshop.check_driving(path)
+        session.add("driving", file, self._limits.uploads, self._workshop.needed(session))
+        return {"id": file}
+
     @staticmethod
     def given(session: Session, kind: Kind, file: str) -> Path:
         """Where a file of the session lies; 404 where it has none such."""
         path = session.path(kind, file)
         if path is None or not path.is_file():
-            raise HTTPException(404, f"that {kind} is not here any more; please choose it again")
+            name = NAMES.get(kind, f"the {kind}").removeprefix("the ")
+            raise HTTPException(404, f"that {name} is not here any more; please choose it again")
         return path
 
     @contextmanager

@@ -10,7 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lit_emotalk.errors import UserError
+from lit_emotalk.face.crop import clip_crop
+from lit_emotalk.face.finder import find_faces
 from lit_emotalk.inference.emotion.request import Emotion, Schedule
 from lit_emotalk.inference.options import Options
 from lit_emotalk.inference.portrait import Portrait
@@ -22,6 +26,9 @@ from lit_emotalk.web.sessions import Busy, Session, new_id
 from lit_emotalk.web.uploads import PICTURE, SOUND, VIDEO, without_path
 
 FAULT = "something went wrong on the server; please try again"
+THIS_FILE = "this file"
+CHECKED_SECONDS = 2.0
+"""How much of a driving video is looked at when it arrives; the rest is when it is used."""
 UNFINISHED = ("waiting", "working")
 
 
@@ -40,13 +47,15 @@ class Video:
 
 @dataclass(eq=False)
 class Job:
-    """A request for videos of one portrait and one speech, and how far it is."""
+    """A request for videos of one portrait and one speech, and how far it is. `files`: the files of the
+    session that it uses beside these, and what they are called to the visitor."""
 
     session: Session
     portrait: Path
     speech: Path
     videos: list[Video]
     options: Options
+    files: dict[Path, str] = field(default_factory=dict)
     id: str = field(default_factory=new_id)
     state: str = "waiting"
     doing: str = "waiting"
@@ -55,6 +64,7 @@ class Job:
     drawing: float = 0.0
     """Seconds spent on the frames done."""
     error: str | None = None
+    doubts: list[str] = field(default_factory=list)
     cancelled: bool = False
 
     def seconds_left(self) -> float | None:
@@ -89,14 +99,40 @@ class Workshop:
             self._changed.notify_all()
         self._worker.join()
 
-    def portrait(self, picture: Path) -> Portrait:
-        """The face of a picture that was kept; UserError without the path in it."""
+    def portrait(self, picture: Path, face: int | None = None) -> Portrait:
+        """The face of a picture that was kept, the largest or number `face` from the left; UserError without
+        the path in it."""
         try:
             image = read_image(picture)
             with self.faces:
-                return self.face.read_portrait(image)
+                return self.face.read_portrait(image, face)
         except UserError as error:
             raise without_path(error, picture, PICTURE) from None
+
+    def faces_of(self, picture: Path) -> tuple[list[np.ndarray], int]:
+        """All faces (S, S, 3) uint8 of a picture that was kept, from the left, and which is the largest."""
+        image = read_image(picture)
+        with self.faces:
+            found = find_faces(image)
+        ordered = sorted(found, key=lambda face: float(face.landmarks[:, 0].mean()))
+        crops = [clip_crop(face.landmarks[None], image.shape[:2]) for face in ordered]
+        return [crop.cut(image, self.face.resolution) for crop in crops], ordered.index(found[0])
+
+    def nearest(self, emotion: Emotion, path: Path) -> str:
+        """The canonical emotion nearest to what is read from the file at `path`; UserError without it."""
+        try:
+            with self.faces:
+                return next(iter(self.face.space.similarities(self.face.code(emotion))))
+        except UserError as error:
+            raise without_path(error, path, THIS_FILE) from None
+
+    def check_driving(self, path: Path) -> None:
+        """UserError, without the path in it, where a video's first seconds give no head motion."""
+        try:
+            with self.faces:
+                self.face.driving_videos.motion(path, round(CHECKED_SECONDS * FPS))
+        except UserError as error:
+            raise without_path(error, path, THIS_FILE) from None
 
     def ask(self, job: Job) -> None:
         """Put a job at the end of the queue. Raises Busy where the queue is full or the visitor has one in
@@ -123,7 +159,7 @@ class Workshop:
         """Ids of the files that a session's waiting or working jobs use."""
         with self._changed:
             jobs = [job for job in self._jobs.values() if job.session is session and job.state in UNFINISHED]
-        return {path.stem for job in jobs for path in (job.portrait, job.speech)}
+        return {path.stem for job in jobs for path in (job.portrait, job.speech, *job.files)}
 
     def cancel(self, job: Job) -> None:
         """End a job: the videos that are done stay."""
@@ -151,6 +187,7 @@ class Workshop:
             "total": job.total,
             "seconds_left": None if left is None else round(left, 1),
             "error": job.error,
+            "doubts": list(dict.fromkeys(job.doubts)),
             "videos": [{"label": video.label, "file": video.file} for video in job.videos],
         }
 
@@ -167,7 +204,9 @@ class Workshop:
             except Cancelled:
                 job.state = "cancelled"
             except UserError as error:
-                job.state, job.error = "failed", str(without_path(error, job.speech, SOUND))
+                for path, name in {job.speech: SOUND, **job.files}.items():
+                    error = without_path(error, path, name)
+                job.state, job.error = "failed", str(error)
             except Exception:
                 traceback.print_exc(file=sys.stderr)
                 job.state, job.error = "failed", FAULT
@@ -187,7 +226,7 @@ class Workshop:
     def _make(self, job: Job) -> None:
         job.doing = "looking for the face"
         self._check(job)
-        portrait = self.portrait(job.portrait)
+        portrait = self.portrait(job.portrait, job.options.face)
         frames = round(job.session.seconds.get(job.speech.stem, 0) * FPS)
         job.total = frames * len(job.videos)
         for video in job.videos:
@@ -208,7 +247,8 @@ class Workshop:
         self._check(job)
         file, path = job.session.place("video")
         try:
-            self.face.talk(portrait, job.speech, path, video.emotion, replace(job.options, watch=watch))
+            options = replace(job.options, watch=watch, tell=job.doubts.append)
+            self.face.talk(portrait, job.speech, path, video.emotion, options)
         except UserError as error:
             raise without_path(error, path, VIDEO) from None
         job.session.add("video", file, self._limits.videos)

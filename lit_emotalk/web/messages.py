@@ -45,6 +45,7 @@ class Message(BaseModel):
 class Start(Message):
     """The first message: the portrait, as base64 or as an upload of a session, and how it is to move.
 
+    face: which of several faces, from the left from 0; None: the largest.
     late: whether frames that come too late are made all the same, or left out.
     """
 
@@ -52,6 +53,7 @@ class Start(Message):
     portrait: Base64Bytes | None = None
     session: Annotated[str, Field(max_length=64)] | None = None
     upload: Annotated[str, Field(max_length=64)] | None = None
+    face: Annotated[int, Field(ge=0, lt=100)] | None = None
     emotion: Words | None = None
     intensity: Intensity = 1.0
     strength: Strength = 1.0

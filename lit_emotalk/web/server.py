@@ -19,11 +19,14 @@ from lit_emotalk.web.app import Example, make_app
 from lit_emotalk.web.limits import Limits
 from lit_emotalk.web.serving import address, listen, run
 from lit_emotalk.web.sessions import served_folder
+from lit_emotalk.weights import starter
 
 STOP_SECONDS = 3
 MOST_CONNECTIONS = 300
 DEMO_FILES = ("portrait.png", "speech.wav", "demo.mp4")
 """What `make demo` leaves beside its models; all of it is synthetic."""
+STARTER_FILES = (starter.PORTRAIT, starter.SPEECH)
+"""What lies within the starter, likewise."""
 
 
 def serve(
@@ -60,10 +63,11 @@ def serve(
 
 
 def example(models: Path) -> Example | None:
-    """The synthetic head and speech beside the models of a demo; None where these are no demo's."""
-    beside = Path(models).resolve().parent
-    if all((beside / name).is_file() for name in DEMO_FILES):
-        return Example(beside / DEMO_FILES[0], beside / DEMO_FILES[1])
+    """The synthetic head and speech within the starter, or beside the models of a demo; None where these are
+    neither's."""
+    for folder, files in ((Path(models), STARTER_FILES), (Path(models).resolve().parent, DEMO_FILES)):
+        if all((folder / name).is_file() for name in files):
+            return Example(folder / files[0], folder / files[1])
     return None
 
 

@@ -17,8 +17,16 @@ from lit_emotalk.web.limits import Limits
 
 PREFIX = "lit-emotalk-web-"
 LOCK_NAME = "lock"
-Kind = Literal["portrait", "speech", "video"]
-SUFFIX: dict[Kind, str] = {"portrait": ".png", "speech": ".wav", "video": ".mp4"}
+Kind = Literal["portrait", "speech", "emotion-picture", "emotion-sound", "emotion-video", "driving", "video"]
+SUFFIX: dict[Kind, str] = {
+    "portrait": ".png",
+    "speech": ".wav",
+    "emotion-picture": ".png",
+    "emotion-sound": ".wav",
+    "emotion-video": ".clip",
+    "driving": ".clip",
+    "video": ".mp4",
+}
 
 
 class Busy(Exception):

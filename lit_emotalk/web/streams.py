@@ -171,14 +171,14 @@ class Streams:
             try:
                 path.write_bytes(start.portrait)
                 keep_picture(read_picture(path, self._limits), path)
-                return self._workshop.portrait(path)
+                return self._workshop.portrait(path, start.face)
             finally:
                 path.unlink(missing_ok=True)
         session = self._sessions.get(start.session or "")
         kept = session.path("portrait", start.upload or "") if session else None
         if kept is None:
             raise Refusal(REFUSED, "give a portrait as base64, or the session and upload of one")
-        return self._workshop.portrait(kept)
+        return self._workshop.portrait(kept, start.face)
 
     def _change(self, live: LiveFace, asked: Change) -> int:
         emotion = None

@@ -1,19 +1,18 @@
 """What visitors send: checked, decoded within bounds and kept in a form of ours."""
 
-import io
 import threading
 import warnings
 from pathlib import Path
 
 import av
 import numpy as np
-import soundfile
 from PIL import Image
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.crop import fitted
 from lit_emotalk.io.audio import is_silent, load_audio
-from lit_emotalk.io.video import read_image
+from lit_emotalk.io.output_sound import Soundtrack, write_wav
+from lit_emotalk.io.video import probe, read_image
 from lit_emotalk.schema import SAMPLE_RATE
 from lit_emotalk.web.limits import Limits
 
@@ -21,6 +20,15 @@ PICTURE_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
 SOUND_FORMATS = "wav,w64,aiff,au,caf,flac,ogg,mp3,aac,mov,matroska,webm,avi,amr"
 """Demuxers that read one file alone: playlists, which name others, are not among them."""
 PICTURE, SOUND, VIDEO = "the picture", "the sound", "the video"
+NAMES = {
+    "emotion-picture": "the picture of the emotion",
+    "emotion-sound": "the sound of the emotion",
+    "emotion-video": "the video of the emotion",
+    "driving": "the driving video",
+}
+"""What a visitor's files are called to them, by kind."""
+MOST_VIDEO_PIXELS = 4096 * 2304
+"""Of a video's frame."""
 
 _DECODING = threading.Lock()
 """A large picture takes hundreds of MB while it is decoded: one at a time."""
@@ -56,7 +64,8 @@ def keep_picture(picture: np.ndarray, path: Path) -> None:
 
 
 def keep_sound(source: Path, path: Path, limits: Limits) -> float:
-    """Write an uploaded sound, or a video's sound, as 16 kHz mono wav; returns its length in seconds.
+    """Write an uploaded sound, or a video's sound, as wav with its channels at its own rate; returns its
+    length in seconds.
 
     UserError, without the path in it, where it holds no sound, is silent, damaged, too short or too long.
     """
@@ -70,10 +79,25 @@ def keep_sound(source: Path, path: Path, limits: Limits) -> float:
         raise without_path(error, source, SOUND) from None
     if is_silent(samples):
         raise UserError("the sound is silent; choose a recording with speech")
-    kept = io.BytesIO()
-    soundfile.write(kept, samples, SAMPLE_RATE, "PCM_16", format="WAV")
-    path.write_bytes(kept.getbuffer())
-    return len(samples) / SAMPLE_RATE
+    seconds = len(samples) / SAMPLE_RATE
+    write_wav(path, Soundtrack.of(source), seconds)
+    return seconds
+
+
+def check_video(path: Path, limits: Limits) -> None:
+    """UserError, without the path in it, where an uploaded file is no video, too large or too long."""
+    try:
+        with av.open(str(path), options={"format_whitelist": SOUND_FORMATS, "protocol_whitelist": "file"}):
+            pass
+        facts = probe(path)
+    except (av.FFmpegError, UnicodeDecodeError):
+        raise UserError("this file is not a video; choose an mp4, mov, webm or mkv") from None
+    except UserError as error:
+        raise without_path(error, path, VIDEO) from None
+    if facts.width * facts.height > MOST_VIDEO_PIXELS:
+        raise UserError(f"the video is too large: at most {MOST_VIDEO_PIXELS // 1_000_000} million pixels")
+    if facts.duration > limits.sound_seconds:
+        raise UserError(f"the video is longer than {limits.sound_seconds:g} s; cut it")
 
 
 def without_path(error: UserError, path: Path, name: str) -> UserError:

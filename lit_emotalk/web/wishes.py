@@ -1,8 +1,12 @@
-"""The emotion that a visitor asks for: words, blends and schedules, never a file of the server."""
+"""The emotion that a visitor asks for: words, blends and schedules, or what an upload of theirs shows, never
+another file of the server."""
+
+from pathlib import Path
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.emotion.request import Emotion, Schedule, parse_emotion
 from lit_emotalk.web.limits import Limits
+from lit_emotalk.web.sessions import Kind
 
 
 def read_wish(text: str, intensity: float, limits: Limits) -> Emotion | Schedule:
@@ -26,6 +30,15 @@ def read_emotion(text: str, intensity: float, limits: Limits) -> Emotion:
     if isinstance(wish, Schedule):
         raise UserError("one emotion at a time; send a change when the time has come")
     return wish
+
+
+def emotion_of(kind: Kind, path: Path, intensity: float) -> Emotion:
+    """The emotion that an upload of one of the kinds `emotion-*` shows."""
+    if kind == "emotion-picture":
+        return Emotion(image=path, intensity=intensity)
+    if kind == "emotion-sound":
+        return Emotion(audio=path, intensity=intensity)
+    return Emotion(video=path, intensity=intensity)
 
 
 def _check(emotion: Emotion) -> Emotion:

@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 import zipfile
 import zlib
+from http.client import HTTPException
 from pathlib import Path
 
 from lit_emotalk.errors import UserError
@@ -59,31 +60,34 @@ def path(name: str) -> Path:
         )
     status = found.stat()
     digest = _digest(found, status.st_mtime_ns, status.st_size)
-    if not digest.startswith(wanted.sha256):
+    expected = wanted.forms.get(found.name, wanted.sha256)
+    if not digest.startswith(expected):
         raise UserError(
-            f"{found} is not the weights '{name}' (sha256 {digest}, expected {wanted.sha256}): remove it and "
+            f"{found} is not the weights '{name}' (sha256 {digest}, expected {expected}): remove it and "
             f"{_advice(wanted)}"
         )
     return found
 
 
 def fetch(name: str) -> Path:
-    """Get the file called `name` from the first of its sources that answers, verify it, and return its path.
+    """Get the file called `name` from the first of its sources that gives it, verify it, and return its path.
 
+    A source that refuses, stalls, breaks off or gives other bytes is passed over for the next.
     Does nothing where it is there already. Raises UserError with every source's reason where none gives it.
     """
     wanted = entry(name)
     if available(name):
         return path(name)
-    target = home() / wanted.file
     reasons = []
     for source in wanted.sources:
+        file, expected = wanted.kept(source)
+        target = home() / file
         try:
             with atomic_path(target) as temporary:
                 _get(source, temporary)
                 digest = sha256_file(temporary)
-                if not digest.startswith(wanted.sha256):
-                    raise _SourceError(f"sha256 is {digest}, expected {wanted.sha256}")
+                if not digest.startswith(expected):
+                    raise _SourceError(f"sha256 is {digest}, expected {expected}")
         except _SourceError as error:
             reasons.append(f"{source}: {error}")
             continue
@@ -113,9 +117,9 @@ class _SourceError(Exception):
 
 
 def _find(wanted: Weights) -> Path | None:
-    kept = home() / wanted.file
-    if kept.is_file():
-        return kept
+    for file in wanted.forms:
+        if (kept := home() / file).is_file():
+            return kept
     for source in wanted.sources:
         if isinstance(source, Installed) and (found := source.find()):
             return found
@@ -183,10 +187,14 @@ def _download(url: str, target: Path) -> None:
             chunks = -(-size // CHUNK_BYTES) or None
             for chunk in track(iter(lambda: answer.read(CHUNK_BYTES), b""), target.name, chunks, "MiB"):
                 out.write(chunk)
+            if size > out.tell():
+                raise _SourceError(f"it broke off after {out.tell()} of {size} bytes")
+    except urllib.error.HTTPError as error:
+        raise _SourceError(f"the server answered {error.code} {error.reason}") from error
     except urllib.error.URLError as error:
         raise _SourceError(str(error.reason)) from error
-    except (TimeoutError, ConnectionError) as error:
-        raise _SourceError(str(error) or type(error).__name__) from error
+    except (TimeoutError, ConnectionError, HTTPException) as error:
+        raise _SourceError(" ".join(str(error).split()) or type(error).__name__) from error
 
 
 def _extract(archive: Path, member: str, target: Path) -> None:

@@ -7,10 +7,16 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Address:
-    """An official address; `member` names the wanted file where the address is a zip archive."""
+    """An official address; `member` names the wanted file where the address is a zip archive.
+
+    `file` and `sha256` are given where the address has the same weights in another format than the entry's:
+    the name that file is kept under, whose suffix tells its format, and its digest.
+    """
 
     url: str
     member: str = ""
+    file: str = ""
+    sha256: str = ""
 
     def __str__(self) -> str:
         return f"{self.url} ({self.member})" if self.member else self.url
@@ -77,8 +83,28 @@ class Weights:
     needed_by: str
     replacement: str
 
+    def kept(self, source: Source) -> tuple[str, str]:
+        """Under which name a source's file is kept, and its digest."""
+        if isinstance(source, Address) and source.file:
+            return source.file, source.sha256
+        return self.file, self.sha256
+
+    @property
+    def forms(self) -> dict[str, str]:
+        """Every name that the weights may be kept under, the entry's own first, and the digests."""
+        return {self.file: self.sha256} | dict(self.kept(source) for source in self.sources)
+
 
 FACE_API = "@vladmandic/face-api@1.7.15"
+
+OPENAI_HOSTS = ("openaipublic.azureedge.net", "openaipublic.blob.core.windows.net")
+CLIP_SHA256 = "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"
+OPEN_CLIP_HUB = "https://huggingface.co/timm/vit_base_patch32_clip_224.openai/resolve/a6f597a30f7b82c51704746581f9a4e41421e878"
+"""The entry that open_clip itself reads (its `pretrained.py`), at the revision that the digests are of."""
+OPEN_CLIP_FILES = {
+    "open_clip_model.safetensors": "e6d1bd7789aa45192b3bf90570a789b478bae1b74ebcce7eddd908e83a2b7c31",
+    "open_clip_pytorch_model.bin": "9ecdaef325b20e7283dc6a32f92aa638d100899e4f084c2462d3832eeea0b26e",
+}
 
 REGISTRY: dict[str, Weights] = {
     entry.name: entry
@@ -153,12 +179,13 @@ REGISTRY: dict[str, Weights] = {
             "clip_vit_b32",
             "ViT-B-32.pt",
             (
-                Address(
-                    "https://openaipublic.azureedge.net/clip/models/"
-                    "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af/ViT-B-32.pt"
+                *(Address(f"https://{host}/clip/models/{CLIP_SHA256}/ViT-B-32.pt") for host in OPENAI_HOSTS),
+                *(
+                    Address(f"{OPEN_CLIP_HUB}/{name}", file=f"ViT-B-32-{name}", sha256=digest)
+                    for name, digest in OPEN_CLIP_FILES.items()
                 ),
             ),
-            "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af",
+            CLIP_SHA256,
             "MIT",
             "stage align: the paper's text and image towers (`open_clip`, ViT-B-32-quickgelu)",
             "MiniLM for text and a small trained image tower",
@@ -170,7 +197,7 @@ REGISTRY: dict[str, Weights] = {
             "dcbb9e9d",
             "BSD-3-Clause (torchvision)",
             "stage hef: perceptual loss on VGG19 features",
-            "multi-scale L1 and features of the discriminator",
+            "`perceptual: edges`, oriented edges and their energy at three scales",
         ),
         Weights(
             "lpips_alexnet",

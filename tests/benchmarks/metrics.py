@@ -25,7 +25,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from lit_emotalk.errors import run_main
-from lit_emotalk.evaluate.folders import VIDEOS, VideoPair, folder_pairs, load_pair
+from lit_emotalk.evaluate.folders import VideoPair, folder_pairs, load_pair
 from lit_emotalk.evaluate.looks import look_of, score_looks, score_rhythm
 from lit_emotalk.evaluate.reads import Reader, Reads, filled, reference_crops
 from lit_emotalk.evaluate.scores import Scores
@@ -41,6 +41,7 @@ from lit_emotalk.evaluate.shards import load_clip, shard_clips
 from lit_emotalk.face.landmarker import Landmarker
 from lit_emotalk.face.regions import box
 from lit_emotalk.io.audio import load_audio
+from lit_emotalk.io.folders import VIDEO_SUFFIXES
 from lit_emotalk.io.video import read_frames, write_video
 from lit_emotalk.metrics.fid import frechet_of_features, inception_features
 from lit_emotalk.metrics.sync import sync_score
@@ -68,7 +69,7 @@ def write_folders(shards: Path, split: str, limit: int, place: Path) -> None:
 
 def write_copies(folder: Path, limit: int, place: Path) -> None:
     """The first videos of a folder, cut to the face, as `write_folders` writes clips."""
-    videos = sorted(path for path in folder.rglob("*") if path.suffix in VIDEOS)[:limit]
+    videos = sorted(path for path in folder.rglob("*") if path.suffix in VIDEO_SUFFIXES)[:limit]
     for video in videos:
         loaded = load_pair(VideoPair(video.stem, video, video, None), resize=False)
         soft = [cv2.GaussianBlur(frame, BLUR, 0) for frame in loaded.reference]

@@ -115,13 +115,13 @@ def test_ravdess_sounds_make_shards_for_stage_align(
 def test_the_sounds_of_ravdess_videos_can_be_taken_alone(tmp_path: Path) -> None:
     for name in ("01-01-03-02-01-01-01.mp4", "03-01-03-02-01-01-01.wav", "01-01-04-02-01-01-02.mp4"):
         (tmp_path / name).touch()
-    found = ravdess.find(Namespace(root=tmp_path, sound_only=True))
+    found = ravdess.find(Namespace(root=tmp_path, output=tmp_path / "out", sound_only=True))
     assert {source.speaker: source.audio for source in found.sources} == {
         "Actor_01": tmp_path / "03-01-03-02-01-01-01.wav",
         "Actor_02": tmp_path / "01-01-04-02-01-01-02.mp4",
     }
     assert all(source.video is None for source in found.sources)
-    with_faces = ravdess.find(Namespace(root=tmp_path, sound_only=False))
+    with_faces = ravdess.find(Namespace(root=tmp_path, output=tmp_path / "out", sound_only=False))
     assert {source.main.suffix for source in with_faces.sources} == {".mp4"} and not with_faces.skipped
 
 
@@ -185,16 +185,16 @@ def test_voxceleb2_takes_its_splits_from_the_meta_file(tmp_path: Path) -> None:
         path = tmp_path / f"mp4/{speaker}/01dfn2spqyE/00001.mp4"
         path.parent.mkdir(parents=True)
         path.touch()
-    assert voxceleb2.find(Namespace(root=tmp_path)).splits is None
+    assert voxceleb2.find(Namespace(root=tmp_path, output=tmp_path / "out")).splits is None
     meta = tmp_path / "vox2_meta.csv"
     meta.write_text("VoxCeleb2ID ,VGGFace2ID ,Gender ,Set \nid00012 ,n1 ,m ,dev \nid00017 ,n2 ,m ,test \n")
     for root in (tmp_path, tmp_path / "mp4"):
-        found = voxceleb2.find(Namespace(root=root))
+        found = voxceleb2.find(Namespace(root=root, output=tmp_path / "out"))
         assert found.splits == {"train": ["id00012"], "test": ["id00017"]}
         assert [source.speaker for source in found.sources] == ["id00012", "id00017"]
     meta.write_text("speaker,part\nid00012,dev\n")
     with pytest.raises(UserError, match=r"no column '(VoxCeleb2ID|Set)'"):
-        voxceleb2.find(Namespace(root=tmp_path))
+        voxceleb2.find(Namespace(root=tmp_path, output=tmp_path / "out"))
 
 
 def test_a_speaker_in_dev_and_test_is_refused(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_speaker_in_dev_and_test_is_refused(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True)
         path.touch()
     with pytest.raises(UserError, match="put id00012 into"):
-        voxceleb2.find(Namespace(root=tmp_path))
+        voxceleb2.find(Namespace(root=tmp_path, output=tmp_path / "out"))
 
 
 PARTS = ("dev", "test")
@@ -243,7 +243,7 @@ def test_imported_coefficients(place: Place, tmp_path: Path, monkeypatch: pytest
 def test_another_folder_says_what_was_expected_and_found(module, tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").touch()
     (tmp_path / "more").mkdir()
-    options = Namespace(root=tmp_path, labels=None, sound_only=False)
+    options = Namespace(root=tmp_path, output=tmp_path / "out", labels=None, sound_only=False)
     with pytest.raises(UserError, match=r"expected .*mp4.*found only holiday\.jpg, more/"):
         module.find(options)
 

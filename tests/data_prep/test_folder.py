@@ -2,10 +2,13 @@
 
 import csv
 import json
+import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import pytest
 import soundfile
 
@@ -13,7 +16,7 @@ from data_prep import folder
 from data_prep.verify import verify
 from lit_emotalk.errors import UserError
 from tests.data_prep.conftest import Place
-from tests.data_prep.heads import FRAMES, hum
+from tests.data_prep.heads import FRAMES, SIZE, hum
 
 
 @pytest.fixture
@@ -147,3 +150,49 @@ def test_what_cannot_be_prepared_is_one_line_and_no_shards(
         run(*options)
     assert "\n" not in str(raised.value)
     assert not list((tmp_path / "out").glob("*.tar")) and not (tmp_path / "out/manifest.json").exists()
+
+
+def test_every_kind_of_video_is_taken_and_every_other_file_listed(
+    place: Place, run: Callable[..., None], tmp_path: Path
+) -> None:
+    smile = place("ann/smile.mp4", "smile")
+    for name in ("ann/old.mpg", "ann/stream.ts", "ann/phone.3gp"):
+        with av.open(str(smile)) as source, av.open(str(tmp_path / "root" / name), "w") as out:
+            pictures = out.add_stream("mpeg4" if name.endswith("3gp") else "mpeg2video", rate=25)
+            pictures.width, pictures.height, pictures.pix_fmt = SIZE, SIZE, "yuv420p"
+            pictures.bit_rate = 2_000_000
+            for frame in source.decode(video=0):
+                out.mux(pictures.encode(frame.reformat(format="yuv420p")))
+            out.mux(pictures.encode(None))
+        soundfile.write((tmp_path / "root" / name).with_suffix(".wav"), hum(FRAMES), 16000)
+    (tmp_path / "store").mkdir()
+    shutil.move(place("x.mp4", "ntsc"), tmp_path / "store" / "x.mp4")
+    (tmp_path / "root/bob").symlink_to(tmp_path / "store")
+    (tmp_path / "root/bob/gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    (tmp_path / "root/notes.txt").write_text("who is who")
+    (tmp_path / "root/ann/other.wav").touch()
+    run()
+    found = records(tmp_path / "out")
+    assert set(found) == {"ann/smile.mp4", "ann/old.mpg", "ann/stream.ts", "ann/phone.3gp", "bob/x.mp4"}
+    assert found["bob/x.mp4"]["speaker"] == "bob"
+    rejected = rows(tmp_path / "out/rejected.csv")
+    assert set(rejected) == {"bob/gone.mp4", "notes.txt", "ann/other.wav"}
+    assert rejected["bob/gone.mp4"] == "a link to nothing"
+    assert rejected["notes.txt"] == "no video by its ending"
+
+
+def test_names_that_are_no_text_are_listed_and_do_not_stop_the_others(
+    place: Place, run: Callable[..., None], tmp_path: Path
+) -> None:
+    place("ann/a.mp4", "smile")
+    root = os.fsencode(tmp_path / "root")
+    shutil.copyfile(root + b"/ann/a.mp4", root + b"/ann/caf\xe9.mp4")
+    os.mkdir(root + b"/caf\xe9")
+    run()
+    assert set(records(tmp_path / "out")) == {"ann/a.mp4"}
+    rejected = rows(tmp_path / "out/rejected.csv")
+    assert set(rejected) == {r"ann/caf\udce9.mp4", r"caf\udce9"}
+    assert set(rejected.values()) == {"its name is no UTF-8; rename it"}
+    os.rename(root, root + b"\xe9")
+    with pytest.raises(UserError, match="no UTF-8"):
+        run("--root", os.fsdecode(root + b"\xe9"))

@@ -230,3 +230,16 @@ def test_unfinished_corpus_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "corpus.json").write_text('{"corpus": "synthetic"}')
     with pytest.raises(UserError, match="not finished"):
         run(monkeypatch, tmp_path, tmp_path / "out")
+
+
+def test_two_files_of_one_clip_do_not_stop_the_others(tmp_path: Path) -> None:
+    place = tmp_path / "M003/video/front/angry/level_1"
+    place.mkdir(parents=True)
+    for name in ("001.mp4", "001.mov", "002.mp4"):
+        (place / name).touch()
+    sources, skipped = mead.find_clips(tmp_path, "mead")
+    assert [source.key for source in sources] == ["M003_angry_1_001", "M003_angry_1_002"]
+    [(file, reason)] = skipped
+    assert file.endswith("001.mp4") and reason.endswith(
+        "the same clip as M003/video/front/angry/level_1/001.mov"
+    )

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.evaluate.figures.command import MARGIN, TITLE_TEXT, contact_sheet, main
+from lit_emotalk.evaluate.figures.command import MARGIN, TITLE_TEXT, contact_sheet, main, named_paths
 from lit_emotalk.evaluate.figures.rows import find_clips
 from lit_emotalk.io.video import write_video
 
@@ -140,5 +140,15 @@ def test_ablation_has_a_row_for_each_variant(tiny_shards, made_videos, tmp_path)
     main(["ablation", "--models", *variants, *common, "--output", str(output), str(tmp_path / "a.png")])
     assert output.read_bytes()[:4] == b"%PDF"
     assert rows_of(tmp_path / "a.png", 3)[1:] == [40, 90]
-    with pytest.raises(UserError, match="--models: no such file or folder"):
+    with pytest.raises(UserError, match="no models at none"):
         main(["ablation", "--models", "a=none", *common, "--output", str(output)])
+
+
+def test_two_paths_of_one_name_are_refused(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "same.mp4").touch()
+    paths = [str(tmp_path / folder / "same.mp4") for folder in ("a", "b")]
+    with pytest.raises(UserError, match=r"a/same.mp4 and .*b/same.mp4 are both called same; give NAME=PATH"):
+        named_paths(paths, "--methods")
+    assert list(named_paths([paths[0], f"other={paths[1]}"], "--methods")) == ["same", "other"]

@@ -245,3 +245,33 @@ def test_folders_without_a_common_name(tmp_path):
         (tmp_path / folder / f"{folder}.mp4").touch()
     with pytest.raises(UserError, match="has the name of one"):
         folder_pairs(tmp_path / "a", tmp_path / "b", None)
+
+
+@pytest.mark.parametrize("option", ["--generated", "--reference", "--source"])
+def test_two_files_of_one_name_are_refused(tmp_path, option):
+    folders = {name: tmp_path / name[2:] for name in ("--generated", "--reference", "--source")}
+    for folder in folders.values():
+        (folder / "deep").mkdir(parents=True)
+        (folder / "deep/same.mp4").touch()
+    other = "same.png" if option == "--source" else "same.webm"
+    (folders[option] / "deep" / other).touch()
+    with pytest.raises(
+        UserError, match=rf"{option} .* has same.* and same.* for one name, deep.same"
+    ) as caught:
+        folder_pairs(*folders.values())
+    assert "same.mp4" in str(caught.value) and other in str(caught.value)
+
+
+def test_every_kind_of_video_is_paired_and_every_other_file_named(tmp_path):
+    for folder in ("made", "true"):
+        (tmp_path / folder / "old").mkdir(parents=True)
+        (tmp_path / folder / "old/a.mpg").touch()
+        (tmp_path / folder / "b.ts").touch()
+        (tmp_path / f"link_{folder}").symlink_to(tmp_path / folder)
+        (tmp_path / folder / "notes.txt").touch()
+    (tmp_path / "made/c.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    pairs, notes = folder_pairs(tmp_path / "link_made", tmp_path / "link_true", None)
+    assert [pair.key for pair in pairs] == ["b", "old/a"]
+    assert notes == [
+        "c.mp4: a link to nothing", "notes.txt: no video by its ending", "notes.txt: no video by its ending",
+    ]  # fmt: skip

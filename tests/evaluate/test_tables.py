@@ -273,3 +273,9 @@ def test_the_published_totals_are_the_means_of_the_published_scores():
     for name, row in spec.reported.items():
         assert row["theval"] == pytest.approx(np.mean([row[c] for c in five]), abs=1e-4), name
         assert row["theval_all"] == pytest.approx(np.mean([row[c] for c in eight]), abs=2e-4), name
+
+
+def test_specs_whose_tables_would_be_one_file_are_refused(tmp_path):
+    specs = [tmp_path / folder / "spec.yaml" for folder in ("a", "b")]
+    with pytest.raises(UserError, match="two specs are called spec"):
+        main(["--spec", *map(str, specs), "--output", str(tmp_path / "out"), "--results", str(tmp_path)])

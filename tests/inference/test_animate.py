@@ -194,3 +194,14 @@ def test_an_emotion_space_of_another_width_is_refused(models, tmp_path):
     save_export(tmp_path / "eac", "eac", EAC(EACConfig(code_dim=24, layers=1)), None)
     with pytest.raises(UserError, match="codes of width 24, the emotion space gives 16"):
         TalkingFace.load(tmp_path)
+
+
+def test_coefficients_in_a_format_of_another_tool(models, portrait, speech, tmp_path):
+    table = tmp_path / "take.csv"
+    run(models, portrait, speech, tmp_path / "o.mp4", "--emotion", "sad", "--coefficients-out", table,
+        "--coefficients-format", "livelink")  # fmt: skip
+    header, *rows = table.read_text().splitlines()
+    assert header.startswith("Timecode,BlendShapeCount,EyeBlinkLeft") and len(rows) == FRAMES * 60 // 25
+    with pytest.raises(UserError, match=r"must end in one of \.csv, \.json, \.glb"):
+        run(models, portrait, speech, tmp_path / "p.mp4", "--coefficients-out", tmp_path / "face.fbx")
+    assert not (tmp_path / "p.mp4").exists()

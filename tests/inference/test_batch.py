@@ -167,3 +167,10 @@ def test_rows_of_one_portrait_look_for_its_face_once(folder, tmp_path, monkeypat
     with Image.open(folder / "me.png") as picture:
         picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(copy)
     assert np.abs(face.read_portrait(copy).image.astype(int) - first.image).max() > 50
+
+
+def test_doubtful_words_are_noted_in_the_report(folder):
+    write_rows(folder / "doubtful.csv", [row("doubtful.mp4", "zxqv")])
+    animate.main(["--batch", str(folder / "doubtful.csv"), "--models", str(folder / "models")])
+    [made] = report(folder, "doubtful")
+    assert made["status"] == "made" and "'zxqv' is like no words for an emotion" in made["message"]

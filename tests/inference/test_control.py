@@ -1,6 +1,7 @@
 """Does the face do what is asked of it? On generated frames of the demo's models, read by the tracker.
 
-Needs `make demo` (or its folder in LIT_EMOTALK_DEMO); skipped without. Speaker W020 is new to the networks.
+Needs `make demo FROM=scratch` (or its folder in LIT_EMOTALK_DEMO); skipped without. Speaker W020 is new to
+the networks.
 """
 
 import os
@@ -18,7 +19,7 @@ from lit_emotalk.io.audio import load_audio, log_mel
 from lit_emotalk.io.video import read_frames
 from lit_emotalk.schema import FPS
 
-DEMO = Path(os.environ.get("LIT_EMOTALK_DEMO", "outputs/demo"))
+DEMO = Path(os.environ.get("LIT_EMOTALK_DEMO", "outputs/scratch"))
 CLIPS = DEMO / "corpus" / "W020" / "video" / "front"
 LATE_FRAMES = 3
 STEP_BACK = 0.1
@@ -26,7 +27,9 @@ STEP_BACK = 0.1
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not (DEMO / "models" / "hef").is_dir(), reason="needs the demo's models (make demo)"),
+    pytest.mark.skipif(
+        not (DEMO / "models" / "hef").is_dir(), reason="needs the demo's models (make demo FROM=scratch)"
+    ),
 ]
 
 

@@ -102,6 +102,43 @@ def test_rotation_is_applied(tmp_path: Path) -> None:
     assert turned[10, 24, 0] > 180 and turned[80, 24, 0] < 40
 
 
+def anamorphic(path: Path, aspect: Fraction, turned: bool = False) -> Path:
+    """A disc of 60 pixels across on black, stored with pixels of that width per height."""
+    width, height = (round(96 / aspect), 96) if aspect > 1 else (96, round(96 * aspect))
+    y, x = (np.mgrid[:height, :width] + 0.5) * 96 / np.array([height, width])[:, None, None]
+    disc = np.where((x - 48) ** 2 + (y - 48) ** 2 < 900, 230, 10).astype(np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "8"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.sample_aspect_ratio = stream.codec_context.sample_aspect_ratio = aspect
+        for index in range(3):
+            frame = av.VideoFrame.from_ndarray(np.stack([disc] * 3, -1), format="rgb24")
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("aspect", [Fraction(4, 3), Fraction(2), Fraction(1, 2), Fraction(3, 4)])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_pixels_that_are_not_square_are_made_so(tmp_path: Path, aspect: Fraction, suffix: str) -> None:
+    path = anamorphic(tmp_path / f"wide{suffix}", aspect)
+    assert (probe(path).width, probe(path).height) == (96, 96)
+    picture = next(iter(read_frames(path)))
+    assert picture.shape == (96, 96, 3)
+    inside = picture[..., 1] > 120
+    assert abs(np.ptp(np.flatnonzero(inside.any(0))) - 59) <= 2
+    assert abs(np.ptp(np.flatnonzero(inside.any(1))) - 59) <= 2
+
+
+def test_pixels_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    path = anamorphic(tmp_path / "flat.mp4", Fraction(24))
+    for read in (probe, lambda name: list(read_frames(name))):
+        with pytest.raises(UserError, match="24 times as wide as high") as caught:
+            read(path)
+        assert str(path) in str(caught.value)
+
+
 def test_failed_writing_leaves_nothing(tmp_path: Path) -> None:
     def frames() -> Iterator[np.ndarray]:
         yield np.zeros((32, 32, 3), np.uint8)

@@ -13,6 +13,7 @@ from torchmetrics import Metric
 import lit_emotalk.metrics
 from lit_emotalk.face.basis import LinearFace
 from lit_emotalk.metrics.base import ClipMean
+from lit_emotalk.metrics.coefficient_error import CoefficientError
 from lit_emotalk.metrics.coefficient_fid import ExpressionFID, PoseFID
 from lit_emotalk.metrics.csim import CSIM, csim
 from lit_emotalk.metrics.efd import EFD, efd
@@ -84,6 +85,7 @@ def make_metrics() -> dict[str, Metric]:
         LPIPS(Difference()),
         TLPIPS(Difference()),
         ZeroShot(emotions=3, dim=4),
+        CoefficientError(units=51),
     ]
     return {type(metric).__name__: metric for metric in made}
 
@@ -103,7 +105,9 @@ def values(clips: range, batch: int = 1000) -> dict[str, float]:
         emotion = torch.arange(20 + clip) % 3
         for name in ("FaceLMD", "MouthLMD"):
             metrics[name].update(*points)
-        metrics["ExpressionError"].update(*torch.rand(2, frames, 51, generator=generator))
+        faces = torch.rand(2, frames, 51, generator=generator)
+        metrics["ExpressionError"].update(*faces)
+        metrics["CoefficientError"].update(*faces, faces[1, :2])
         for name in ("PSNR", "SSIM", "Sharpness", "LPIPS", "TLPIPS"):
             metrics[name].update(*pictures)
         for name in ("EFD", "Sync"):
@@ -119,6 +123,7 @@ def values(clips: range, batch: int = 1000) -> dict[str, float]:
             metrics["ZeroShot"].update(made, true, label, words)
             metrics["AverageRecall"].update(made[:, :3], label)
     computed = {name: metric.compute() for name, metric in metrics.items()}
+    computed |= {f"coefficients {name}": value for name, value in computed.pop("CoefficientError").items()}
     for name in ("Sync", "ExpressionError", "ZeroShot", "THEval"):
         computed |= computed.pop(name)
     return {name: float(value) for name, value in computed.items()}

@@ -210,3 +210,31 @@ def test_it_hears_by_mel_or_whisper():
 def test_an_even_kernel_is_refused():
     with pytest.raises(UserError, match="odd"):
         EAC(replace(SMALL, hears="whisper", kernel=4))
+
+
+def test_the_papers_intensity_is_the_prepended_token_alone():
+    torch.manual_seed(0)
+    paper = EAC(replace(SMALL, product=False)).eval()
+    torch.nn.init.normal_(paper.head.weight, std=0.3)
+    assert paper.feel.in_features == SMALL.code_dim
+    mel, weak, strong = speech(12), torch.zeros(1), torch.ones(1)
+    tokens = [paper.tokens(mel, code(), level, None, None) for level in (weak, strong)]
+    torch.testing.assert_close(tokens[0][:, 1:], tokens[1][:, 1:])
+    assert (tokens[0][:, 0] - tokens[1][:, 0]).abs().max() > 1e-3
+    assert (paper(mel, code(), weak) - paper(mel, code(), strong)).abs().mean() > 1e-5
+
+
+def test_without_product_and_intensity_the_code_is_there_once():
+    bare = EAC(replace(SMALL, product=False, intensity=False)).eval()
+    made = bare(speech(9), code(), torch.ones(1))
+    assert made.shape == (1, 9, 51)
+    assert (bare(speech(9), code(seed=1), torch.ones(1)) - made).abs().mean() > 1e-6
+
+
+def test_bfm_coefficients_have_either_sign_and_start_at_zero():
+    torch.manual_seed(0)
+    basel = EAC(replace(SMALL, layout="bfm")).eval()
+    made = basel(speech(10), code(), torch.ones(1))
+    assert made.shape == (1, 10, 64) and made.abs().max() < 1
+    assert (made < 0).any() and (made > 0).any()
+    assert basel.predict(speech(100), code(), torch.ones(1)).shape == (1, 100, 64)

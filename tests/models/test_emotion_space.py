@@ -1,6 +1,5 @@
 """The emotion space: the text side on real MiniLM, blends and labels, both image towers, export."""
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -13,7 +12,8 @@ from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig, fit_projection
 from lit_emotalk.models.handover import load_export, save_export
 from lit_emotalk.models.prompts import held_out
-from lit_emotalk.stages.align import AlignStage
+from lit_emotalk.stages.align import AlignStage, AlignWeights
+from tests.small_clip import SIZE, write_open_clip
 
 SMALL = EmotionSpaceConfig(
     dim=32, prompts=24, units_width=16, audio=AudioEncoderConfig(layers=1, heads=2, width=16)
@@ -134,18 +134,7 @@ def test_projection_is_fishers_discriminant():
 @pytest.fixture(scope="module")
 def open_clip_files(tmp_path_factory) -> tuple[str, str]:
     """A tiny open_clip model: its definition registered, its checkpoint written as open_clip writes them."""
-    import open_clip
-
-    folder = tmp_path_factory.mktemp("clip")
-    vision = {"image_size": 32, "layers": 1, "width": 32, "patch_size": 16, "head_width": 16}
-    words = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}
-    definition = {"embed_dim": 24, "quick_gelu": True, "vision_cfg": vision, "text_cfg": words}
-    (folder / "tiny-test.json").write_text(json.dumps(definition))
-    open_clip.add_model_config(folder / "tiny-test.json")
-    torch.manual_seed(0)
-    model = open_clip.create_model("tiny-test")
-    torch.save({"epoch": 1, "state_dict": model.state_dict()}, folder / "tiny.pt")
-    return "tiny-test", str(folder / "tiny.pt")
+    return write_open_clip(tmp_path_factory.mktemp("clip"))
 
 
 def test_open_clip_towers_load_and_encode(open_clip_files, tmp_path):
@@ -203,7 +192,7 @@ def test_training_with_open_clip_leaves_its_towers_alone(open_clip_files):
         "image": torch.rand(4, 3, 48, 48, generator=generator) * 2 - 1,
     }
     losses = stage.losses(batch)
-    assert set(losses) == {"audio_text", "image_text"}
+    assert set(losses) == {"audio_text", "image_text", "audio_image"}
     torch.stack(list(losses.values())).sum().backward()
     tower = space._tower("open_clip")
     assert isinstance(tower, text.OpenClip) and not tower._model.training
@@ -223,3 +212,102 @@ def test_open_clip_errors_say_what_to_do(open_clip_files, tmp_path):
     torch.save({"state_dict": {"visual.proj": torch.zeros(3, 3)}}, other)
     with pytest.raises(UserError, match="does not hold the weights"):
         text.OpenClip(model, str(other))
+
+
+def test_raw_codes_are_the_towers_own(open_clip_files, tmp_path):
+    """The paper's space: texts and pictures are encoded as CLIP does, and sound alone is trained."""
+    import open_clip
+
+    model, weights = open_clip_files
+    audio = AudioEncoderConfig(layers=1, heads=2, width=16)
+    config = EmotionSpaceConfig(
+        SIZE, "open_clip", "open_clip", model, weights, 4, units_width=16, raw=True, audio=audio
+    )
+    stage = AlignStage(config, AlignWeights(units_text=0, audio_units=0, audio_image=1))
+    stage.setup("fit")
+    stage.train()
+    space = stage.network
+    reference = open_clip.create_model(model, pretrained=weights).eval()
+    tokens = open_clip.get_tokenizer(model)(["a happy person"])
+    expected = reference.encode_text(tokens, normalize=True)
+    torch.testing.assert_close(space.encode_text(["a happy person"]), expected)
+    assert not any(name.startswith(("text_", "image_head")) for name in space.state_dict())
+    picture = torch.rand(1, 3, 32, 32) * 2 - 1
+    mean, std = (
+        torch.tensor(v)[:, None, None] for v in (reference.visual.image_mean, reference.visual.image_std)
+    )
+    seen = reference.encode_image(((picture + 1) / 2 - mean) / std, normalize=True)
+    torch.testing.assert_close(space.encode_image(picture), seen, rtol=1e-4, atol=1e-5)
+    batch = {
+        "mel": torch.randn(4, 80, 80) - 5,
+        "mask": torch.ones(4, 20, dtype=torch.bool),
+        "emotion": torch.tensor([0, 2, 2, 4]),
+        "image": torch.rand(4, 3, 48, 48) * 2 - 1,
+        "single": torch.rand(4, 20, 64),
+        "coeffs": torch.rand(4, 20, 70),
+    }
+    losses = stage.losses(batch)
+    assert set(losses) == {"audio_text", "audio_image"}
+    torch.stack(list(losses.values())).sum().backward()
+    learned = {name.split(".")[0] for name, value in space.named_parameters() if value.grad is not None}
+    assert learned == {"audio", "log_scale"}
+    save_export(tmp_path, "align", space, None)
+    loaded = load_export(tmp_path, "align")
+    assert isinstance(loaded, EmotionSpace) and loaded.fitted
+    torch.testing.assert_close(loaded.encode_label(["happy"]), space.encode_label(["happy"]))
+
+
+def test_raw_codes_of_minilm_stand_where_clip_is_not(space):
+    raw = EmotionSpace(replace(SMALL, dim=text.MINILM_SIZE, raw=True)).eval()
+    raw.fit_text()
+    torch.testing.assert_close(raw.encode_text(["a glad man"]), space.text_tower.embed_text(["a glad man"]))
+    assert nearest(raw, raw.encode_text(["a furious person"])) == ["angry"]
+    assert raw.encode_units(torch.rand(2, 51)).shape == (2, text.MINILM_SIZE)
+    assert raw.bank.norm(dim=-1).allclose(torch.ones(9, 24))
+
+
+def test_raw_codes_have_one_width(open_clip_files):
+    model, weights = open_clip_files
+    with pytest.raises(UserError, match="set dim to 384, not 32"):
+        EmotionSpace(replace(SMALL, raw=True))
+    clip = replace(SMALL, image="open_clip", open_clip_model=model, open_clip_weights=weights)
+    with pytest.raises(UserError, match="need text: open_clip"):
+        EmotionSpace(replace(clip, dim=384, raw=True))
+
+
+def test_a_corpus_that_no_loss_uses_is_refused(space):
+    stage = AlignStage(SMALL, AlignWeights(units_text=0, audio_units=0))
+    faces = {"emotion": torch.tensor([2]), "single": torch.rand(1, 9, 51), "coeffs": torch.rand(1, 9, 57)}
+    with pytest.raises(UserError, match="nothing to train"):
+        stage.training_step(faces, 0)
+    stage = AlignStage(SMALL)
+    stage.setup("fit")
+    with pytest.raises(UserError, match="image: open_clip"):
+        stage.losses(faces | {"single": torch.rand(1, 9, 64)})
+
+
+@pytest.mark.parametrize("kind", ["torchscript", "safetensors", "bin"])
+def test_open_clip_reads_every_format_that_its_weights_come_in(open_clip_files, tmp_path, kind):
+    """OpenAI publishes a TorchScript archive, open_clip's hub entry safetensors and a state dict."""
+    import open_clip
+    from safetensors.torch import save_file
+
+    model, weights = open_clip_files
+    reference = open_clip.create_model(model, pretrained=weights).eval()
+    state = {name: value.contiguous() for name, value in reference.state_dict().items()}
+    path = tmp_path / {"torchscript": "ViT.pt", "safetensors": "ViT.safetensors", "bin": "ViT.bin"}[kind]
+    if kind == "safetensors":
+        save_file(state, path)
+    elif kind == "bin":
+        torch.save(state, path)
+    else:
+        example = (torch.rand(1, 3, 32, 32), open_clip.get_tokenizer(model)(["a"]))
+        reference.attn_mask = None  # OpenAI's archive holds no mask, but three sizes
+        for name in ("input_resolution", "context_length", "vocab_size"):
+            vars(reference).pop(name, None)
+            reference.register_buffer(name, torch.tensor(32))
+        torch.jit.save(torch.jit.trace(reference, example, check_trace=False, strict=False), str(path))
+    assert text.is_torchscript(path) == (kind == "torchscript")
+    tower = text.OpenClip(model, str(path))
+    expected = text.OpenClip(model, weights).embed_text(["a happy person"])
+    torch.testing.assert_close(tower.embed_text(["a happy person"]), expected, rtol=1e-3, atol=1e-4)

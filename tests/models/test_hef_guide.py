@@ -8,8 +8,18 @@ from torch.nn import functional as F
 from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 from lit_emotalk.face.alignment import rotation_matrices
 from lit_emotalk.face.basis import LinearFace
+from lit_emotalk.face.regions import MOUTH_OPENING
 from lit_emotalk.models.hef.generator import HEF, HEFConfig
-from lit_emotalk.models.hef.guide import FaceGuide, rotation_matrix, triangle_areas
+from lit_emotalk.models.hef.guide import (
+    CHIN,
+    HINTS,
+    MOUTH_GAIN,
+    TEETH,
+    FaceGuide,
+    rotation_matrix,
+    triangle_areas,
+    waves,
+)
 
 FRONT = (0.0, 0.0, 0.0, 0.0, 0.0, -0.9)
 TURNED = (0.1, -0.25, 0.15, 0.12, -0.08, -0.75)
@@ -62,7 +72,7 @@ def test_nothing_moves_where_nothing_changes_and_levels_agree() -> None:
 
 
 def hints_at(source: Tensor, own: Tensor, driving: Tensor, point: int) -> Tensor:
-    """The hints (4,) at 128 pixels where a landmark lands."""
+    """The hints (HINTS,) at 128 pixels where a landmark lands."""
     guide = FaceGuide()
     there = guide.moved(source, own, driving)[1]
     hints = guide(source, own, driving, [128]).hints[0]
@@ -79,7 +89,7 @@ def test_hints_tell_the_open_mouth_and_the_place_in_the_face() -> None:
         place = hints_at(source, own, open_, point)[1:3]
         torch.testing.assert_close(place, LinearFace.load().mean[point, :2], atol=0.12, rtol=0)
     corner = guide(source, own, open_, [128]).hints[0][0, :, 0, 0]
-    assert torch.equal(corner, torch.zeros(4))
+    assert torch.equal(corner, torch.zeros(HINTS))
 
 
 def test_hints_tell_where_skin_folds_and_where_it_grows() -> None:
@@ -92,6 +102,38 @@ def test_hints_tell_where_skin_folds_and_where_it_grows() -> None:
     assert abs(float(hints_at(source, own, own, forehead)[3])) < 1e-4
     grown = hints_at(source, own, head({}, near)[1], 1)[3]
     assert 0.2 < float(grown) < 0.41, "areas grow by the square of the scale, small ones count less"
+
+
+def test_hints_tell_where_the_teeth_are() -> None:
+    face = LinearFace.load()
+    source, own = head({"mouthSmileLeft": 0.3}, FRONT)
+    open_ = head({"jawOpen": 0.8}, TURNED)[1]
+    guide = FaceGuide()
+    here = 2 * source - torch.tensor([1.0, 1.0, 0.0])
+    resting = guide.resting(here, own)
+    below_the_skull = resting[0, list(MOUTH_OPENING)].mean(0).numpy() + np.array([0.0, 0.0, TEETH])
+    drop = 0.8 * face.basis[ARKIT_NAMES.index("jawOpen")][list(CHIN), 1].mean()
+    aside = np.array([0.1, 0.0, 0.0])
+    jaw = np.array([0.0, float(drop), 0.0])
+    for point, expected in (
+        (below_the_skull + aside, (0.1, 0.0, -float(drop))),
+        (below_the_skull + jaw, (0.0, float(drop), 0.0)),
+    ):
+        posed = np.exp(TURNED[5]) * point @ rotation_matrices(np.array(TURNED[:3])).T
+        place = torch.tensor(posed[:2] + np.array(TURNED[3:5])).float()
+        maps = guide.mouth(resting, open_, 128)
+        found = F.grid_sample(maps, place[None, None, None], align_corners=False)[0, :, 0, 0]
+        torch.testing.assert_close(found, MOUTH_GAIN * torch.tensor(expected), atol=0.01, rtol=0)
+    shut, opened = (guide(source, own, each, [128]).hints[0][0, 4:7].abs().sum() for each in (own, open_))
+    assert opened > 5 * shut, "beyond the lips there are no teeth to hint at"
+
+
+def test_waves_are_those_of_the_place() -> None:
+    place = torch.tensor([0.1, -0.3]).view(1, 2, 1, 1)
+    found = waves(place).flatten()
+    angles = 2 * np.pi * np.outer([2.5, 5.0, 10.0], [0.1, -0.3]).ravel()
+    expected = np.concatenate([np.sin(angles), np.cos(angles)])
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-5)
 
 
 def test_areas_of_triangles() -> None:

@@ -13,9 +13,12 @@ from torch.testing import assert_close
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
+from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.eac import EAC, EACConfig
-from lit_emotalk.models.handover import load_export
+from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
+from lit_emotalk.models.handover import load_export, save_export
 from lit_emotalk.stages.eac import MODALITIES, CodeDraw, EACStage, another_of_its_kind
+from tests.small_clip import SIZE, write_open_clip
 from tests.stages import runs
 
 SMALL: dict[str, Any] = {"layers": 2, "heads": 2, "width": 64, "dropout": 0.0}
@@ -219,6 +222,40 @@ def test_a_missing_space_and_a_corpus_of_sound_are_named(tmp_path, stage):
     sound = {name: value for name, value in batch().items() if name in ("mel", "mask", "emotion")}
     with pytest.raises(UserError, match="sound only"):
         stage.training_step(sound, 0)
+
+
+def test_bfm_is_learned_without_what_only_arkit_has(align_run, open_clip_space):
+    basel = EACConfig(layers=1, heads=2, width=16, dropout=0.0, layout="bfm")
+    with pytest.raises(UserError, match="arkit's units, which bfm lacks"):
+        EACStage(align_run / "export", basel)
+    torch.manual_seed(0)
+    stage = EACStage(open_clip_space, basel)
+    data = batch() | {
+        "coeffs": torch.randn(4, 20, 70),
+        "single": torch.randn(4, 20, 64),
+        "image": torch.rand(4, 3, 48, 48) * 2 - 1,
+    }
+    losses = stage.losses(data)
+    assert set(losses) == {"coefficients", "velocity", "spread"}
+    assert all(value.isfinite() for value in losses.values())
+    stage.mean_faces.update(data["coeffs"][..., :64], data["mask"], data["emotion"], data["intensity"])
+    stage.validation_step(data, 0)
+    figures = stage.error_of("image").compute()
+    assert set(figures) == {"error", "velocity", "mean_error", "gain", "level_error", "level_gain"}
+    with pytest.raises(UserError, match="speaks bfm, 70 numbers a frame; these shards hold 57"):
+        stage.losses(batch())
+
+
+@pytest.fixture
+def open_clip_space(tmp_path) -> Path:
+    """The export of an untrained space of a tiny open_clip model's raw codes."""
+    name, weights = write_open_clip(tmp_path)
+    audio = AudioEncoderConfig(layers=1, heads=2, width=16)
+    config = EmotionSpaceConfig(SIZE, "open_clip", "open_clip", name, weights, 4, raw=True, audio=audio)
+    space = EmotionSpace(config)
+    space.fit_text()
+    save_export(tmp_path / "align", "align", space, None)
+    return tmp_path / "align"
 
 
 def test_training_goes_on_after_a_validation_that_came_first(stage):

@@ -1,19 +1,32 @@
 """Recipes that extend others and say what they need, and the committed ones."""
 
+import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.evaluate.tables.spec import read_spec
 from lit_emotalk.training.recipe import runner as recipe
 from lit_emotalk.training.recipe.needs import Need, read_need, report
 from lit_emotalk.training.recipe.plan import load_recipe
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "experiments" / "recipes"
-GIVEN = ("experiments/", "outputs/user_study", "outputs/demo/models", "data/MEAD", "data/real_people")
+GIVEN = (
+    "experiments/",
+    "outputs/user_study",
+    "lit_emotalk/starter",
+    "data/MEAD",
+    "data/RAVDESS",
+    "data/real_people",
+)
 """Where files lie that no step of a recipe makes."""
+OUTPUTS = {"demo": "scratch", "embedded": "embedded", "mead": "mead"}
+"""Preset -> its folder below outputs; outputs/demo is that of `make demo`, which tunes the starter."""
 
 BASE = """
 out: out/base
@@ -128,6 +141,60 @@ def test_kinds_of_needs(tmp_path, monkeypatch):
         report((read_need({"weights": "magic"}, Path("r.yaml")),), tmp_path)
 
 
+def test_what_is_absent_changes_variables_and_is_said(family, monkeypatch, capsys):
+    item = "{weights: vgg19, why: sharpness, optional: true, without: {word: plainly}}"
+    (family / "child.yaml").write_text(CHILD.replace("{path: there}", item))
+    monkeypatch.setenv("LIT_EMOTALK_HOME", str(family / "none"))
+    assert load_recipe(Path("child.yaml")).step("third").command == "echo plainly out/child/x"
+    assert (
+        load_recipe(Path("child.yaml"), {"word": "asked"}).step("third").command == "echo asked out/child/x"
+    )
+    recipe.main(["child.yaml", "--plan"])
+    said = capsys.readouterr().out
+    assert "not here weights vgg19 (sharpness); in its place: `perceptual: edges`" in said
+    monkeypatch.setattr("lit_emotalk.weights.fetch.available", lambda name: True)
+    assert load_recipe(Path("child.yaml")).step("third").command == "echo bye out/child/x"
+    (family / "child.yaml").write_text(CHILD.replace("{path: there}", item.replace("word:", "wrod:")))
+    monkeypatch.setattr("lit_emotalk.weights.fetch.available", lambda name: False)
+    with pytest.raises(UserError, match="no variable wrod"):
+        load_recipe(Path("child.yaml"))
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_mead_and_the_paper_take_clips_towers_where_they_are(there, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("lit_emotalk.weights.fetch.available", lambda name: there)
+    for preset, change in (("mead", "without_clip"), ("paper", "paper_without_clip")):
+        plan = load_recipe(RECIPES / f"reproduce_{preset}.yaml")
+        assert (f"experiments/changes/{change}.yaml" in plan.step("train-align").command) is not there
+        assert ("image_size 224" in plan.step("train-eac").command) is there
+    assert ("without_vgg19.yaml" in plan.step("train-wo-hie").command) is not there
+
+
+@pytest.mark.parametrize("preset", ["paper", "paper_embedded"])
+def test_the_papers_preset_trains_the_papers_networks(preset, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    plan = load_recipe(RECIPES / f"reproduce_{preset}.yaml", {"layout": "bfm"})
+    names = {step.name for step in plan.steps}
+    assert {"train-align", "train-eac", "train-hef", "train-wo-res", "train-wo-hie"} <= names
+    assert {"evaluate", "tables", "table-ablation", "figure-compare", "figure-ablation"} <= names
+    assert ("corpus" in names) == (preset == "paper_embedded") and "voices" not in names
+    for step, file in (
+        ("train-align", "align"),
+        ("train-eac", "eac"),
+        ("train-hef", "hef"),
+        ("train-wo-res", "hef_wo_res"),
+        ("train-wo-hie", "hef_wo_hie"),
+    ):
+        command = plan.step(step).command
+        assert f"--config experiments/paper/{file}.yaml" in command and "experiments/eac/" not in command
+        assert f"--data.init_args.shards outputs/{preset}/shards" in command
+        assert ("paper_demo_" in command) == (preset == "paper_embedded")
+        assert ("layout bfm" in command) == (step != "train-align")
+    everything = " ".join(step.command for step in plan.steps)
+    assert "outputs/demo" not in everything and "outputs/mead" not in everything
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.yaml")))
 def test_committed_recipes_name_files_that_are_here(name, monkeypatch):
     monkeypatch.chdir(ROOT)
@@ -148,14 +215,14 @@ def test_committed_recipes_name_files_that_are_here(name, monkeypatch):
 def test_presets_reproduce_the_tables_and_figures(preset, monkeypatch):
     monkeypatch.chdir(ROOT)
     plan = load_recipe(RECIPES / f"reproduce_{preset}.yaml")
-    assert plan.out == Path("outputs") / preset
+    assert plan.out == Path("outputs") / OUTPUTS[preset]
     names = {step.name for step in plan.steps}
     assert {"train-align", "train-eac", "train-hef", "train-wo-res", "train-wo-hie", "evaluate"} <= names
     assert {"tables", "table-ablation", "figure-compare", "figure-ablation", "animate"} <= names
     assert ("corpus" in names) == (preset != "mead")
     everything = " ".join(step.command for step in plan.steps)
     for other in {"demo", "embedded", "mead"} - {preset}:
-        assert f"outputs/{other}" not in everything
+        assert f"outputs/{OUTPUTS[other]}" not in everything
     if preset == "mead":
         assert "--emotion_space outputs/mead/models/align" in everything.replace("model.init_args.", "")
 
@@ -179,9 +246,76 @@ def test_make_train_and_make_ablations_do_their_part_of_a_preset(preset, monkeyp
     assert len(spaces) == 4 and (preset != "mead" or all("outputs/mead/models" in c for c in spaces))
 
 
+def test_every_departure_changes_one_thing_and_is_scored_alike(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    plan = load_recipe(RECIPES / "departures.yaml")
+    spec = read_spec(ROOT / "experiments" / "tables" / "departures.yaml")
+    assert [path.as_posix() for path in spec.results] == [
+        path for path in plan.step("table-departures").inputs if path.endswith(".jsonl")
+    ]
+    names = [row.method.removesuffix(" text") for row in spec.rows]
+    assert spec.differences_to == spec.rows[0].method and names[0] == "ours"
+    for name in names[1:]:
+        step = plan.step(f"score-{name.replace('_', '-')}")
+        assert f"--method {name} " in step.command
+        own = [s.name for s in plan.steps if s.outputs and f"departures/{name}/" in s.outputs[0]]
+        assert own[-1].startswith("join-") and 1 <= len(own) - 1 <= 2
+        made = {path for s in plan.steps if s.name in own for path in s.outputs}
+        assert made == {
+            f"outputs/demo/departures/{name}/{stage}" for stage in ("align", "eac", "hef", "sync")
+        }
+    scores = [s.command for s in plan.steps if s.name.startswith("score-")]
+    assert len(scores) == 6
+    assert len({c.split("--shards")[1].split("--output")[0] for c in scores}) == 1
+    needed = {step.name for step in plan.needed_by("table-departures")}
+    assert not {"evaluate", "tables"} & needed and {"train-hef-no-guide", "prepare-heard", "voices"} <= needed
+
+
 def test_the_demo_prints_both_tables(monkeypatch):
     monkeypatch.chdir(ROOT)
     plan = load_recipe(RECIPES / "demo.yaml")
     specs = [step.command for step in plan.needed_by("table-ablation") if " tables " in step.command]
     assert ["demo.yaml" in specs[0], "ablation.yaml" in specs[1], len(specs)] == [True, True, 2]
-    assert "--target table-ablation --force tables --force table-ablation" in (ROOT / "Makefile").read_text()
+    assert made("tables", "FROM=scratch").endswith(
+        "--target table-ablation --force tables --force table-ablation"
+    )
+
+
+def made(*arguments: str) -> str:
+    """The last command that make would run."""
+    command = ["make", "-n", f"VENV={ROOT / 'nowhere'}", *arguments]
+    return (
+        subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        .stdout.splitlines()[-1]
+        .strip()
+    )
+
+
+def test_the_demo_tunes_the_starter_on_people_it_never_saw(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    starter, demo = (load_recipe(RECIPES / f"{name}.yaml") for name in ("starter", "demo_tuned"))
+    assert made("demo").endswith("recipe experiments/recipes/demo_tuned.yaml")
+    assert made("demo", "FROM=scratch").endswith("recipe experiments/recipes/demo.yaml")
+    seeds = [
+        re.findall(r"--seed (\d+)", " ".join(step.command for step in plan.steps)) for plan in (starter, demo)
+    ]
+    assert len(seeds[0]) == 3 and len(seeds[1]) == 1 and not set(seeds[0]) & set(seeds[1])
+    scratch = [step.name for step in load_recipe(RECIPES / "demo.yaml").steps]
+    assert set(scratch) - {"voices", "table-ablation"} <= {step.name for step in demo.steps}
+    for stage in ("align", "eac", "hef", "sync"):
+        command = demo.step(f"train-{stage}").command
+        base = re.findall(r"--config (\S+)", starter.step(f"train-{stage}").command)
+        assert re.findall(r"--config (\S+)", command) == [*base, f"experiments/tune/{stage}.yaml"]
+        tuned = yaml.safe_load((ROOT / "experiments" / "tune" / f"{stage}.yaml").read_text())
+        assert tuned["model"]["init_args"]["initialise_from"] == "starter"
+    rows = yaml.safe_load((ROOT / "experiments" / "tables" / "demo_tuned.yaml").read_text())["rows"]
+    assert {"starter text", "text"} <= {row["method"] for row in rows}
+
+
+def test_make_starter_goes_from_nothing_to_the_packed_exports(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert made("starter", "ARGS=--plan").endswith("recipe experiments/recipes/starter.yaml --plan")
+    plan = load_recipe(RECIPES / "starter.yaml")
+    assert [step.name for step in plan.needed_by("pack")] == [step.name for step in plan.steps]
+    assert plan.step("pack").outputs == ("lit_emotalk/starter/manifest.json",)
+    assert all(str(plan.out) in " ".join(step.outputs) for step in plan.steps[:-1])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 pytest.importorskip("fastapi", reason="needs the extra web")
 
@@ -32,6 +33,13 @@ def head_png(number: int) -> bytes:
     """A rendered head as a png file."""
     kept = io.BytesIO()
     head(number, SMALL_HEAD).save(kept, "PNG")
+    return kept.getvalue()
+
+
+def wall_png() -> bytes:
+    """A picture without a face."""
+    kept = io.BytesIO()
+    Image.new("RGB", (120, 120), "grey").save(kept, "PNG")
     return kept.getvalue()
 
 

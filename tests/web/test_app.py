@@ -1,5 +1,6 @@
 """The page's server: from uploads to videos, for several visitors, with everything removed afterwards."""
 
+import io
 import re
 import threading
 import time
@@ -7,8 +8,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote
 
+import av
 import numpy as np
 import pytest
+import soundfile
 from fastapi.testclient import TestClient
 from PIL import Image
 
@@ -231,3 +234,21 @@ def test_the_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
     for path in PAGES.iterdir():
         assert not re.search(r"//\w+\.\w|https?://|@import|url\(", path.read_text()), path
         assert path.suffix == ".html" or client.get(f"/pages/{path.name}").status_code == 200
+
+
+def test_the_video_has_the_sound_as_it_was_sent(visitor: Visitor) -> None:
+    turns = np.sin(2 * np.pi * 180 * np.arange(round(SECONDS * 44_100)) / 44_100)
+    sent = io.BytesIO()
+    soundfile.write(sent, 0.3 * np.stack([turns, 0.5 * turns], 1), 44_100, format="WAV")
+    wanted = visitor.wanted()
+    wanted["speech"] = visitor.send("speech", sent.getvalue()).json()["id"]
+    [made] = visitor.made(wanted)["videos"]
+    video = visitor.client.get(f"{visitor.place}/videos/{made['file']}").content
+    with av.open(io.BytesIO(video)) as container:
+        track = container.streams.audio[0].codec_context
+        assert (track.sample_rate, track.layout.nb_channels) == (44_100, 2)
+
+
+def test_doubtful_words_are_told(visitor: Visitor) -> None:
+    state = visitor.made(visitor.wanted(emotions=["zxqv", "not happy", "a furious person"]))
+    assert [line.split("'")[1] for line in state["doubts"]] == ["zxqv", "not happy"]

@@ -234,7 +234,7 @@ def test_impatient_clicks(models: Path, tmp_path: Path) -> None:
         for card, taken in (("portrait", "Take the picture"), ("speech", "Stop recording")):
             page.evaluate(f"for (let k = 0; k < 3; k++) document.querySelector('#{card} .record').click()")
             page.get_by_role("button", name=taken).wait_for()
-            page.wait_for_timeout(500)
+            page.wait_for_timeout(1500)  # the made-up microphone beeps once a second
             assert page.evaluate("streams.length") == 1
             page.evaluate(f"for (let k = 0; k < 3; k++) document.querySelector('#{card} .take').click()")
             until(page, "streams[0].getTracks().every((track) => track.readyState === 'ended')")
@@ -246,5 +246,5 @@ def test_impatient_clicks(models: Path, tmp_path: Path) -> None:
             page.locator(".chip", has_text=name).first.click()
         page.get_by_placeholder("or in your own words").fill("over the moon")
         page.get_by_role("button", name="Make 4 videos").click()
-        page.locator("#emotion .message", has_text="At most 4 at a time").wait_for()
+        page.locator("#emotion .message", has_text="At most 4 emotions at a time").wait_for()
         assert page.locator("figure video, #sets figure").count() == 0

@@ -18,7 +18,7 @@ from PIL import Image
 from lit_emotalk import TalkingFace
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.emotion.request import Emotion
-from lit_emotalk.web import app, desk
+from lit_emotalk.web import desk, wanted
 from lit_emotalk.web.app import make_app
 from lit_emotalk.web.limits import Limits
 from lit_emotalk.web.wishes import read_emotion, read_wish
@@ -253,7 +253,7 @@ def test_a_request_that_takes_too_long_is_given_up(visitor: Visitor, monkeypatch
         await asyncio.sleep(60)
         yield b""
 
-    monkeypatch.setattr(app, "REQUEST_SECONDS", 0.1)
+    monkeypatch.setattr(wanted, "REQUEST_SECONDS", 0.1)
     monkeypatch.setattr(Request, "stream", never)
     answer = visitor.ask({})
     assert answer.status_code == 408 and "broke off" in answer.json()["error"]
@@ -275,11 +275,11 @@ def test_an_upload_to_a_session_that_ended_leaves_nothing(
 
 
 def test_a_full_disk_is_said(visitor: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, _: bytes) -> None:
+    def full(path: Path, *_: object) -> None:
         path.touch()
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr("lit_emotalk.web.uploads.write_wav", full)
     answer = visitor.send("speech", wav())
     assert answer.status_code == 507 and "cannot keep files" in answer.json()["error"]
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

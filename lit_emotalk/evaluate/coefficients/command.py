@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.weights.starter import HELP, models_folder
 
 TRUTH = "ground truth"
 FROM_TRAINING = ("mean face of the emotion", "mean face of emotion and level", "nearest training clip")
@@ -20,7 +21,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--shards", type=Path, required=True, help="made by data_prep; with faces")
     parser.add_argument("--split", choices=SPLITS, default="test")
-    parser.add_argument("--models", type=Path, required=True, help="folder with the exports align and eac")
+    parser.add_argument("--models", type=Path, help=f"folder with the exports align and eac ({HELP})")
     parser.add_argument(
         "--eac", nargs="+", default=[], metavar="NAME=FOLDER", help="further exports of stage eac: more rows"
     )
@@ -40,7 +41,8 @@ def main(argv: list[str]) -> None:
         if not name or not separator:
             raise UserError(f"--eac takes NAME=FOLDER, not '{value}'")
         exports[name] = Path(place)
-    print(score_exports(args.shards, args.split, args.models, exports, args.limit, args.output), end="")
+    models = models_folder(args.models)
+    print(score_exports(args.shards, args.split, models, exports, args.limit, args.output), end="")
 
 
 def score_exports(

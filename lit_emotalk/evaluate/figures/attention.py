@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.weights.starter import HELP
 
 SHORTEST_FRAMES = 13
 
@@ -14,12 +15,12 @@ SHORTEST_FRAMES = 13
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's arguments."""
     parser = commands.add_parser("attention", help="where in a sound the emotion space's audio encoder looks")
-    parser.add_argument("--models", required=True, help="folder with the export align, or that export itself")
+    parser.add_argument("--models", help=f"folder with the export align, or that export itself ({HELP})")
     parser.add_argument("--audio", nargs="+", required=True, metavar="[LABEL=]FILE", help="a row for each")
     parser.add_argument("--output", type=Path, nargs="+", required=True, help=".png or .pdf, or both")
 
 
-def attention_picture(models: Path | str, sounds: dict[str, Path]) -> np.ndarray:
+def attention_picture(models: Path | str | None, sounds: dict[str, Path]) -> np.ndarray:
     """A row for each label and sound as uint8 (H, W, 3): waveform, the CLS token's attention averaged over
     heads and layers, and the nearest emotion.
 

@@ -23,6 +23,7 @@ from lit_emotalk.evaluate.figures.rows import (
 )
 from lit_emotalk.io.files import atomic_path
 from lit_emotalk.schema import SPLITS
+from lit_emotalk.weights.starter import HELP, models_folder
 
 if TYPE_CHECKING:
     from lit_emotalk.evaluate.settings import Condition
@@ -71,14 +72,26 @@ def save(picture: np.ndarray, output: Path) -> None:
 
 def named_paths(values: list[str], option: str) -> dict[str, Path]:
     """`NAME=PATH` arguments as a dict; a bare path is named by its stem. UserError for a path that is not
-    there."""
-    named = {}
+    there, and for two of one name."""
+    named: dict[str, Path] = {}
     for value in values:
         name, _, place = value.rpartition("=")
         path = Path(place)
         if not path.exists():
             raise UserError(f"{option}: no such file or folder: {path}")
-        named[name or path.stem] = path
+        key = name or path.stem
+        if key in named:
+            raise UserError(f"{option}: {named[key]} and {path} are both called {key}; give NAME=PATH")
+        named[key] = path
+    return named
+
+
+def named_models(values: list[str]) -> dict[str, Path]:
+    """As `named_paths`, of folders of exports: `starter` is the one that ships with this package."""
+    named = {}
+    for value in values:
+        name, _, place = value.rpartition("=")
+        named[name or Path(place).stem] = models_folder(place)
     return named
 
 
@@ -147,11 +160,19 @@ def build_parser() -> argparse.ArgumentParser:
     grid.add_argument(
         "--methods", nargs="+", default=[], metavar="[NAME=]FOLDER", help="folders with CLIP.mp4"
     )
-    grid.add_argument("--models", type=Path, help="our exports; needs --shards and adds the true clip")
+    grid.add_argument(
+        "--models",
+        type=Path,
+        help=f"our exports; needs --shards and adds the true clip; without --methods: {HELP}",
+    )
     grid.add_argument("--condition", nargs="+", default=["text"], choices=tuple(CONDITION_NAMES))
     ablation = commands.add_parser("ablation", help="as compare, a row for each variant of our models")
     ablation.add_argument(
-        "--models", nargs="+", required=True, metavar="NAME=FOLDER", help="each variant's exports"
+        "--models",
+        nargs="+",
+        required=True,
+        metavar="NAME=FOLDER",
+        help="each variant's exports, or NAME=starter",
     )
     ablation.add_argument("--condition", default="text", choices=tuple(CONDITION_NAMES))
     for command in (grid, ablation):
@@ -174,13 +195,15 @@ def draw(args: argparse.Namespace) -> np.ndarray:
         videos = named_paths(args.videos, "--videos")
         return contact_sheet({name: file_row(path, sampling)[0] for name, path in videos.items()})
     if args.command == "ablation":
-        variants = named_paths(args.models, "--models")
+        variants = named_models(args.models)
         made = {name: (folder, args.condition) for name, folder in variants.items()}
         return compare_models(args.shards, args.split, args.clips, made, {}, sampling)
     folders = named_paths(args.methods, "--methods")
     if args.shards is not None:
-        conditions = args.condition if args.models is not None else []
-        made = {CONDITION_NAMES[condition]: (args.models, condition) for condition in conditions}
+        made = {}
+        if args.models is not None or not folders:
+            models = models_folder(args.models)
+            made = {CONDITION_NAMES[condition]: (models, condition) for condition in args.condition}
         return compare_models(args.shards, args.split, args.clips, made, folders, sampling)
     if args.models is not None or not folders or not args.clips:
         raise UserError("give --methods and --clips, or --shards with --models, --methods or both")

@@ -10,6 +10,7 @@ import numpy as np
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
 from lit_emotalk.schema import FPS, SPLITS
+from lit_emotalk.weights.starter import HELP, models_folder
 
 COMMANDS = ("curves", "eac-attention")
 UNITS = ("jawOpen", "mouthSmile", "browDown", "browInnerUp")
@@ -21,7 +22,7 @@ SMALLEST_RANGE = 0.25
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the commands' arguments."""
     curves = commands.add_parser("curves", help="predicted coefficients over the true ones")
-    curves.add_argument("--models", type=Path, required=True, help="folder with the exports align and eac")
+    curves.add_argument("--models", type=Path, help=f"folder with the exports align and eac ({HELP})")
     curves.add_argument("--shards", type=Path, required=True, help="where the clips are")
     curves.add_argument("--split", choices=SPLITS, default="test")
     curves.add_argument("--clips", nargs="+", default=[], metavar="CLIP", help="default: a few clips")
@@ -29,7 +30,7 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "--units", nargs="+", default=UNITS, metavar="UNIT", help="beginnings of units' names"
     )
     attention = commands.add_parser("eac-attention", help="where the EAC looks, its intensity token first")
-    attention.add_argument("--models", type=Path, required=True, help="folder with the exports align and eac")
+    attention.add_argument("--models", type=Path, help=f"folder with the exports align and eac ({HELP})")
     attention.add_argument("--audio", required=True, help="speech")
     attention.add_argument("--emotion", default="happy", help="in words, or a label")
     attention.add_argument("--intensity", type=float, default=1.0, help="0..1 (default 1)")
@@ -39,9 +40,10 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def picture(args: argparse.Namespace) -> np.ndarray:
     """The picture (H, W, 3) uint8 that the arguments ask for; UserError for wrong ones."""
+    models = models_folder(args.models)
     if args.command == "curves":
-        return curves_picture(args.models, args.shards, args.split, args.clips, args.units)
-    return attention_picture(args.models, args.audio, args.emotion, args.intensity)
+        return curves_picture(models, args.shards, args.split, args.clips, args.units)
+    return attention_picture(models, args.audio, args.emotion, args.intensity)
 
 
 def curves_picture(

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.weights.starter import HELP, models_folder
 
 DESCRIPTION = """How our models fare on shards of real people (`python -m data_prep.folder`, labelled or not):
 what the preparation took; emotion read off pictures and voices; lips from speech; the generator alone, beside
@@ -23,7 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lit-emotalk real-people", description=DESCRIPTION)
     parser.add_argument("--shards", type=Path, required=True, help="made by data_prep; with faces")
     parser.add_argument(
-        "--models", type=Path, required=True, help="folder with the exports align, eac, hef (and sync)"
+        "--models", type=Path, help=f"folder with the exports align, eac, hef (and sync; {HELP})"
     )
     parser.add_argument(
         "--output", type=Path, required=True, help="folder for report.md, report.json and the pictures"
@@ -42,12 +43,8 @@ def main(argv: list[str]) -> None:
         value = getattr(args, name)
         if value is not None and value < 1:
             raise UserError(f"--{name} must be at least 1, not {value}")
-    cores = os.cpu_count() or 1
-    print(
-        report(
-            args.shards, args.models, args.output, args.limit, args.pairs, args.stride, args.workers or cores
-        )
-    )
+    models, workers = models_folder(args.models), args.workers or os.cpu_count() or 1
+    print(report(args.shards, models, args.output, args.limit, args.pairs, args.stride, workers))
 
 
 class Clock:

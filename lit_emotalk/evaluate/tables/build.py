@@ -11,7 +11,13 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.columns import COLUMNS, arrow
 from lit_emotalk.evaluate.store import SET_KEY, Row, read_results
 from lit_emotalk.evaluate.tables.spec import RowSpec, TableSpec
-from lit_emotalk.evaluate.tables.statistics import Estimate, Values, clear_winner, estimate
+from lit_emotalk.evaluate.tables.statistics import (
+    FEWEST_COMPARED,
+    Estimate,
+    Values,
+    clear_winner,
+    estimate,
+)
 from lit_emotalk.metrics.base import ARROWS
 from lit_emotalk.metrics.theval_score import QUALITY, QUALITY_REASON
 
@@ -21,12 +27,14 @@ RATING_DECIMALS = 2
 
 @dataclass(frozen=True)
 class Cell:
-    """A number with its interval (a set's number has none), or the `reason` why there is none."""
+    """A number with its interval (a set's number has none), or the `reason` why there is none; `signed` where
+    it is a difference."""
 
     estimate: Estimate | None = None
     value: float | None = None
     reason: str = ""
     bold: bool = False
+    signed: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,13 +87,45 @@ def build(spec: TableSpec, results: list[Path] | None = None) -> Table:
             if row.competes and (row.method, column) in values
         }
         best = None
-        if arrow(column) != ARROWS["truth"]:
+        if spec.differences_to is not None:
+            base = cells[spec.differences_to][column]
+            for row in spec.rows:
+                if row.method != spec.differences_to:
+                    own = cells[row.method][column]
+                    cells[row.method][column] = difference(spec, own, base, values, speakers, row, column)
+        elif arrow(column) != ARROWS["truth"]:
             best = clear_winner(rivals, speakers, arrow(column) == ARROWS["lower"], spec.bootstrap)
         if best is not None:
             cell = cells[best][column]
             cells[best][column] = Cell(cell.estimate, cell.value, cell.reason, bold=True)
     named = tuple((row.name, cells[row.method]) for row in spec.rows)
     return Table(spec, named, (*spec.notes, *protocol_notes(spec, protocol, rows)))
+
+
+def difference(
+    spec: TableSpec,
+    own: Cell,
+    base: Cell,
+    values: dict[tuple[str, str], Values],
+    speakers: dict[str, str],
+    row: RowSpec,
+    column: str,
+) -> Cell:
+    """A row's difference to the row of `differences_to`: its mean over the clips of both with its interval,
+    bold where that leaves out zero on `FEWEST_COMPARED` clips or more; of a set's number without interval; a
+    dash where either lacks it."""
+    assert spec.differences_to is not None
+    if own.value is not None and base.value is not None:
+        return Cell(value=own.value - base.value, signed=True)
+    if own.estimate is None or base.estimate is None:
+        return Cell(reason=own.reason or base.reason)
+    mine, theirs = values[row.method, column], values[spec.differences_to, column]
+    pairs = {clip: mine[clip] - theirs[clip] for clip in mine.keys() & theirs.keys()}
+    if not pairs:
+        return Cell(reason=f"no clip in common with {spec.differences_to}")
+    found = estimate(pairs, speakers, spec.bootstrap)
+    clear = len(pairs) >= FEWEST_COMPARED and (found.low > 0 or found.high < 0)
+    return Cell(found, bold=clear, signed=True)
 
 
 def collect(rows: list[Row]) -> tuple[dict[tuple[str, str], Values], dict[str, str]]:
@@ -154,8 +194,7 @@ def protocol_notes(spec: TableSpec, protocol: dict[str, Any], rows: list[Row]) -
         f"{' and '.join(map(str, sides))} pixels, 25 fps; identity, flow, LPIPS and FID on every "
         f"{_ordinal(protocol['stride'])} frame.",
         f"Mean over clips with its {spec.bootstrap.level:.0%} bootstrap interval ({spec.bootstrap.samples} "
-        "resamples of speakers, then of clips within them). Bold: best of the generated rows, every paired "
-        "difference's interval leaving out zero.",
+        f"resamples of speakers, then of clips within them). {_bold_means(spec)}",
     ]
     if len(people) < FEW_SPEAKERS:
         notes.append(f"With {len(people)} speakers the intervals say little about other speakers.")
@@ -226,6 +265,13 @@ def between_speakers(rows: list[Row]) -> float | None:
     known = [(str(row.get("speaker")), np.array(row["identity"])) for row in rows if row.get("identity")]
     cosines = [float(a @ b) for i, (one, a) in enumerate(known) for other, b in known[:i] if one != other]
     return float(np.mean(cosines)) if cosines else None
+
+
+def _bold_means(spec: TableSpec) -> str:
+    if spec.differences_to is None:
+        return "Bold: best of the generated rows, every paired difference's interval leaving out zero."
+    name = next(row.name for row in spec.rows if row.method == spec.differences_to)
+    return f"Rows but {name}: paired differences to it; bold: the interval leaves out zero."
 
 
 def _ordinal(number: int) -> str:

@@ -30,6 +30,9 @@ def main(argv: list[str]) -> None:
     one_file = args.output.suffix == ".md"
     if one_file and len(args.spec) > 1:
         raise UserError("--output names one file but there are several specs; name a folder")
+    stems = [path.stem for path in args.spec]
+    if twice := [stem for stem in stems if stems.count(stem) > 1]:
+        raise UserError(f"two specs are called {twice[0]}: their tables would be one file; rename one")
     for path in args.spec:
         spec = read_spec(path)
         table = build(spec, args.results) if spec.ratings is None else build_ratings(spec, args.ratings)

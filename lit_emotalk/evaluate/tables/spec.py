@@ -10,6 +10,7 @@ from lit_emotalk.io.files import read_yaml
 
 KNOWN = (
     "title", "results", "ratings", "rows", "columns", "questions", "reported", "absent", "notes", "bootstrap",
+    "differences_to",
 )  # fmt: skip
 
 
@@ -41,7 +42,8 @@ class TableSpec:
     `lit_emotalk.evaluate.columns`; in a user study, which has a file of `ratings` instead of results, they
     are keys of `questions`, which holds their titles. `reported` holds the paper's own numbers, row name ->
     column -> number, under `reported_title`. `absent` says for a column why it may be empty. `notes` are
-    printed below.
+    printed below. `differences_to` names the row whose numbers stand as they are, while the others' are their
+    paired differences to it.
     """
 
     title: str
@@ -55,6 +57,7 @@ class TableSpec:
     bootstrap: Bootstrap = Bootstrap()
     ratings: Path | None = None
     questions: dict[str, str] = field(default_factory=dict)
+    differences_to: str | None = None
 
     @property
     def counted(self) -> tuple[str, str]:
@@ -92,6 +95,9 @@ def _spec(content: dict[str, Any]) -> TableSpec:
     if ratings is not None and content.get("results"):
         raise ValueError("a table has results or ratings, not both")
     known = questions or COLUMNS
+    base = content.get("differences_to")
+    if base is not None and (questions or base not in {row["method"] for row in content["rows"]}):
+        raise ValueError(f"differences_to names {base}, which is no row of results")
     unknown = sorted(named - set(known))
     if unknown:
         raise ValueError(f"unknown column(s) {', '.join(unknown)}; known: {', '.join(known)}")
@@ -107,4 +113,5 @@ def _spec(content: dict[str, Any]) -> TableSpec:
         bootstrap=Bootstrap(**(content.get("bootstrap") or {})),
         ratings=None if ratings is None else Path(ratings),
         questions=questions,
+        differences_to=base,
     )

@@ -33,13 +33,20 @@ def cell_text(table: Table, column: str, cell: Cell, reasons: list[str], bold: s
     """A cell: mean and interval, or a dash with the number of its reason, which is added to `reasons`."""
     if cell.estimate is not None:
         found = cell.estimate
-        mean, low, high = (table.shown(column, value) for value in (found.mean, found.low, found.high))
+        mean, low, high = (
+            sign(cell, value) + table.shown(column, value) for value in (found.mean, found.low, found.high)
+        )
         return f"{bold.format(mean) if cell.bold else mean} [{low}, {high}]"
     if cell.value is not None:
-        return table.shown(column, cell.value)
+        return sign(cell, cell.value) + table.shown(column, cell.value)
     if cell.reason not in reasons:
         reasons.append(cell.reason)
     return f"-{mark.format(reasons.index(cell.reason) + 1)}"
+
+
+def sign(cell: Cell, value: float) -> str:
+    """The plus of a difference."""
+    return "+" if cell.signed and value > 0 else ""
 
 
 def markdown(table: Table) -> str:

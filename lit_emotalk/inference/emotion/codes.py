@@ -13,6 +13,7 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.face.crop import clip_crop
 from lit_emotalk.face.landmarker import Face, Landmarker
 from lit_emotalk.face.tracker import Tracker
+from lit_emotalk.inference.emotion.doubts import Doubts
 from lit_emotalk.inference.emotion.request import Emotion
 from lit_emotalk.io.audio import load_audio
 from lit_emotalk.io.video import probe, read_frames, read_image
@@ -21,6 +22,7 @@ from lit_emotalk.models.handover import load_export
 from lit_emotalk.models.hearing import hear
 from lit_emotalk.models.picture import to_tensor
 from lit_emotalk.schema import FPS, ROWS
+from lit_emotalk.weights.starter import models_folder
 
 CLIP_CROP = 224
 SHORTEST_SOUND = 0.5
@@ -42,13 +44,13 @@ class EmotionReader:
     def __init__(self, space: EmotionSpace, tracker: Tracker | None = None) -> None:
         self.space = space
         self._tracker = tracker
+        self.doubts = Doubts(space)
 
     @classmethod
-    def load(cls, models: Path | str, device: str = "cpu") -> "EmotionReader":
-        """From the export of stage align in `models`, or in `models/align`; UserError where there is none."""
-        folder = Path(models)
-        if not folder.is_dir():
-            raise UserError(f"no models at {folder}; train them first (make demo) or name their folder")
+    def load(cls, models: Path | str | None = None, device: str = "cpu") -> "EmotionReader":
+        """From the export of stage align in `models`, in `models/align`, or of the starter; UserError where
+        there is none."""
+        folder = models_folder(models)
         inner = folder / "align"
         return cls(cast(EmotionSpace, load_export(inner if inner.is_dir() else folder, "align", device)))
 

@@ -9,11 +9,16 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.inference.emotion.doubts import negates
 from lit_emotalk.inference.emotion.request import MODALITIES, Emotion, parse_blend
 from lit_emotalk.io.files import read_text
+from lit_emotalk.weights.starter import HELP
+
+if TYPE_CHECKING:
+    from lit_emotalk.inference.emotion.codes import EmotionReader
 
 KINDS = (*MODALITIES, "blend")
 PATHS = ("image", "audio", "video")
@@ -50,8 +55,8 @@ class Input:
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     parser = argparse.ArgumentParser(prog="lit-emotalk emotion", description=__doc__)
-    parser.add_argument("--models", required=True, help="folder with the export align, or that export itself")
-    parser.add_argument("--text", help='in words: "a furious person"')
+    parser.add_argument("--models", help=f"folder with the export align, or that export itself ({HELP})")
+    parser.add_argument("--text", help='in English words: "a furious person"')
     parser.add_argument("--image", metavar="FILE", help="a picture with one face")
     parser.add_argument("--audio", metavar="FILE", help="a sound of someone speaking, at least 0.5 s")
     parser.add_argument("--video", metavar="FILE", help="a video of one face; its sound is not used")
@@ -89,6 +94,7 @@ def main(argv: list[str]) -> None:
     for entry in inputs:
         try:
             similarity = reader.space.similarities(reader.code(entry.emotion))
+            doubt = reader.doubts.of(entry.emotion)
         except UserError as error:
             raise UserError(f"{entry.name}: {error}") if args.inputs is not None else error from None
         results.append(
@@ -98,8 +104,12 @@ def main(argv: list[str]) -> None:
                 "input": entry.value,
                 "nearest": next(iter(similarity)),
                 "similarity": {emotion: round(cosine, 6) for emotion, cosine in similarity.items()},
+                "doubt": "; ".join(doubt) or None,
+                **(sureness(reader, entry.value) if entry.kind == "text" else {}),
             }
         )
+        for line in doubt:
+            print(line, file=sys.stderr)
     if args.json:
         json.dump(results if args.inputs is not None else results[0], sys.stdout, indent=1)
         print()
@@ -107,9 +117,17 @@ def main(argv: list[str]) -> None:
         print("\n\n".join(table(result) for result in results))
 
 
+def sureness(reader: "EmotionReader", text: str) -> dict[str, Any]:
+    """How near a text is to the nearest words that the space knows (see `doubts`), and whether it negates."""
+    near = reader.doubts.nearness(text)
+    return {"nearness": None if near is None else round(near, 6), "negation": negates(text)}
+
+
 def table(result: dict[str, Any]) -> str:
     """One input's similarities as text, a line for each emotion."""
     lines = [f"  {emotion:<10} {cosine:+.3f}" for emotion, cosine in result["similarity"].items()]
+    if result.get("nearness") is not None:
+        lines.append(f"  nearest known words {result['nearness']:+.3f}")
     return "\n".join([f"{result['kind']} {result['name']}", *lines])
 
 

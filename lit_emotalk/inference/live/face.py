@@ -17,6 +17,7 @@ from lit_emotalk.coefficients import POSE_SIZE
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.live.streaming import ExpressionStream
 from lit_emotalk.inference.motion.natural import LiveMotion
+from lit_emotalk.inference.motion.own import from_own
 from lit_emotalk.inference.motion.strength import strengthened
 from lit_emotalk.inference.output.finish import Finish
 from lit_emotalk.schema import FPS
@@ -91,21 +92,21 @@ class FrameStream:
 class LiveFace:
     """A talking face that hears sound in pieces and shows frames; memory and work a frame do not grow.
 
-    `expressions` makes expression frames of sound, `motion` moves head and lids, None leaves them; `pose`
-    (6,) is the head's. `frames` draws, None: coefficients only. `finish` is applied to every drawn face.
-    `strength` as in `Options`.
+    `expressions` makes expression frames of sound, `motion` moves head and lids, None leaves them; `own`
+    (57,) is the portrait's expression, see `from_own`, and its head's pose. `frames` draws, None:
+    coefficients only. `finish` is applied to every drawn face. `strength` as in `Options`.
     """
 
     def __init__(
         self,
         expressions: ExpressionStream,
-        pose: np.ndarray,
+        own: np.ndarray,
         motion: LiveMotion | None = None,
         frames: FrameStream | None = None,
         finish: Finish | None = None,
         strength: float = 1.0,
     ) -> None:
-        self._expressions, self._pose, self._motion = expressions, pose.astype(np.float32), motion
+        self._expressions, self._own, self._motion = expressions, own.astype(np.float32), motion
         self._strength = strength
         self._frames, self._finish = frames, finish
         self._waiting: list[np.ndarray] = []
@@ -143,8 +144,9 @@ class LiveFace:
         return self._made(self._expressions.finish(), last=True)
 
     def _made(self, expression: np.ndarray, draw: bool = True, last: bool = False) -> list[LiveFrame]:
-        pose = np.broadcast_to(self._pose, (len(expression), POSE_SIZE))
-        coefficients = np.concatenate([strengthened(expression, self._strength), pose], 1)
+        pose = np.broadcast_to(self._own[-POSE_SIZE:], (len(expression), POSE_SIZE))
+        expression = from_own(strengthened(expression, self._strength), self._own[:-POSE_SIZE])
+        coefficients = np.concatenate([expression, pose], 1)
         if self._motion is not None:
             coefficients = self._motion(coefficients)
         self._waiting.extend(coefficients)

@@ -45,9 +45,10 @@ class Latency:
         return 1000 * ((self.hop + self.ahead) / FPS + MEL_REACH / SAMPLE_RATE)
 
 
-LATENCIES: dict[Hears, Latency] = {"mel": Latency(), "whisper": Latency(hop=3, ahead=2, window=40)}
+LATENCIES: dict[Hears, Latency] = {"mel": Latency(), "whisper": Latency(hop=4, ahead=2, window=40)}
 """How a stream works by default. Whisper's encoder hears the whole window again for every hop: with these it
-costs a third as much a frame, and on real clips the mouth's opening is as near the truth as offline."""
+costs 4.2 ms of one core a frame (5.9 with a hop of 3; the frames come 40 ms later), and on 34 real clips the
+mouth's opening correlates with the truth by 0.45 in either case."""
 
 
 class ExpressionStream:

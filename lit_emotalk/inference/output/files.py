@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.output.provenance import MIME, TAGS, Credentials
 from lit_emotalk.io.files import atomic_path
+from lit_emotalk.io.output_sound import Soundtrack, write_wav
 from lit_emotalk.io.video import MP4, WEBM, write_video
-from lit_emotalk.schema import FPS, SAMPLE_RATE
+from lit_emotalk.schema import FPS
 
 PICTURE_NAME = "frame_{:06d}.png"
 SOUND_NAME = "speech.wav"
@@ -45,9 +45,13 @@ def checked_output(name: Path | str, overwrite: bool) -> Path:
 
 
 def write_output(
-    path: Path, frames: Iterable[np.ndarray], sound: np.ndarray, credentials: Credentials | None = None
+    path: Path,
+    frames: Iterable[np.ndarray],
+    sound: Soundtrack | np.ndarray,
+    credentials: Credentials | None = None,
 ) -> None:
-    """Write frames (H, W, 3) uint8 and 16 kHz sound to what `checked_output` allowed, tagged as generated.
+    """Write frames (H, W, 3) uint8 and sound, cut to them, to what `checked_output` allowed, tagged as
+    generated. `sound` as `write_video` takes it.
 
     The output is whole or absent; an older one is replaced. With `credentials` it is signed as well. Raises
     UserError where it cannot be written or signed.
@@ -65,19 +69,21 @@ def write_output(
 
 
 def _write_folder(
-    path: Path, frames: Iterable[np.ndarray], sound: np.ndarray, credentials: Credentials | None
+    path: Path, frames: Iterable[np.ndarray], sound: Soundtrack | np.ndarray, credentials: Credentials | None
 ) -> None:
     info = PngInfo()
     for key, value in TAGS.items():
         info.add_itxt(key.capitalize(), value)
     with _atomic_folder(path) as folder:
-        soundfile.write(folder / SOUND_NAME, sound, SAMPLE_RATE)
+        count = 0
         for index, frame in enumerate(frames):
             target = folder / PICTURE_NAME.format(index)
             Image.fromarray(frame).save(target, pnginfo=info, compress_level=1)
             if credentials is not None:
                 with atomic_path(target) as signed:
                     credentials.sign(target, signed, target.name)
+            count += 1
+        write_wav(folder / SOUND_NAME, sound, count / FPS)
 
 
 @contextmanager

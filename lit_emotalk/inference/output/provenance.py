@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from lit_emotalk.errors import UserError
+from lit_emotalk.errors import UserError, install_extra
 from lit_emotalk.io.version import VERSION
 
 STATEMENT = (
@@ -102,5 +102,5 @@ def _c2pa() -> Any:
     try:
         import c2pa
     except ImportError as error:
-        raise UserError("content credentials need the extra: pip install 'lit-emotalk[c2pa]'") from error
+        raise UserError(f"content credentials need c2pa-python; {install_extra('c2pa')}") from error
     return c2pa

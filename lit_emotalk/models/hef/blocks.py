@@ -38,7 +38,7 @@ source; and, negative, of a second frame's share in it.
 
 
 def guide_features(flow: Tensor, hints: Tensor) -> Tensor:
-    """What a level's features see of the guide: (B, 2, r, r), (B, 4, r, r) -> (B, 6, r, r)."""
+    """What a level's features see of the guide: (B, 2, r, r), (B, HINTS, r, r) -> (B, 2 + HINTS, r, r)."""
     return torch.cat((GUIDE_GAIN * flow, hints), 1)
 
 
@@ -237,7 +237,7 @@ class HEFBlock(nn.Module):
         guide: tuple[Tensor, Tensor] | None,
         second: tuple[SourceLevel, Tensor] | None = None,
     ) -> Level:
-        """`source` is this level of the pyramid, `guide` its flow (B, 2, H, W) and hints (B, 4, H, W);
+        """`source` is this level of the pyramid, `guide` its flow (B, 2, H, W) and hints (B, HINTS, H, W);
         `second` this level and the flow of a second frame."""
         x, learned, image, logit = below.x, below.learned, below.image, below.logit
         x = self.expand(x, style)

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
-    """`channels` of the first layer (doubled by each of `layers` strided ones), `scales` image sizes
-    judged.
+    """channels: of the first layer, doubled by each strided one. layers: number of strided ones. scales:
+    image sizes judged.
     """
 
     channels: int = 64

@@ -19,14 +19,14 @@ residuals.
     where the mask's logit is up(logit) + update, so that what is drawn stays drawn above (w/o res.: update);
     at every level:  x = StyConv(mix(x, warp(P, flow)))
 
-The three are the paper's network and its two ablations (supplement 1.4, Fig. 2), read by us: the main paper's
-block diagram is not at hand. Composing the image from the warped source at every level is our choice: it
-keeps results sharp, the more so as the last level warps an enlarged source (`enlarge`). So is the guide
-(`guide: none` leaves it out): without it an untrained generator copies its source, with it the source's face
-already moves as driven. Its hints say where there is something to draw that the source does not show: what
-lies between the lips, where skin folds. And so is a second frame of the same person (`sources: 2`), for what
-the first does not show, as the teeth of a closed mouth: it is warped like the first, with a guide of its own,
-and a mask says how much of it goes into the warped source.
+The three are the paper's network and its two ablations (supplement 1.4, Fig. 2), read by us: the main
+paper's block diagram is not at hand. Composing the image from the warped source at every level is our
+choice: it keeps results sharp, the more so as the last level warps an enlarged source (`enlarge`). So is the
+guide (`guide: none` leaves it out): without it an untrained generator copies its source, with it the
+source's face already moves as driven. Its hints say where there is something to draw that the source does
+not show: what lies between the lips and where from the teeth, where skin folds. And so is a second frame of
+the same person (`sources: 2`), for what the first does not show, as the teeth of a closed mouth: it is
+warped like the first, with a guide of its own, and a mask says how much of it goes into the warped source.
 """
 
 from dataclasses import dataclass
@@ -66,10 +66,12 @@ CONVOLUTIONS: dict[str, int] = {"tiny": 1, "realtime": 1, "base": 2}
 class HEFConfig:
     """What defines a HEF generator.
 
-    `resolution` is 128, 256 or 512 (any power of two from 16 to 512 works); `window` is the number of
-    driving frames; `guide` is `basis` (the layout arkit alone) or `none`; `sources` is 2 for a
-    second frame of the person, which needs the guide; `enlarge` is 3 or 5 for so many times larger a
-    source at the last level's warp, 1 for none (softer); odd, so that what does not move stays as it is.
+    size: channels and convolutions of the levels, see `CHANNELS`. resolution: of the picture, 128, 256 or 512
+    (any power of two from 16 to 512 works). variant: the paper's network or one of its ablations, w/o res.
+    and w/o hie. layout: of the coefficients that drive it. window: number of driving frames, odd. guide:
+    `basis`, the flow that the linear face gives (the layout arkit alone), or `none`. sources: 2 for a second
+    frame of the person, which needs the guide. enlarge: 3 or 5 for so many times larger a source at the last
+    level's warp, 1 for none (softer); odd, so that what does not move stays as it is.
     """
 
     size: Literal["tiny", "realtime", "base"] = "base"

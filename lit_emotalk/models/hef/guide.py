@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from lit_emotalk.coefficients import POSE_SIZE
 from lit_emotalk.face.basis import LinearFace
-from lit_emotalk.face.regions import FACE_OVAL, LIPS_INNER
+from lit_emotalk.face.regions import FACE_OVAL, LIPS_INNER, MOUTH_OPENING
 
 FINEST = 128
 """The flow is painted at the finest level's resolution, at most this one, and enlarged above it."""
@@ -31,7 +31,20 @@ SOFTNESS = 0.1
 THIN = 0.05
 """Share of a pixel's paint under which the surroundings show through."""
 
-HINTS = 4
+WAVES = (2.5, 5.0, 10.0)
+"""Periods of the waves over the resting face, in an inter-ocular distance: the finest ones are as far apart
+as the lines of a forehead (our choice)."""
+
+MOUTH_GAIN = 4.0
+"""Inter-ocular distances in the mouth, times this, are of the order of one (our choice)."""
+
+TEETH = 0.1
+"""How far behind the lips the teeth stand, in inter-ocular distances (our choice)."""
+
+CHIN = (152, 148, 377, 200, 199)
+"""Points that go with the lower jaw."""
+
+HINTS = 4 + 3 + 4 * len(WAVES)
 """Channels of the hints."""
 
 FLAT = 2e-5
@@ -41,9 +54,11 @@ FLAT = 2e-5
 class Guidance(NamedTuple):
     """What the guide gives, one entry a resolution r.
 
-    flows: (B, 2, r, r) backward, in half image widths. hints: (B, 4, r, r), zero beyond the face: how much of
-    a pixel lies between the lips; where in the resting face it lies (right, down, inter-ocular distances);
-    and the logarithm of how far its surroundings have grown, which is negative where skin folds.
+    flows: (B, 2, r, r) backward, in half image widths. hints: (B, HINTS, r, r), zero beyond the face: how
+    much of a pixel lies between the lips; where in the resting face it lies (right, down, inter-ocular
+    distances); the logarithm of how far its surroundings have grown, which is negative where skin folds;
+    between the lips, where it lies from the teeth (see `FaceGuide.mouth`); and sines and cosines of its place
+    in the resting face, of which lines are easily made.
     """
 
     flows: list[Tensor]
@@ -87,14 +102,21 @@ class FaceGuide(nn.Module):
         landmarks (B, 478, 3) in crop units; source, driving (B, 57).
         """
         here = 2 * landmarks.float() - landmarks.new_tensor([1.0, 1.0, 0.0])
+        return here[..., :2], self.landed(self.resting(here, source), driving)
+
+    def resting(self, here: Tensor, source: Tensor) -> Tensor:
+        """The source's own resting face from the front, (B, 478, 3), from its landmarks (B, 478, 3), which
+        lie from -1 to 1, and coefficients (B, 57)."""
         expression, rotation, place, scale = split(source)
-        driven_expression, driven_rotation, driven_place, driven_scale = split(driving)
         posed = scale * (self.mean + self.shape(expression)) @ rotation.transpose(1, 2)
         depth = (here - posed)[..., 2].mean(1)[:, None, None]
         front = (here - torch.cat((place, depth), -1)) @ rotation / scale
-        front = front + self.shape(driven_expression - expression)
-        there = driven_scale * front @ driven_rotation.transpose(1, 2)
-        return here[..., :2], there[..., :2] + driven_place
+        return front - self.shape(expression)
+
+    def landed(self, resting: Tensor, driving: Tensor) -> Tensor:
+        """Where a resting face's points (B, 478, 3) are seen as driven: (B, 478, 2)."""
+        expression, rotation, place, scale = split(driving)
+        return scale * ((resting + self.shape(expression)) @ rotation.transpose(1, 2))[..., :2] + place
 
     def shape(self, expression: Tensor) -> Tensor:
         """What expression weights (B, 51) add to the points: (B, 478, 3)."""
@@ -107,13 +129,18 @@ class FaceGuide(nn.Module):
         source and of the frame to draw.
         """
         with torch.autocast(landmarks.device.type, enabled=False):
-            here, there = self.moved(landmarks, source, driving)
+            here = 2 * landmarks.float() - landmarks.new_tensor([1.0, 1.0, 0.0])
+            resting = self.resting(here, source)
+            here, there = here[..., :2], self.landed(resting, driving)
             unit = driving[:, -1].float().exp()[:, None, None]
             side = min(max(resolutions), FINEST)
             paint = self.paint(here, there, unit, side)
             around = self.surroundings(here - there, there, unit, side // SURROUNDINGS)
             flow = (paint[:, :2] + THIN * _resized(around, side)) / (paint[:, 2:3] + THIN)
-            hints = paint[:, 3 : 3 + HINTS] / (paint[:, 3 + HINTS :] + THIN)
+            painted = paint[:, 3:7] / (paint[:, 7:] + THIN)
+            mouth = painted[:, :1] * self.mouth(resting, driving, side)
+            covered = paint[:, 7:] / (paint[:, 7:] + THIN)
+            hints = torch.cat((painted, mouth, covered * waves(painted[:, 1:3])), 1)
             return Guidance(_pyramid(flow, resolutions), _pyramid(hints, resolutions))
 
     def paint(self, here: Tensor, there: Tensor, unit: Tensor, side: int) -> Tensor:
@@ -153,6 +180,27 @@ class FaceGuide(nn.Module):
             sums = sums.scatter_add(1, index, drops * (share * inside).unsqueeze(-1))
         return sums.transpose(1, 2).unflatten(2, (side, side))
 
+    def mouth(self, resting: Tensor, driving: Tensor, side: int) -> Tensor:
+        """Where every pixel lies in the plane of the teeth: (B, 3, side, side), right and down from the
+        resting mouth, where the upper ones stay, and down from where the jaw has brought the lower ones,
+        times `MOUTH_GAIN`.
+
+        resting: (B, 478, 3), see `resting`; driving: (B, 57).
+        """
+        expression, rotation, place, scale = split(driving)
+        middle = resting[:, list(MOUTH_OPENING)].mean(1)
+        dropped = self.shape(expression)[:, list(CHIN), 1].mean(1)
+        behind = rotation[..., :2, 2] * (middle[:, 2:] + TEETH)
+        (a, b), (c, d) = (row.unbind(-1) for row in rotation[:, :2, :2].unbind(1))
+        inverse = torch.stack((d, -b, -c, a), -1).unflatten(-1, (2, 2)) / (a * d - b * c)[:, None, None]
+        axis = (torch.arange(side, device=driving.device, dtype=torch.float32) * 2 + 1) / side - 1
+        rows, columns = torch.meshgrid(axis, axis, indexing="ij")
+        pixels = torch.stack((columns, rows), -1).flatten(0, 1)
+        seen = ((pixels - place) / scale - behind[:, None]) @ inverse.transpose(1, 2) - middle[:, None, :2]
+        below = seen[..., 1:] - dropped[:, None, None]
+        where = MOUTH_GAIN * torch.cat((seen, below), -1)
+        return where.transpose(1, 2).unflatten(2, (side, side))
+
     def surroundings(self, motion: Tensor, there: Tensor, unit: Tensor, side: int) -> Tensor:
         """The motion (B, 2, side, side) around the face: the oval's, by inverse distance; see `paint`."""
         oval = list(FACE_OVAL)
@@ -161,6 +209,12 @@ class FaceGuide(nn.Module):
         pixels = torch.stack((columns, rows), -1).flatten(0, 1)
         flow = shares(pixels / unit, there[:, oval] / unit) @ motion[:, oval]
         return flow.transpose(1, 2).unflatten(2, (side, side))
+
+
+def waves(place: Tensor) -> Tensor:
+    """Sines and cosines of places (B, 2, r, r): (B, 4 * len(WAVES), r, r)."""
+    angles = torch.cat([2 * torch.pi * periods * place for periods in WAVES], 1)
+    return torch.cat((angles.sin(), angles.cos()), 1)
 
 
 def triangle_areas(corners: Tensor) -> Tensor:

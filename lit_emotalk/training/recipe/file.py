@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.training.recipe.needs import read_need
 
 KEYS = ("out", "packages", "steps", "summary", "variables", "extends", "without", "requires")
 
@@ -17,15 +18,17 @@ def read_recipe(path: Path, settings: dict[str, str]) -> dict[str, Any]:
 
     With `extends` (a file beside it) it is that recipe's, with these changes: keys replace keys, `variables`
     and `summary` are joined, steps named in `without` are left out, and steps come after the others or, where
-    they have a name of theirs, in their place. Raises UserError where a file is missing or no YAML, for
-    unknown keys, variables that no recipe has and recipes without steps.
+    they have a name of theirs, in their place. Where a need is absent, the variables of its `without` replace
+    the recipe's. Raises UserError where a file is missing or no YAML, for unknown keys, variables that no
+    recipe has and recipes without steps.
     """
     content = _joined(path, ())
-    unknown = sorted(set(settings) - set(content.get("variables") or {}))
+    absent = _without(content, path)
+    unknown = sorted({*settings, *absent} - set(content.get("variables") or {}))
     if unknown:
         known = ", ".join(content.get("variables") or {}) or "none"
         raise UserError(f"{path} has no variable {unknown[0]}; its variables: {known}")
-    content["variables"] = {**(content.get("variables") or {}), **settings}
+    content["variables"] = {**(content.get("variables") or {}), **absent, **settings}
     if not isinstance(content.get("steps"), list) or "out" not in content:
         raise UserError(f"{path} needs the keys 'out' and 'steps' (a list)")
     try:
@@ -33,6 +36,15 @@ def read_recipe(path: Path, settings: dict[str, str]) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         raise UserError(f"{path} is not a readable recipe: {' '.join(str(error).split())}") from error
     return resolved
+
+
+def _without(content: dict[str, Any], path: Path) -> dict[str, str]:
+    """The variables that replace others because of needs that are absent."""
+    given = [item for item in content.get("requires") or () if isinstance(item, dict) and "without" in item]
+    absent = [
+        need for item in given if not (need := read_need(item, path)).met(Path(str(content.get("out"))))
+    ]
+    return {name: value for need in absent for name, value in need.without.items()}
 
 
 def _joined(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import importlib.util
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ GIGABYTE = 1e9
 
 @dataclass(frozen=True)
 class Need:
-    """One thing: its `kind` (a key of `KINDS`), the `value` asked for, what it is there for, and whether the
-    recipe goes on without it."""
+    """One thing: its `kind` (a key of `KINDS`), the `value` asked for, what it is there for, whether the
+    recipe goes on without it, and the variables of the recipe that are others then."""
 
     kind: str
     value: str
     why: str = ""
     optional: bool = False
+    without: dict[str, str] = field(default_factory=dict)
 
     def met(self, out: Path) -> bool:
         """Whether it is there, for a recipe that writes to `out`."""
@@ -30,6 +31,11 @@ class Need:
     def __str__(self) -> str:
         name = {"path": "", "disk": "free disk, GB: "}.get(self.kind, f"{self.kind} ")
         return f"{name}{self.value}" + (f" ({self.why})" if self.why else "")
+
+    @property
+    def replacement(self) -> str:
+        """What is used in its place where it is absent, as far as that is known; else empty."""
+        return weights.entry(self.value).replacement if self.kind == "weights" else ""
 
 
 def _has_path(value: str, out: Path) -> bool:
@@ -68,16 +74,20 @@ KINDS: dict[str, Callable[[str, Path], bool]] = {
 
 
 def read_need(values: Any, place: Path) -> Need:
-    """A need from an item of `requires`: one of `KINDS`, and perhaps `why` and `optional`. UserError where it
-    is something else."""
+    """A need from an item of `requires`: one of `KINDS`, and perhaps `why`, `optional` and `without`.
+    UserError where it is something else."""
     kinds = [key for key in values if key in KINDS] if isinstance(values, dict) else []
-    unknown = sorted(set(values) - {*KINDS, "why", "optional"}) if kinds else []
-    if len(kinds) != 1 or unknown:
+    unknown = sorted(set(values) - {*KINDS, "why", "optional", "without"}) if kinds else []
+    without = values.get("without", {}) if kinds else {}
+    if len(kinds) != 1 or unknown or not isinstance(without, dict):
         raise UserError(
-            f"{place}: 'requires' has {values}; give one of {', '.join(KINDS)}, and perhaps why and optional"
+            f"{place}: 'requires' has {values}; give one of {', '.join(KINDS)}, and perhaps why, optional "
+            "and without (variables)"
         )
     kind = kinds[0]
-    return Need(kind, str(values[kind]), str(values.get("why", "")), bool(values.get("optional", False)))
+    optional = bool(values.get("optional", False))
+    changed = {str(name): str(value) for name, value in without.items()}
+    return Need(kind, str(values[kind]), str(values.get("why", "")), optional, changed)
 
 
 def report(needs: tuple[Need, ...], out: Path) -> tuple[list[str], list[Need]]:
@@ -85,7 +95,9 @@ def report(needs: tuple[Need, ...], out: Path) -> tuple[list[str], list[Need]]:
     lines, lacking = [], []
     for need in needs:
         met = need.met(out)
-        lines.append(f"  {'there' if met else 'not here' if need.optional else 'LACKING':<9}{need}")
+        line = f"  {'there' if met else 'not here' if need.optional else 'LACKING':<9}{need}"
+        stands_in = need.replacement if not met and need.optional else ""
+        lines.append(f"{line}; in its place: {stands_in}" if stands_in else line)
         if not met and not need.optional:
             lacking.append(need)
     return lines, lacking

@@ -6,6 +6,7 @@
     requires:                    # what must be there first: path, device, disk (GB), weights, package
       - {path: "${variables.root}", why: the videos}
       - {weights: fid_inception, why: FID, optional: true}
+      - {weights: vgg19, optional: true, without: {loss: edges}} # variables, where it is absent
     variables: {root: data}      # for ${variables.root}; --set root=FOLDER replaces it
     packages: [torch, lightning] # their versions are part of every fingerprint
     summary: {table: ${out}/table.json}  # JSON files to gather in the summary, under these keys

@@ -1,13 +1,14 @@
 // Camera and microphone. Browsers give them to pages on localhost and over https alone.
 
 export const allowed = Boolean(navigator.mediaDevices?.getUserMedia && window.MediaRecorder);
-const REFUSED = "the browser did not give access to it; choose a file instead";
+const refused = (wanted) =>
+  new Error(`the browser gave no access to the ${wanted.video ? "camera" : "microphone"}; choose a file instead`);
 
 async function open(wanted) {
   try {
     return await navigator.mediaDevices.getUserMedia(wanted);
   } catch {
-    throw new Error(REFUSED);
+    throw refused(wanted);
   }
 }
 
@@ -22,7 +23,7 @@ async function withStream(wanted, use) {
     return await use(stream);
   } catch {
     stop(stream);
-    throw new Error(REFUSED);
+    throw refused(wanted);
   }
 }
 

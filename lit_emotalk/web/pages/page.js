@@ -1,20 +1,24 @@
 // The page: a portrait, a speech and emotions go to the server, videos come back.
 
 import { allowed, openCamera, openMicrophone } from "/pages/devices.js";
-import { at, element, say } from "/pages/elements.js";
+import { Chips } from "/pages/chips.js";
+import { at, say } from "/pages/elements.js";
+import { faceOf, showFaces } from "/pages/faces.js";
 import { Live } from "/pages/live.js";
 import { Session } from "/pages/server.js";
+import { fill, finishSet, shownSet } from "/pages/sets.js";
 import { Taker } from "/pages/taker.js";
 
 const POLL_MILLISECONDS = 400;
-const MOST_SHOWN = 12;
 const MOST_TRIES = 20;
 const GONE = 404;
+const TWO_COLUMNS = matchMedia("(min-width: 900px)");
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 let session = null;
 let job = null;
 let live = null;
+let driving = null;
 
 function opened() {
   if (!session) throw new Error("there is no connection to the server; please load the page again");
@@ -26,7 +30,8 @@ const portrait = new Taker("portrait", {
   open: (taker) => openCamera(at("video", taker.card)),
   upload: (file) => opened().upload("portrait", file),
   show: ({ card, given }) => {
-    at("img", card).src = given.face;
+    at(".shown img", card).src = given.face;
+    showFaces(card, given);
     say(card, "");
   },
 });
@@ -48,14 +53,13 @@ const speech = new Taker("speech", {
   },
 });
 
-function chosen() {
-  return [...document.querySelectorAll(".chip input:checked")];
-}
+const chips = new Chips(at(".chips"), () => {
+  refresh();
+  changeLive();
+});
 
 function refresh() {
-  const count = chosen().length;
-  const full = session && count >= session.told.most_emotions;
-  for (const box of document.querySelectorAll(".chip input:not(:checked)")) box.disabled = full;
+  const count = chips.chosen().length;
   at("#emotion").classList.toggle("ready", count > 0);
   at("#generate").textContent = count > 1 ? `Make ${count} videos` : "Make the video";
   at("#generate").disabled = !session || job !== null;
@@ -63,8 +67,7 @@ function refresh() {
 }
 
 function wish() {
-  const [first] = chosen();
-  return { emotion: first?.value || null, intensity: Number(at("[name=intensity]").value) / 100 };
+  return { emotion: chips.words()?.value || null, intensity: Number(at("[name=intensity]").value) / 100 };
 }
 
 function changeLive() {
@@ -74,13 +77,17 @@ function changeLive() {
 function goLive() {
   complain(portrait.given ? "" : "Still needed: a portrait.");
   if (!portrait.given) return;
+  if (chips.chosen().length && !chips.words()) {
+    complain("Live takes an emotion in words, or the voice's own: choose one of these.");
+    return;
+  }
   const form = new FormData(at("#make"));
   const motion = form.get("motion") === "none" ? "none" : "natural";
   const strength = Number(form.get("strength"));
   const how = { motion, strength, frame: form.get("frame"), mark: form.has("mark"), late: "skip" };
-  const start = { session: session.told.id, upload: portrait.given.id, ...wish(), ...how };
+  const start = { session: session.told.id, upload: portrait.given.id, ...faceOf(portrait.given), ...wish(), ...how };
   at("#watching").hidden = false;
-  at("#watching").scrollIntoView({ block: "nearest", behavior: "smooth" });
+  bringIntoView(at("#watching"));
   live = new Live(at("#watching canvas"), start, (message) => {
     live = null;
     at("#watching").hidden = true;
@@ -90,32 +97,64 @@ function goLive() {
   refresh();
 }
 
-function addChip(label, value, checked) {
-  const box = element("input", { type: "checkbox", value, checked, ariaLabel: label });
-  box.addEventListener("change", () => {
-    refresh();
-    changeLive();
-  });
-  at(".chips").append(element("label", { className: "chip" }, box, element("span", {}, label)));
-}
-
 // Whether the words in the field, if there are any, could be added.
 function addOwn() {
   const field = at(".own input");
   const words = field.value.trim();
   if (!words) return true;
   if (!session) return false;
-  if (chosen().length >= session.told.most_emotions) {
-    say(at("#emotion"), `At most ${session.told.most_emotions} at a time: take one away first.`, true);
+  if (!roomForOne()) {
     field.focus();
     return false;
   }
   say(at("#emotion"), "");
-  addChip(words, words, true);
   field.value = "";
-  refresh();
-  changeLive();
+  chips.add(words, words, { checked: true, own: true });
   return true;
+}
+
+function roomForOne() {
+  if (chips.full) say(at("#emotion"), `At most ${chips.most} emotions at a time: switch one off first.`, true);
+  return !chips.full;
+}
+
+async function addShown(kind, file) {
+  const card = at("#emotion");
+  if (!roomForOne()) return;
+  say(card, "Reading the emotion …");
+  try {
+    const { id, nearest } = await opened().upload(kind, file);
+    if (!roomForOne()) return;
+    say(card, `${file.name}: most like ${nearest}`);
+    chips.add(file.name, { kind, id }, { checked: true, own: true });
+  } catch (error) {
+    say(card, error.message, true);
+  }
+}
+
+function showDriving(given, name) {
+  driving = given;
+  const row = at("#driving");
+  at("output", row).textContent = name;
+  at(".choose", row).hidden = at("[name=motion]").disabled = Boolean(given);
+  at(".chosen", row).hidden = at(".eyes", row).hidden = !given;
+}
+
+async function takeDriving(file) {
+  const card = at("#emotion");
+  say(card, "Looking for the head in the video …");
+  try {
+    showDriving(await opened().upload("driving", file), file.name);
+    say(card, "");
+  } catch (error) {
+    say(card, error.message, true);
+  }
+}
+
+// The videos stand beside the form, or, on narrow screens, below it.
+function bringIntoView(place) {
+  if (TWO_COLUMNS.matches) at("#results").scrollTop = 0;
+  else place.scrollIntoView({ block: "start" });
 }
 
 function complain(text) {
@@ -125,40 +164,12 @@ function complain(text) {
   if (text) message.scrollIntoView({ block: "nearest" });
 }
 
-function shownSet(labels) {
-  const figures = labels.map((label) =>
-    element("figure", {}, element("div", { className: "empty" }), element("figcaption", {}, element("span", {}, label))),
-  );
-  const set = element("div", { className: "set" }, element("div", { className: "videos" }, ...figures));
-  at("#sets").prepend(set);
-  const all = [...document.querySelectorAll("#sets figure")];
-  for (const old of all.slice(MOST_SHOWN)) old.closest(".set").remove();
-  return { set, figures };
-}
-
-function fill(figure, { label, file }) {
-  const video = element("video", { src: session.video(file), controls: true, playsInline: true, preload: "auto" });
-  video.setAttribute("aria-label", label);
-  const link = element("a", { href: session.video(file, label), download: "" }, "Download");
-  figure.querySelector(".empty").replaceWith(video);
-  figure.querySelector("figcaption").append(link);
-  figure.classList.remove("now");
-}
-
-function playTogether(set) {
-  set.querySelectorAll("video").forEach((video, index) => {
-    video.muted = index > 0;
-    video.currentTime = 0;
-    video.play();
-  });
-}
-
 function left(seconds) {
   if (seconds === null) return "";
   return seconds < 1.5 ? ", nearly done" : `, ${Math.round(seconds)} s left`;
 }
 
-async function follow(figures) {
+async function follow({ figures, doubts }) {
   const bar = at("#progress progress");
   let failed = 0;
   for (;;) {
@@ -174,8 +185,9 @@ async function follow(figures) {
     failed = 0;
     bar.value = state.total ? state.done / state.total : 0;
     at("#progress p").textContent = state.doing.replace(/^./, (first) => first.toUpperCase()) + left(state.seconds_left);
+    doubts.textContent = state.doubts.join(" ");
     state.videos.forEach((video, index) => {
-      if (video.file && at(".empty", figures[index])) fill(figures[index], video);
+      if (video.file && at(".empty", figures[index])) fill(session, figures[index], video);
     });
     figures.forEach((figure, index) => {
       figure.classList.toggle("now", index === state.videos.findIndex((video) => !video.file));
@@ -187,8 +199,8 @@ async function follow(figures) {
 
 async function generate() {
   if (!addOwn()) return;
-  const boxes = chosen();
-  const missing = [!portrait.given && "a portrait", !speech.given && "speech", !boxes.length && "an emotion"];
+  const asked = chips.chosen();
+  const missing = [!portrait.given && "a portrait", !speech.given && "speech", !asked.length && "an emotion"];
   const lacking = missing.filter(Boolean);
   complain(lacking.length ? `Still needed: ${lacking.join(" and ")}.` : "");
   if (lacking.length) return;
@@ -196,11 +208,13 @@ async function generate() {
   const wanted = {
     portrait: portrait.given.id,
     speech: speech.given.id,
-    emotions: boxes.map((box) => box.value || null),
+    emotions: asked.map(({ value }) => value || null),
     intensity: Number(form.get("intensity")) / 100,
     strength: Number(form.get("strength")),
     frame: form.get("frame"),
-    motion: form.get("motion"),
+    motion: at("[name=motion]").value,
+    ...faceOf(portrait.given),
+    ...(driving ? { driving: driving.id, eyes: form.has("eyes") } : {}),
     seed: Number(form.get("seed")) || 0,
     mark: form.has("mark"),
   };
@@ -208,10 +222,10 @@ async function generate() {
   let shown = null;
   try {
     job = (await session.make(wanted)).id;
-    shown = shownSet(boxes.map((box) => box.ariaLabel));
+    shown = shownSet(asked.map(({ label }) => label));
     at("#progress").hidden = false;
-    at("#results").scrollIntoView({ block: "nearest", behavior: "smooth" });
-    const state = await follow(shown.figures);
+    bringIntoView(at("#progress"));
+    const state = await follow(shown);
     if (state.error) complain(state.error);
   } catch (error) {
     complain(error.message);
@@ -221,17 +235,6 @@ async function generate() {
   at("#progress").hidden = true;
   if (shown) finishSet(shown);
   refresh();
-}
-
-function finishSet({ set, figures }) {
-  for (const figure of figures) if (at(".empty", figure)) figure.remove();
-  const made = set.querySelectorAll("video").length;
-  if (!made) set.remove();
-  if (made > 1) {
-    const button = element("button", { type: "button", className: "together" }, "Play together");
-    button.addEventListener("click", () => playTogether(set));
-    set.append(button);
-  }
 }
 
 at("#make").addEventListener("submit", (event) => {
@@ -244,6 +247,20 @@ at(".own input").addEventListener("keydown", (event) => {
   event.preventDefault();
   addOwn();
 });
+for (const button of document.querySelectorAll(".shows button")) {
+  const input = at(`.shows input[data-kind=${button.dataset.kind}]`);
+  button.addEventListener("click", () => input.click());
+  input.addEventListener("change", () => {
+    if (input.files.length) addShown(input.dataset.kind, input.files[0]);
+    input.value = "";
+  });
+}
+at("#driving .choose").addEventListener("click", () => at("#driving input[type=file]").click());
+at("#driving input[type=file]").addEventListener("change", ({ target }) => {
+  if (target.files.length) takeDriving(target.files[0]);
+  target.value = "";
+});
+at("#driving .remove").addEventListener("click", () => showDriving(null, ""));
 at("[name=intensity]").addEventListener("input", (event) => {
   at("#shown-intensity").textContent = `${event.target.value} %`;
 });
@@ -275,8 +292,9 @@ try {
   at("#minutes").textContent = told.keep_minutes;
   at("#example").hidden = !told.example;
   at("#live").hidden = !allowed || !told.streams;
-  for (const name of told.emotions) addChip(name, name, name === "happy");
-  addChip(told.voice, "", false);
+  chips.most = told.most_emotions;
+  for (const name of told.emotions) chips.add(name, name, { checked: name === "happy" });
+  chips.add(told.voice, "");
 } catch (error) {
   complain(error.message);
 }

@@ -24,7 +24,7 @@ export class Session {
   }
 
   upload(kind, file) {
-    const most = this.told[`${kind}_bytes`];
+    const most = this.told[["portrait", "emotion-picture"].includes(kind) ? "portrait_bytes" : "speech_bytes"];
     if (file.size > most) throw new Error(`the file is too large: at most ${Math.floor(most / 2 ** 20)} MB`);
     return call(`${this.place}/${kind}`, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } });
   }

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from lit_emotalk.errors import UserError
+from lit_emotalk.errors import UserError, install_extra
 
 
 def main(argv: list[str]) -> None:
@@ -35,9 +35,7 @@ def main(argv: list[str]) -> None:
         try:
             from lit_emotalk.web.study.server import serve_study
         except ModuleNotFoundError as error:
-            raise UserError(
-                f"serving a study needs {error.name}: pip install 'lit-emotalk[study]'"
-            ) from error
+            raise UserError(f"serving a study needs {error.name}; {install_extra('study')}") from error
         serve_study(args.study, args.host, args.port)
     else:
         from lit_emotalk.web.study.results import write_results

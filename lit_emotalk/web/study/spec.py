@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.io.folders import VIDEO_SUFFIXES, files_below
 
-VIDEOS = (".mp4", ".mov", ".webm", ".mkv", ".avi")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 GROUND_TRUTH = "ground_truth"
 """The anchors' method in the ratings."""
@@ -109,7 +109,7 @@ def _spec(content: Any) -> StudySpec:
         folders = {**folders, GROUND_TRUTH: top[GROUND_TRUTH]}
     places = {name: Path(str(folder)) for name, folder in folders.items()}
     _distinct({name: str(place.resolve()) for name, place in places.items()})
-    found = {name: _files(place, VIDEOS, f"method {name}") for name, place in places.items()}
+    found = {name: _files(place, VIDEO_SUFFIXES, f"method {name}") for name, place in places.items()}
     clips = _clips(top.get("clips", ALL), found)
     videos = {name: _chosen(files, clips, f"{name} ({places[name]})") for name, files in found.items()}
     sources = {}
@@ -184,8 +184,8 @@ def _files(folder: Path, suffixes: tuple[str, ...], what: str) -> dict[str, Path
     if not folder.is_dir():
         raise UserError(f"no folder {folder} for {what}")
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in suffixes and path.is_file() and not path.name.startswith("."):
+    for path, fault in files_below(folder):
+        if not fault and path.suffix.lower() in suffixes:
             key = path.relative_to(folder).with_suffix("").as_posix()
             if key in found:
                 raise UserError(f"two files are called {key} in {folder}: {found[key].name} and {path.name}")
@@ -197,7 +197,7 @@ def _clips(wanted: Any, found: dict[str, dict[str, Path]]) -> tuple[str, ...]:
     if wanted == ALL:
         clips = sorted(set().union(*found.values()))
         if not clips:
-            raise UserError(f"there is no video ({', '.join(VIDEOS)}) in any method's folder")
+            raise UserError(f"there is no video ({', '.join(VIDEO_SUFFIXES)}) in any method's folder")
         return tuple(clips)
     if not isinstance(wanted, list) or not wanted:
         raise UserError(f"clips must be '{ALL}' or a list of names without suffix")

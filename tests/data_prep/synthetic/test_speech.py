@@ -12,6 +12,7 @@ from data_prep.synthetic.speech.recording import mild_recording, record
 from data_prep.synthetic.speech.sentences import (
     choose_sentences,
     load_sentences,
+    more_words,
     sentence_pool,
     shuffled_sentences,
     words_of,
@@ -249,11 +250,23 @@ def test_sentences_repeat_only_after_the_pool_is_used_up() -> None:
         sentence_pool("dev", short_only=True)
 
 
+def test_more_words_are_plain_ones_of_no_sentence():
+    words = more_words()
+    assert len(words) == len(set(words)) > 1000
+    assert not set(words) & {word for split in SPLITS for word in words_of(split)}
+    assert all(word.isascii() and word.isalpha() and word.islower() for word in words)
+
+
 def test_shuffled_sentences_hold_words_of_their_split_alone():
     texts = shuffled_sentences("train", 300, np.random.default_rng(0))
     assert texts == shuffled_sentences("train", 300, np.random.default_rng(0))
     said = [text.rstrip(".").lower().split() for text in texts]
     assert {len(words) for words in said} == {4, 5, 6}
-    assert {word for words in said for word in words} <= set(words_of("train"))
+    assert {word for words in said for word in words} <= {*words_of("train"), *more_words()}
+    assert {word for words in said for word in words} & set(more_words())
+    held = [
+        text.rstrip(".").lower().split() for text in shuffled_sentences("test", 50, np.random.default_rng(0))
+    ]
+    assert {word for words in held for word in words} <= set(words_of("test"))
     assert len(set(texts)) == 300 and not set(texts) & set(load_sentences())
     assert all(len(set(words)) == len(words) for words in said)

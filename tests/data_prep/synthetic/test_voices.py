@@ -8,7 +8,7 @@ from data_prep.synthetic import voices
 from data_prep.synthetic.make import act
 from data_prep.synthetic.speech.espeak import SILENCE
 from data_prep.synthetic.speech.recording import draw_recording
-from data_prep.synthetic.speech.sentences import sentence_pool, words_of
+from data_prep.synthetic.speech.sentences import more_words, sentence_pool, words_of
 from data_prep.synthetic.speech.voice import draw_voice
 from data_prep.verify import verify
 from lit_emotalk.data import CorpusShare, MixedSignalsDataModule, SignalsDataModule
@@ -38,7 +38,7 @@ def test_every_emotion_and_level_by_training_sentences(shards):
         ("calm", 1),
         *((emotion, level) for emotion in others for level in (1, 2, 3)),
     }
-    words = set(words_of("train"))
+    words = {*words_of("train"), *more_words()}
     assert all(set(r["text"].lower().strip(".").split()) <= words for r in records)
     assert len({record["text"] for record in records}) == len(records)
     assert all(record["phonemes"] for record in records)

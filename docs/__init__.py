@@ -1,0 +1,1 @@
+"""The site: Markdown pages, and what fills them from the code (`generate`)."""

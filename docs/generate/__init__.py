@@ -1,0 +1,1 @@
+"""What the site's pages say from the code: keys, metrics, messages, figures, pictures."""
