@@ -108,7 +108,7 @@ def test_a_resumed_run_keeps_its_wandb_id_and_group_without_noise(tiny_shards, t
     assert (run / "wandb_id.txt").read_text() == identity
     assert "wandb" not in capfd.readouterr().err
     folders = list((run / "wandb").glob("offline-run-*"))
-    assert folders and all(folder.name.endswith(identity) for folder in folders)
+    assert folders and all(f"-{identity}" in folder.name for folder in folders)
     assert {(call["group"], call["id"], call["resume"]) for call in calls} == {
         ("some-sweep", identity, "allow")
     }

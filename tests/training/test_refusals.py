@@ -74,7 +74,7 @@ def test_kernels_that_are_not_deterministic_end_in_one_line_or_warn(
     monkeypatch.setattr(ToyStage, "training_step", put)
     command = "fit --config toy.yaml --name exact --trainer.deterministic"
     try:
-        with pytest.raises(UserError, match=r"put_ has no deterministic kernel on this device: set .*deterministic warn"):
+        with pytest.raises(UserError, match="put_ has no deterministic kernel on this device"):
             training.main([*command.split(), "true"])
         with pytest.warns(UserWarning, match="put_ does not have a deterministic"):
             training.main([*command.split(), "warn"])
