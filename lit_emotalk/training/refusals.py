@@ -33,6 +33,9 @@ EMPTY_WORDS = (
 NO_CONFIG = "Unexpected config:"
 """Words of the parser on a file that is no mapping."""
 
+NO_KERNEL = "does not have a deterministic implementation"
+"""Words of torch under --trainer.deterministic true."""
+
 LONGEST_LINE = 400
 
 
@@ -77,6 +80,11 @@ def said_in_one_line() -> Iterator[None]:
     except RuntimeError as error:
         raise_if_loader_died(error)
         raise_if_rank_died(error)
+        if NO_KERNEL in str(error):
+            operation = str(error).split()[0]
+            raise UserError(
+                f"{operation} has no deterministic kernel on this device: set --trainer.deterministic warn"
+            ) from error
         if "loading state_dict" in str(error):
             raise UserError(
                 "the checkpoint does not fit this configuration; give the one it was trained with, "

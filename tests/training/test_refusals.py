@@ -9,6 +9,7 @@ import torch
 from lit_emotalk.errors import UserError
 from lit_emotalk.training import command as training
 from tests.stages import runs, small_stages
+from tests.stages.toy import ToyStage
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +59,25 @@ def test_what_does_not_do_is_one_line(folder: Path, command: str, message: str) 
     with pytest.raises(UserError, match=message) as refused:
         training.main(command.split())
     assert "\n" not in str(refused.value)
+
+
+def test_kernels_that_are_not_deterministic_end_in_one_line_or_warn(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`put_` has no deterministic kernel on CPU either, as grid_sample's gradient has none on CUDA."""
+    step = ToyStage.training_step
+
+    def put(self: ToyStage, batch: dict, batch_idx: int) -> torch.Tensor:
+        torch.zeros(3).put_(torch.tensor([0]), torch.ones(1))
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(ToyStage, "training_step", put)
+    command = "fit --config toy.yaml --name exact --trainer.deterministic"
+    try:
+        with pytest.raises(UserError, match="put_ has no deterministic kernel on this device"):
+            training.main([*command.split(), "true"])
+        with pytest.warns(UserWarning, match="put_ does not have a deterministic"):
+            training.main([*command.split(), "warn"])
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert runs.exported(folder / "toy" / "exact")
