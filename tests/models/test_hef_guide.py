@@ -148,6 +148,11 @@ def test_rotation_agrees_with_the_trackers() -> None:
     torch.testing.assert_close(rotation_matrix(torch.zeros(1, 3)), torch.eye(3)[None])
 
 
+def guide_hints(source: Tensor, own: Tensor, driving: Tensor) -> Tensor:
+    """The hints (HINTS, 64, 64)."""
+    return FaceGuide()(source, own, driving, [64]).hints[0][0]
+
+
 def test_an_untrained_generator_already_moves_the_mouth() -> None:
     source, own = head({}, FRONT)
     driving = head({"jawOpen": 1.0}, FRONT)[1]
@@ -159,11 +164,16 @@ def test_an_untrained_generator_already_moves_the_mouth() -> None:
     with torch.no_grad():
         encoded = network.encode_source(image, source)
         still = network(encoded, own, own[:, None].expand(-1, 9, -1)).image
-        open_ = network(encoded, own, driving[:, None].expand(-1, 9, -1)).image
+        output = network(encoded, own, driving[:, None].expand(-1, 9, -1))
+        open_, masks = output.image, output.masks[-1]
 
     def height(picture: Tensor) -> float:
         mass = (picture[0, 0] + 1).clamp_min(0)
         return float((mass.sum(1) * axis).sum() / mass.sum())
+
+    between = guide_hints(source, own, driving)[0]
+    assert masks[0, 0][between > 0.9].max() < 0.4, "what the open mouth shows is to be drawn"
+    assert masks[0, 0][between == 0].min() > 0.9
 
     wanted = 2 * LinearFace.load().basis[ARKIT_NAMES.index("jawOpen"), 152, 1] * np.exp(FRONT[5]) / 2
     assert abs(height(still) - float(chin[1])) < 0.03

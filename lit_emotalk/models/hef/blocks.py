@@ -36,6 +36,10 @@ MASK_LOGIT = 3.0
 source; and, negative, of a second frame's share in it.
 """
 
+BETWEEN_LIPS = 4.0
+"""How much lower the mask's logit is between the lips: what opens there is not in a source whose mouth is
+shut, and under a mask that shows the source a generator hardly learns to draw it (our choice)."""
+
 
 def guide_features(flow: Tensor, hints: Tensor) -> Tensor:
     """What a level's features see of the guide: (B, 2, r, r), (B, HINTS, r, r) -> (B, 2 + HINTS, r, r)."""
@@ -229,6 +233,10 @@ class HEFBlock(nn.Module):
         that what is drawn stays drawn above; or, without residuals, the update itself."""
         return update + (logit if self.image_residual else MASK_LOGIT)
 
+    def mask(self, logit: Tensor, guide: tuple[Tensor, Tensor] | None) -> Tensor:
+        """The share of the warped source in this level's image, lower between the lips (`BETWEEN_LIPS`)."""
+        return torch.sigmoid(logit if guide is None else logit - BETWEEN_LIPS * guide[1][:, :1])
+
     def forward(
         self,
         below: Level,
@@ -248,7 +256,7 @@ class HEFBlock(nn.Module):
         heads = self.motion(x)
         keep = torch.sigmoid(heads[:, :1] + MASK_LOGIT)
         logit = self.next_logit(logit, heads[:, 1:2].float())
-        mask = torch.sigmoid(logit)
+        mask = self.mask(logit, guide)
         learned = self.next_flow(learned, heads[:, 2:4].float())
         flow = learned if guide is None else guide[0] + learned
         picture, features = source.warped(flow)

@@ -151,6 +151,7 @@ class DrawnBlock(nn.Module):
         super().__init__()
         self.first, self.next_flow = block.first, block.next_flow
         self.next_image, self.next_logit = block.next_image, block.next_logit
+        self.mask = block.mask
         self.expand = DrawnConv(block.expand, dtype)
         self.motion, self.rgb = _cast(block.motion, dtype), _cast(block.rgb, dtype)
         self.hints = None if block.hints is None else _cast(block.hints, dtype)
@@ -193,7 +194,7 @@ class DrawnBlock(nn.Module):
         if len(pixels) != len(features):
             corners, shares = reads(flows, chosen, pixels)
         warped = sample(pixels, corners, shares, x.shape)
-        image = self.next_image(image, warped, torch.sigmoid(logit), self.rgb(x).float())
+        image = self.next_image(image, warped, self.mask(logit, guide), self.rgb(x).float())
         return x, learned, image, logit
 
 

@@ -16,7 +16,8 @@ residuals.
     d: a residual, within two pixels of its level;  D: a whole flow, within half the image;
     to each level's flow its guide is added, and each level's features see it and the hints;
     where image on the right is mixed with the warped source:  mask * warp(source, flow) + (1 - mask) * image;
-    where the mask's logit is up(logit) + update, so that what is drawn stays drawn above (w/o res.: update);
+    where the mask's logit is up(logit) + update, so that what is drawn stays drawn above (w/o res.: update),
+    less between the driven lips, where a source with a shut mouth has nothing to show;
     at every level:  x = StyConv(mix(x, warp(P, flow)))
 
 The three are the paper's network and its two ablations (supplement 1.4, Fig. 2), read by us: the main
