@@ -225,7 +225,7 @@ def test_speakers_are_read_off_names():
         ([], "give --generated"),
         (["--generated", "here"], "both"),
         (["--shards", "s"], "--condition"),
-        (["--shards", "s", "--condition", "text"], "--models"),
+        (["--shards", "s", "--condition", "text"], "manifest"),
         (["--shards", "s", "--baseline", "ground_truth"], "manifest"),
         (["--generated", "a", "--reference", "b"], "no folder"),
         (["--generated", "a", "--reference", "b", "--limit", "0"], "at least 1"),

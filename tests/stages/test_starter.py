@@ -1,6 +1,7 @@
 """Training of every stage may begin from the starter, by its name."""
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ from lit_emotalk.weights import starter
 from tests.starter import small_starter
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = (starter.FOLDER / starter.MANIFEST_NAME).is_file()
+PACKAGED = starter.FOLDER
+SHIPPED = (PACKAGED / starter.MANIFEST_NAME).is_file()
 
 STARTER = Path("starter")
 
@@ -72,7 +74,7 @@ def test_the_demo_tunes_the_networks_that_ship(stage, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         training.main(["fit", *configs, "--print_config"])
     printed = yaml.safe_load(capsys.readouterr().out)["model"]["init_args"]["network"]
-    shipped = yaml.safe_load((starter.FOLDER / stage / "model.yaml").read_text())["config"]
+    shipped = asdict(load_export(PACKAGED / stage, stage).config)
     if stage == "eac":
         printed["code_dim"] = shipped["code_dim"]  # the space's
     assert printed == shipped
