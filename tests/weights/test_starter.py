@@ -1,6 +1,7 @@
 """The starter: meant where no models are named, whole or refused, and as good as what it was packed from."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -110,7 +111,7 @@ def test_its_manifest_tells_the_files_and_they_are_small(tmp_path):
             load_export(folder / stage, stage)
         assert sizes < LARGEST
         text = (folder / "manifest.json").read_text()
-        assert not any(place in text for place in ("/tmp/", "/home/", "/root/"))
+        assert not re.search(r"(?<![\w.])/(?!/)\w+/", text), "no place of the machine that packed it"
 
 
 def test_networks_of_the_starter_fit_together(tmp_path):
