@@ -101,7 +101,7 @@ class FaceGuide(nn.Module):
 
         landmarks (B, 478, 3) in crop units; source, driving (B, 57).
         """
-        here = 2 * landmarks.float() - landmarks.new_tensor([1.0, 1.0, 0.0])
+        here = centred(landmarks)
         return here[..., :2], self.landed(self.resting(here, source), driving)
 
     def resting(self, here: Tensor, source: Tensor) -> Tensor:
@@ -129,7 +129,7 @@ class FaceGuide(nn.Module):
         source and of the frame to draw.
         """
         with torch.autocast(landmarks.device.type, enabled=False):
-            here = 2 * landmarks.float() - landmarks.new_tensor([1.0, 1.0, 0.0])
+            here = centred(landmarks)
             resting = self.resting(here, source)
             here, there = here[..., :2], self.landed(resting, driving)
             unit = driving[:, -1].float().exp()[:, None, None]
@@ -209,6 +209,11 @@ class FaceGuide(nn.Module):
         pixels = torch.stack((columns, rows), -1).flatten(0, 1)
         flow = shares(pixels / unit, there[:, oval] / unit) @ motion[:, oval]
         return flow.transpose(1, 2).unflatten(2, (side, side))
+
+
+def centred(landmarks: Tensor) -> Tensor:
+    """Landmarks (B, 478, 3) in crop units as they lie from -1 to 1, depth in half image widths."""
+    return 2 * landmarks.float() - landmarks.new_tensor([1.0, 1.0, 0.0])
 
 
 def waves(place: Tensor) -> Tensor:
