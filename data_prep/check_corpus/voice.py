@@ -2,11 +2,11 @@
 
 from itertools import pairwise
 
-import librosa
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
+from lit_emotalk.io.compiled import librosa
 from lit_emotalk.io.pitch import pitch_track
 from lit_emotalk.schema import SAMPLE_RATE
 
@@ -46,7 +46,7 @@ def voice_features(samples: np.ndarray) -> np.ndarray:
     power = _power(samples)
     decibel = 10 * np.log10(power + 1e-10)
     speech = decibel > np.quantile(decibel, 0.95) - SPEECH_BELOW_PEAK_DB
-    spectrum = np.abs(librosa.stft(samples, n_fft=SPECTRUM_WINDOW, hop_length=HOP)) ** 2
+    spectrum = np.abs(librosa().stft(samples, n_fft=SPECTRUM_WINDOW, hop_length=HOP)) ** 2
     spectrum = spectrum[:, : len(power)]
     values = [
         *_pitch(samples, speech),
@@ -61,7 +61,7 @@ def voice_features(samples: np.ndarray) -> np.ndarray:
 
 
 def _power(samples: np.ndarray) -> np.ndarray:
-    frames = librosa.util.frame(np.pad(samples, 200), frame_length=400, hop_length=HOP)
+    frames = librosa().util.frame(np.pad(samples, 200), frame_length=400, hop_length=HOP)
     return (frames**2).mean(0)
 
 
@@ -117,7 +117,7 @@ def _rhythm(decibel: np.ndarray, speech: np.ndarray) -> list[float]:
 
 def _spectrum(samples: np.ndarray, power: np.ndarray) -> list[float]:
     """Centroid (log2 Hz), tilt (dB an octave), flatness of 2-6 kHz, zero crossings."""
-    hertz = librosa.fft_frequencies(sr=SAMPLE_RATE, n_fft=SPECTRUM_WINDOW)
+    hertz = librosa().fft_frequencies(sr=SAMPLE_RATE, n_fft=SPECTRUM_WINDOW)
     mean = power.mean(1) + 1e-12
     voice = (hertz > 200) & (hertz < 6000)
     tilt = np.polyfit(np.log2(hertz[voice]), 10 * np.log10(mean[voice]), 1)[0]
@@ -148,7 +148,7 @@ def _modulation(samples: np.ndarray, speech: np.ndarray) -> list[float]:
 
 
 def _bands(power: np.ndarray) -> list[float]:
-    hertz = librosa.fft_frequencies(sr=SAMPLE_RATE, n_fft=SPECTRUM_WINDOW)
+    hertz = librosa().fft_frequencies(sr=SAMPLE_RATE, n_fft=SPECTRUM_WINDOW)
     mean = power.mean(1) + 1e-12
     edges = pairwise(BAND_EDGES_HZ)
     shares = [mean[(hertz >= low) & (hertz < high)].sum() / mean.sum() for low, high in edges]
@@ -156,7 +156,7 @@ def _bands(power: np.ndarray) -> list[float]:
 
 
 def _cepstrum(samples: np.ndarray, speech: np.ndarray) -> list[float]:
-    cepstra = librosa.feature.mfcc(
+    cepstra = librosa().feature.mfcc(
         y=samples, sr=SAMPLE_RATE, n_mfcc=13, n_fft=SPECTRUM_WINDOW, hop_length=HOP
     )
     return [float(value) for value in cepstra[1:, : len(speech)][:, speech].mean(1)]

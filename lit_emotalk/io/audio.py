@@ -4,11 +4,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import av
-import librosa
 import numpy as np
 
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
+from lit_emotalk.io.compiled import librosa
 from lit_emotalk.io.files import existing_file
 from lit_emotalk.io.sound_track import decode_track
 
@@ -55,7 +55,7 @@ def load_audio(
     if peak > MAX_PEAK:
         raise UserError(f"{path} has samples up to {peak:.0f}, expected [-1, 1]; export it again, scaled")
     if rate != schema.SAMPLE_RATE:
-        samples = librosa.resample(
+        samples = librosa().resample(
             samples, orig_sr=rate, target_sr=schema.SAMPLE_RATE, res_type="soxr_hq", scale=False
         )
     if len(samples) < schema.SAMPLES_PER_FRAME:
@@ -74,13 +74,14 @@ def is_silent(samples: np.ndarray) -> bool:
 @lru_cache(maxsize=1)
 def mel_filters() -> np.ndarray:
     """Slaney mel filters, (80, 321) float32: bands x bins of a 640-sample window at 16 kHz."""
-    return librosa.filters.mel(
+    filters = librosa().filters.mel(
         sr=schema.SAMPLE_RATE,
         n_fft=schema.MEL_WINDOW,
         n_mels=schema.MEL_BANDS,
         fmin=schema.MEL_LOW_HZ,
         fmax=schema.MEL_HIGH_HZ,
-    ).astype(np.float32)
+    )
+    return filters.astype(np.float32)
 
 
 def log_mel(samples: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
 """The pitch of a voice, and how periodic it is, beside every column of the log-mel."""
 
-import librosa
 import numpy as np
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.io.compiled import librosa
 from lit_emotalk.schema import MEL_HOP, MEL_PER_FRAME, SAMPLE_RATE, SAMPLES_PER_FRAME
 
 LOWEST_HZ, HIGHEST_HZ = 60.0, 500.0
@@ -21,10 +21,10 @@ def pitch_track(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     period later, near 1 in a clear voice.
     """
     samples = samples.astype(np.float64)
-    hertz = librosa.yin(
+    hertz = librosa().yin(
         samples, fmin=LOWEST_HZ, fmax=HIGHEST_HZ, sr=SAMPLE_RATE, frame_length=WINDOW, hop_length=MEL_HOP
     )
-    frames = librosa.util.frame(np.pad(samples, WINDOW // 2), frame_length=WINDOW, hop_length=MEL_HOP)
+    frames = librosa().util.frame(np.pad(samples, WINDOW // 2), frame_length=WINDOW, hop_length=MEL_HOP)
     periodic = np.zeros(len(hertz))
     for i, period in enumerate(np.round(SAMPLE_RATE / hertz).astype(int)):
         early, late = frames[:-period, i], frames[period:, i]

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import librosa
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
@@ -10,6 +9,7 @@ from scipy.signal import argrelmin
 from torch import Tensor
 
 from lit_emotalk.face.regions import OUTER_EYE_CORNERS
+from lit_emotalk.io.compiled import librosa
 from lit_emotalk.metrics.base import ClipMean, Protocol
 from lit_emotalk.metrics.expression import correlation
 from lit_emotalk.metrics.speech import rms_loudness
@@ -64,7 +64,9 @@ def sound_beats(samples: np.ndarray | Tensor) -> np.ndarray:
     """Onsets of a sound (N,) at 16 kHz, by librosa -> (B,) seconds."""
     sound = np.asarray(samples, np.float32)
     sound = np.pad(sound, (0, max(SPECTRUM - len(sound), 0)))
-    return np.asarray(librosa.onset.onset_detect(y=sound, sr=SAMPLE_RATE, hop_length=ONSET_HOP, units="time"))
+    return np.asarray(
+        librosa().onset.onset_detect(y=sound, sr=SAMPLE_RATE, hop_length=ONSET_HOP, units="time")
+    )
 
 
 def loudness_correlation(landmarks: Tensor, samples: np.ndarray | Tensor, fps: float = FPS) -> Tensor:

@@ -1,10 +1,10 @@
 """Loudness and speech of a clip's sound, frame by frame."""
 
-import librosa
 import numpy as np
 import torch
 from torch import Tensor
 
+from lit_emotalk.io.compiled import librosa
 from lit_emotalk.schema import FPS, SAMPLE_RATE
 
 WINDOW_SECONDS = 0.05
@@ -30,7 +30,7 @@ def rms_loudness(samples: np.ndarray | Tensor, frames: int, fps: float = FPS) ->
     needed = int(np.ceil(frames / fps * SAMPLE_RATE)) + window
     sound = np.asarray(samples, np.float64)
     sound = np.pad(sound, (0, max(needed - len(sound), 0)))
-    levels = librosa.feature.rms(y=sound, frame_length=window, hop_length=window)[0]
+    levels = librosa().feature.rms(y=sound, frame_length=window, hop_length=window)[0]
     times = np.arange(len(levels)) * WINDOW_SECONDS
     return torch.from_numpy(np.interp(np.arange(frames) / fps, times, levels))
 

@@ -10,13 +10,13 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
-import librosa
 import numpy as np
 import torch
 
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.audio import log_mel
+from lit_emotalk.io.compiled import librosa
 from lit_emotalk.io.heard import join
 from lit_emotalk.io.pitch import pitch_columns
 from lit_emotalk.weights import fetch as weights
@@ -45,7 +45,9 @@ _FILES = {"vocabulary.txt": b"<|endoftext|>\n"}
 @lru_cache(maxsize=1)
 def _filters() -> np.ndarray:
     """Slaney mel filters, (80, 201) float32."""
-    return librosa.filters.mel(sr=schema.SAMPLE_RATE, n_fft=N_FFT, n_mels=schema.MEL_BANDS).astype(np.float32)
+    return (
+        librosa().filters.mel(sr=schema.SAMPLE_RATE, n_fft=N_FFT, n_mels=schema.MEL_BANDS).astype(np.float32)
+    )
 
 
 def whisper_mel(samples: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ import importlib
 import inspect
 import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -18,6 +17,7 @@ import lightning as L
 from docs.generate.configuration import class_keys, experiments, run_keys
 from lit_emotalk.cli import COMMANDS, WITH_NAME
 from tests.docs.pages import ROOT
+from tests.makefile import make_plan
 
 OTHERS = {"git", "cd", "wandb", "ffprobe", "ffmpeg"}
 """Programs that are not ours and whose arguments are not looked at."""
@@ -94,10 +94,19 @@ def check_make(arguments: list[str]) -> None:
         name, equals, _ = argument.partition("=")
         if equals and name not in known:
             raise Wrong(f"make has no variable {name}")
-    for line in make_plan(tuple(arguments)).replace("\\\n", " ").splitlines():
+    for line in planned(tuple(arguments)).replace("\\\n", " ").splitlines():
         for words in shell_parts(line):
             if OURS.match(" ".join(words)) and "$" not in "".join(words):
                 check(shlex.join(words))
+
+
+@cache
+def planned(arguments: tuple[str, ...]) -> str:
+    """What make would run."""
+    try:
+        return make_plan(*arguments)
+    except AssertionError as error:
+        raise Wrong(str(error)) from None
 
 
 def shell_parts(line: str) -> Iterator[list[str]]:
@@ -117,15 +126,6 @@ def shell_parts(line: str) -> Iterator[list[str]]:
 def makefile() -> str:
     """The Makefile."""
     return (ROOT / "Makefile").read_text()
-
-
-@cache
-def make_plan(arguments: tuple[str, ...]) -> str:
-    """What make would run."""
-    plan = subprocess.run(["make", "-n", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-    if plan.returncode:
-        raise Wrong(f"make {shlex.join(arguments)}: {plan.stderr}")
-    return plan.stdout
 
 
 def check_command(arguments: list[str], whole: bool) -> None:

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from lit_emotalk.evaluate.tables.spec import read_spec
 from lit_emotalk.training.recipe import runner as recipe
 from lit_emotalk.training.recipe.needs import Need, read_need, report
 from lit_emotalk.training.recipe.plan import load_recipe
+from tests.makefile import make_plan
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "experiments" / "recipes"
@@ -276,12 +276,14 @@ def test_the_demo_prints_both_tables(monkeypatch):
 
 def made(*arguments: str) -> str:
     """The last command that make would run."""
-    command = ["make", "-n", f"VENV={ROOT / 'nowhere'}", *arguments]
-    return (
-        subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-        .stdout.splitlines()[-1]
-        .strip()
-    )
+    return make_plan(f"VENV={ROOT / 'nowhere'}", *arguments).splitlines()[-1].strip()
+
+
+def test_make_within_make_plans_the_same(monkeypatch):
+    alone = made("demo", "FROM=scratch")
+    monkeypatch.setenv("MAKELEVEL", "1")
+    monkeypatch.setenv("MAKEFLAGS", "-- ARGS=--from-above FROM=starter")
+    assert made("demo", "FROM=scratch") == alone
 
 
 def test_the_demo_tunes_the_starter_on_people_it_never_saw(monkeypatch):

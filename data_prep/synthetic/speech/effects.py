@@ -1,13 +1,13 @@
 """Signal processing of the voice: effort, tension, breath, tremor, roughness, nasality, tilt, timbre. Sizes
 are our choice where no source is named."""
 
-import librosa
 import numpy as np
 import soxr
 from scipy.ndimage import gaussian_filter1d
 
 from data_prep.synthetic.speech.prosody import Prosody
 from data_prep.synthetic.speech.voice import TIMBRE_HZ, Voice
+from lit_emotalk.io.compiled import librosa
 from lit_emotalk.schema import SAMPLE_RATE
 
 NEUTRAL_RMS = 0.02
@@ -77,12 +77,12 @@ def _creak(samples: np.ndarray, amount: float, rng: np.random.Generator) -> np.n
 def _breathe(samples: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
     """Aspiration noise above 900 Hz that goes through the same vocal tract: noise times the voice's smoothed
     spectrum, less steep by 3 dB an octave; the voice itself gives way (a leaking glottis closes less)."""
-    spectrum = librosa.stft(samples, n_fft=BREATH_WINDOW, hop_length=BREATH_HOP)
+    spectrum = librosa().stft(samples, n_fft=BREATH_WINDOW, hop_length=BREATH_HOP)
     envelope = gaussian_filter1d(np.abs(spectrum), BREATH_SMOOTH_BINS, axis=0)
     hertz = np.fft.rfftfreq(BREATH_WINDOW, 1 / SAMPLE_RATE)
     slope = np.sqrt(np.maximum(hertz, BREATH_FROM_HZ) / BREATH_FROM_HZ) * (hertz > BREATH_FROM_HZ)
     phase = np.exp(2j * np.pi * rng.random(envelope.shape))
-    noise = librosa.istft(slope[:, None] * envelope * phase, hop_length=BREATH_HOP, length=len(samples))
+    noise = librosa().istft(slope[:, None] * envelope * phase, hop_length=BREATH_HOP, length=len(samples))
     return (1 - 0.3 * min(amount, 1.0)) * samples + 1.6 * amount * noise
 
 

@@ -1,6 +1,5 @@
 """The natural voice: phonemes where they are heard, and one voice made into others."""
 
-import librosa
 import numpy as np
 import pytest
 from scipy.signal import freqz
@@ -14,6 +13,7 @@ from data_prep.synthetic.speech.speaking import speak
 from data_prep.synthetic.speech.visemes import VISEMES, visemes_of
 from data_prep.synthetic.speech.vocoder import minimum_phase, vocode
 from data_prep.synthetic.speech.voice import NATURAL, Voice
+from lit_emotalk.io.compiled import librosa
 
 SENTENCE = "She keeps six big boxes, and Bob sees a puppy."
 
@@ -30,15 +30,15 @@ def say(prosody: Prosody = NEUTRAL, **changes: float) -> Utterance:
 def pitch_of(spoken: Utterance) -> np.ndarray:
     """Fundamental frequency in Hz of the voiced frames, by pYIN."""
     samples = resample(spoken.samples, spoken.rate)
-    pitch, _, _ = librosa.pyin(samples, fmin=60, fmax=500, sr=16000, frame_length=1024)
+    pitch, _, _ = librosa().pyin(samples, fmin=60, fmax=500, sr=16000, frame_length=1024)
     return pitch[np.isfinite(pitch)]
 
 
 def levels(spoken: Utterance, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
     """Level in dB between two frequencies every 5 ms, and the times in seconds."""
     samples = resample(spoken.samples, spoken.rate)
-    power = np.abs(librosa.stft(samples, n_fft=256, hop_length=80)) ** 2
-    hertz = librosa.fft_frequencies(sr=16000, n_fft=256)
+    power = np.abs(librosa().stft(samples, n_fft=256, hop_length=80)) ** 2
+    hertz = librosa().fft_frequencies(sr=16000, n_fft=256)
     band = 10 * np.log10(power[(hertz > low) & (hertz < high)].sum(0) + 1e-9)
     return band, np.arange(len(band)) * 0.005
 
@@ -119,7 +119,7 @@ def test_a_shorter_vocal_tract_raises_the_resonances_but_not_the_length() -> Non
     long, short = say(tract=0.85), say(tract=1.05)
     assert len(long.samples) == len(short.samples)
     centroids = [
-        float(np.median(librosa.feature.spectral_rolloff(y=resample(s.samples, s.rate), sr=16000)))
+        float(np.median(librosa().feature.spectral_rolloff(y=resample(s.samples, s.rate), sr=16000)))
         for s in (long, short)
     ]
     assert centroids[1] > 1.08 * centroids[0]

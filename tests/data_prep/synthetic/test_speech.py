@@ -1,6 +1,5 @@
 """The synthesiser, the sentences and the emotional voice, measured on the sound itself."""
 
-import librosa
 import numpy as np
 import pytest
 
@@ -22,6 +21,7 @@ from data_prep.synthetic.speech.visemes import VISEMES, visemes_of
 from data_prep.synthetic.speech.voice import MEN, NATURAL, WOMEN, Voice, draw_voice
 from lit_emotalk.emotions import COMPOUNDS, MEAD_EMOTIONS
 from lit_emotalk.errors import UserError
+from lit_emotalk.io.compiled import librosa
 from lit_emotalk.schema import SPLITS
 
 SENTENCE = "My big puppy jumps over the box."
@@ -41,7 +41,7 @@ def say(emotion: str, level: int = 3, voice: Voice = VOICE, seed: int = 0) -> np
 
 def pitch_of(samples: np.ndarray) -> np.ndarray:
     """Fundamental frequency in Hz of the voiced frames, by pYIN, independent of the synthesiser."""
-    pitch, _, _ = librosa.pyin(samples, fmin=60, fmax=500, sr=16000, frame_length=1024)
+    pitch, _, _ = librosa().pyin(samples, fmin=60, fmax=500, sr=16000, frame_length=1024)
     return pitch[np.isfinite(pitch)]
 
 
@@ -108,7 +108,7 @@ def test_a_shorter_vocal_tract_raises_the_resonances_but_not_the_length() -> Non
     short = synthesise(SENTENCE, "m3", 180, 50, 40, tract=1.06)
     assert len(short.samples) / short.rate == pytest.approx(len(long.samples) / long.rate, rel=0.05)
     centroids = [
-        float(np.mean(librosa.feature.spectral_centroid(y=resample(s.samples, s.rate), sr=16000)))
+        float(np.mean(librosa().feature.spectral_centroid(y=resample(s.samples, s.rate), sr=16000)))
         for s in (long, short)
     ]
     assert centroids[1] > 1.05 * centroids[0]
