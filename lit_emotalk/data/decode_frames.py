@@ -68,7 +68,9 @@ class PairsDecoder:
 
     Within a clip the emotion hardly changes; a source from another clip of the same speaker and scene shows
     the generator how a face goes from one emotion to another. `companions` maps a clip's key to those clips,
-    `cross` is the share of training pairs that use them. `resolution` is the pictures' side, `window` (odd)
+    `cross` is the share of training pairs that use them, `widest` the share whose target is the
+    frame with the widest mouth in the pair's clips: most frames have it shut, and its inside is learned from
+    the others. `resolution` is the pictures' side, `window` (odd)
     the length of the driving window, `eval_pairs` the pairs of a clip in validation and test; `reframe` how
     far training pairs' crops are moved, `recolour` how far their colours are changed;
     with `following` training pairs also have the frame after the target (the target again at a clip's end);
@@ -83,6 +85,7 @@ class PairsDecoder:
     window: int
     eval_pairs: int
     cross: float
+    widest: float
     companions: dict[str, list[Clip]]
     reframe: Reframe
     recolour: Recolour
@@ -103,7 +106,12 @@ class PairsDecoder:
         else:
             other = clip
             source, target = (int(i) for i in choices.choice(total, 2, replace=total < 2))
-        targets = [target, min(target + 1, total - 1)] if self.following else [target]
+        if choices.random() < self.widest:
+            widest = {each.key: mouth_openings(read_landmarks(each)) for each in (clip, other)}
+            if widest[other.key].max() > widest[clip.key].max():
+                clip, target, other, source = other, source, clip, target
+            target = int(widest[clip.key].argmax())
+        targets = [target, min(target + 1, frames_of(clip) - 1)] if self.following else [target]
         move, colours = self.reframe.draw(choices), self.recolour.draw(choices)
         return [self._pair(other, source, clip, targets, move, colours)]
 
@@ -159,9 +167,13 @@ def widest_mouth(landmarks: np.ndarray, source: int, targets: list[int]) -> int:
     allowed = frames[np.broadcast_to(away, frames.shape)]
     if not len(allowed):
         return source
+    return int(allowed[mouth_openings(landmarks[allowed]).argmax()])
+
+
+def mouth_openings(landmarks: np.ndarray) -> np.ndarray:
+    """How far apart the lips are, (T,), of landmarks (T, 478, 3), in their unit."""
     upper, lower = MOUTH_OPENING
-    opening = np.linalg.norm(landmarks[allowed, lower] - landmarks[allowed, upper], axis=-1)
-    return int(allowed[opening.argmax()])
+    return np.linalg.norm(landmarks[:, lower] - landmarks[:, upper], axis=-1)
 
 
 def sync_crop(landmarks: np.ndarray, view: View = "face") -> Crop:

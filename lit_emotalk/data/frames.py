@@ -29,6 +29,8 @@ class FramesDataModule(ShardDataModule):
         mouth_weight: `region` inside the box of the mouth, at least 1.
         eye_weight: `region` inside the box of eyes and brows, at least 1.
         cross: share of training pairs in [0, 1] whose source is from another clip of the speaker and scene.
+        widest: share of training pairs in [0, 1] whose target is the frame with the widest mouth in the clips
+            of source and target: most frames have it shut.
         reframe: how far the crops of training pairs are moved.
         recolour: how far the colours of training pairs are changed.
         following: whether training batches also have `following_target` and `following_driving`, of the frame
@@ -51,6 +53,7 @@ class FramesDataModule(ShardDataModule):
         mouth_weight: float = 4.0,
         eye_weight: float = 3.0,
         cross: float = 0.5,
+        widest: float = 0.0,
         reframe: Reframe = Reframe(),  # noqa: B008
         recolour: Recolour = Recolour(),  # noqa: B008
         following: bool = False,
@@ -58,8 +61,9 @@ class FramesDataModule(ShardDataModule):
         **kwargs: Any,
     ) -> None:
         super().__init__(shards, batch_size, **kwargs)
-        if not 0 <= cross <= 1:
-            raise UserError(f"cross is a share between 0 and 1, not {cross}")
+        for name, share in (("cross", cross), ("widest", widest)):
+            if not 0 <= share <= 1:
+                raise UserError(f"{name} is a share between 0 and 1, not {share}")
         if window % 2 == 0 or min(window, resolution, eval_pairs, mouth_weight, eye_weight) < 1:
             raise UserError(
                 "window must be odd; resolution, eval_pairs, mouth_weight and eye_weight at least 1"
@@ -69,7 +73,7 @@ class FramesDataModule(ShardDataModule):
         self.eval_pairs = eval_pairs
         self.mouth_weight = mouth_weight
         self.eye_weight = eye_weight
-        self.cross = cross
+        self.cross, self.widest = cross, widest
         self.reframe, self.recolour = reframe, recolour
         self.following, self.second = following, second
 
@@ -88,6 +92,7 @@ class FramesDataModule(ShardDataModule):
             self.window,
             self.eval_pairs,
             self.cross,
+            self.widest,
             companions_of(self.clips("frames", split)) if split == "train" else {},
             self.reframe,
             self.recolour,

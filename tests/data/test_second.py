@@ -1,12 +1,13 @@
-"""The second source frame: another of the source's clip, with an open mouth, that gives no target away."""
+"""Frames chosen by how wide their mouth is: a second source frame that gives no target away, and targets."""
 
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from lit_emotalk.data import FramesDataModule
-from lit_emotalk.data.decode_frames import SECOND_AWAY, widest_mouth
+from lit_emotalk.data.decode_frames import SECOND_AWAY, mouth_openings, widest_mouth
 from lit_emotalk.face.regions import LANDMARKS, MOUTH_OPENING
 
 
@@ -42,3 +43,21 @@ def test_batches_have_the_frame_of_the_sources_clip(tiny_shards: Path, tiny_clip
         tiny_shards, batch_size=6, steps_per_epoch=2, window=3, resolution=64, num_workers=0
     )
     assert "second" not in next(iter(plain.loader("val")))
+
+
+def test_targets_have_the_widest_mouth_of_their_two_clips(tiny_shards: Path, tiny_clips: list) -> None:
+    module = FramesDataModule(
+        tiny_shards, batch_size=8, steps_per_epoch=4, window=3, resolution=64, num_workers=0, widest=1.0
+    )
+    row_of = {
+        tuple(row): (clip, index) for clip in tiny_clips for index, row in enumerate(clip.coeffs.astype("f4"))
+    }
+    pairs = set()
+    for batch in module.loader("train"):
+        for source, driving in zip(batch["source_coeffs"], batch["driving"], strict=True):
+            (clip, _), (own, target) = (row_of[tuple(row.numpy())] for row in (source, driving[1]))
+            openings = mouth_openings(own.landmarks)
+            widest = max(openings.max(), mouth_openings(clip.landmarks).max())
+            assert openings[target] == pytest.approx(widest, rel=1e-5)
+            pairs.add((clip.record["key"], own.record["key"]))
+    assert any(one != other for one, other in pairs)

@@ -11,7 +11,7 @@ from lit_emotalk.coefficients import ARKIT, BFM
 from lit_emotalk.face.regions import LANDMARKS
 from lit_emotalk.losses.reconstruction import area_pyramid, pyramid_l1
 from lit_emotalk.metrics.sharpness import sharpness
-from lit_emotalk.models.hef.blocks import SourceEncoder, StyleEncoder, warp
+from lit_emotalk.models.hef.blocks import SHADOW, SourceEncoder, StyleEncoder, warp
 from lit_emotalk.models.hef.generator import HEF, Frame, HEFConfig, HEFOutput
 
 
@@ -228,6 +228,27 @@ def two_sources() -> tuple[HEF, Tensor, Tensor, Tensor, Tensor]:
     still = torch.zeros_like(source)
     still[:, -1] = -1.0
     return network, image, landmarks, still, still[:, None].expand_as(driving)
+
+
+def test_what_opens_between_the_lips_is_dark_and_left_to_be_drawn() -> None:
+    network = small(guide="basis")
+    image, source, driving = inputs(network)
+    assert network.guide is not None
+    landmarks = (network.guide.mean / 4 + 0.5).expand(len(image), -1, -1)
+    shut = torch.zeros_like(source)
+    shut[:, -1] = -0.7
+    wide = shut.clone()
+    wide[:, ARKIT.names.index("jawOpen")] = 1.0
+    pale = torch.full_like(image, 0.9)
+    with torch.no_grad():
+        encoded = network.encode_source(pale, landmarks)
+        still, opened = (network(encoded, shut, c[:, None].expand_as(driving)) for c in (shut, wide))
+        again = network(encoded, wide, wide[:, None].expand_as(driving))
+    assert still.image.min() > 0.89 and again.image.min() > 0.89, "an open mouth's inside is the source's"
+    assert still.masks[-1].min() > 0.9 and opened.masks[-1].min() < 0.4
+    dark = opened.warped[-1].amin((0, 2, 3))
+    torch.testing.assert_close(dark, torch.tensor(SHADOW), atol=0.5, rtol=0)
+    assert (opened.image < 0.5).float().mean() < 0.05, "the rest of the face is as it was"
 
 
 def test_a_second_frame_is_mixed_in_by_its_mask() -> None:

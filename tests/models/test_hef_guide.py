@@ -18,7 +18,6 @@ from lit_emotalk.models.hef.guide import (
     FaceGuide,
     rotation_matrix,
     triangle_areas,
-    waves,
 )
 
 FRONT = (0.0, 0.0, 0.0, 0.0, 0.0, -0.9)
@@ -83,13 +82,27 @@ def test_hints_tell_the_open_mouth_and_the_place_in_the_face() -> None:
     source, own = head({}, FRONT)
     shut, open_ = own, head({"jawOpen": 0.9}, TURNED)[1]
     guide = FaceGuide()
-    between = [guide(source, own, driving, [128]).hints[0][0, 0] for driving in (shut, open_)]
+    between = [guide(source, own, driving, [128]).hints[0][0, 1] for driving in (shut, open_)]
     assert between[1].max() > 0.8 and between[1].sum() > 5 * between[0].sum()
     for point in (1, 205, 66):
-        place = hints_at(source, own, open_, point)[1:3]
+        place = hints_at(source, own, open_, point)[2:4]
         torch.testing.assert_close(place, LinearFace.load().mean[point, :2], atol=0.12, rtol=0)
     corner = guide(source, own, open_, [128]).hints[0][0, :, 0, 0]
     assert torch.equal(corner, torch.zeros(HINTS))
+
+
+def test_hints_tell_what_opens_and_the_source_does_not_show() -> None:
+    shut, open_ = ({}, FRONT), ({"jawOpen": 0.9}, FRONT)
+    guide = FaceGuide()
+    opened = {
+        (one is open_, other is open_): guide(*head(*one), head(*other)[1], [128]).hints[0][0, 0]
+        for one in (shut, open_)
+        for other in (shut, open_)
+    }
+    middle = guide.moved(*head(*shut), head(*open_)[1])[1][0, list(MOUTH_OPENING)].mean(0)
+    between = F.grid_sample(opened[False, True][None, None], middle[None, None, None], align_corners=False)
+    assert 0.55 < float(between) <= 1, "the mean face is not quite shut"
+    assert all(opened[which].max() < 0.01 for which in ((False, False), (True, True), (True, False)))
 
 
 def test_hints_tell_where_skin_folds_and_where_it_grows() -> None:
@@ -97,10 +110,10 @@ def test_hints_tell_where_skin_folds_and_where_it_grows() -> None:
     raised = head({"browInnerUp": 1.0, "browOuterUpLeft": 1.0, "browOuterUpRight": 1.0}, FRONT)[1]
     near = (*FRONT[:5], FRONT[5] + 0.2)
     forehead, above_the_eye = 151, 223
-    assert hints_at(source, own, raised, forehead)[3] < -0.03
-    assert hints_at(source, own, raised, above_the_eye)[3] > 0.03
-    assert abs(float(hints_at(source, own, own, forehead)[3])) < 1e-4
-    grown = hints_at(source, own, head({}, near)[1], 1)[3]
+    assert hints_at(source, own, raised, forehead)[4] < -0.03
+    assert hints_at(source, own, raised, above_the_eye)[4] > 0.03
+    assert abs(float(hints_at(source, own, own, forehead)[4])) < 1e-4
+    grown = hints_at(source, own, head({}, near)[1], 1)[4]
     assert 0.2 < float(grown) < 0.41, "areas grow by the square of the scale, small ones count less"
 
 
@@ -124,16 +137,8 @@ def test_hints_tell_where_the_teeth_are() -> None:
         maps = guide.mouth(resting, open_, 128)
         found = F.grid_sample(maps, place[None, None, None], align_corners=False)[0, :, 0, 0]
         torch.testing.assert_close(found, MOUTH_GAIN * torch.tensor(expected), atol=0.01, rtol=0)
-    shut, opened = (guide(source, own, each, [128]).hints[0][0, 4:7].abs().sum() for each in (own, open_))
+    shut, opened = (guide(source, own, each, [128]).hints[0][0, 5:8].abs().sum() for each in (own, open_))
     assert opened > 5 * shut, "beyond the lips there are no teeth to hint at"
-
-
-def test_waves_are_those_of_the_place() -> None:
-    place = torch.tensor([0.1, -0.3]).view(1, 2, 1, 1)
-    found = waves(place).flatten()
-    angles = 2 * np.pi * np.outer([2.5, 5.0, 10.0], [0.1, -0.3]).ravel()
-    expected = np.concatenate([np.sin(angles), np.cos(angles)])
-    np.testing.assert_allclose(found.numpy(), expected, atol=1e-5)
 
 
 def test_areas_of_triangles() -> None:

@@ -36,9 +36,13 @@ MASK_LOGIT = 3.0
 source; and, negative, of a second frame's share in it.
 """
 
-BETWEEN_LIPS = 4.0
-"""How much lower the mask's logit is between the lips: what opens there is not in a source whose mouth is
-shut, and under a mask that shows the source a generator hardly learns to draw it (our choice)."""
+OPENED = 4.0
+"""How much lower the masks' logits are between lips that have opened: under a mask that shows the source a
+generator hardly learns to draw what the source lacks (our choice)."""
+
+SHADOW = (-0.7, -0.85, -0.85)
+"""What stands between lips that have opened, until something is drawn there: red, green, blue in [-1, 1] of a
+mouth's dark inside (our choice)."""
 
 
 def guide_features(flow: Tensor, hints: Tensor) -> Tensor:
@@ -233,9 +237,16 @@ class HEFBlock(nn.Module):
         that what is drawn stays drawn above; or, without residuals, the update itself."""
         return update + (logit if self.image_residual else MASK_LOGIT)
 
-    def mask(self, logit: Tensor, guide: tuple[Tensor, Tensor] | None) -> Tensor:
-        """The share of the warped source in this level's image, lower between the lips (`BETWEEN_LIPS`)."""
-        return torch.sigmoid(logit if guide is None else logit - BETWEEN_LIPS * guide[1][:, :1])
+    def share(self, logit: Tensor, guide: tuple[Tensor, Tensor] | None) -> Tensor:
+        """The warped source's share in this level's image or features, lower between lips that have opened
+        (`OPENED`)."""
+        return torch.sigmoid(logit if guide is None else logit - OPENED * guide[1][:, :1])
+
+    def shadowed(self, picture: Tensor, guide: tuple[Tensor, Tensor] | None) -> Tensor:
+        """The warped source's picture (B, 3, H, W), dark between lips that have opened."""
+        if guide is None:
+            return picture
+        return mix(picture, picture.new_tensor(SHADOW)[:, None, None], guide[1][:, :1])
 
     def forward(
         self,
@@ -254,9 +265,9 @@ class HEFBlock(nn.Module):
         if self.hints is not None and guide is not None:
             x = x + self.hints(guide_features(*guide))
         heads = self.motion(x)
-        keep = torch.sigmoid(heads[:, :1] + MASK_LOGIT)
+        keep = self.share(heads[:, :1] + MASK_LOGIT, guide)
         logit = self.next_logit(logit, heads[:, 1:2].float())
-        mask = self.mask(logit, guide)
+        mask = self.share(logit, guide)
         learned = self.next_flow(learned, heads[:, 2:4].float())
         flow = learned if guide is None else guide[0] + learned
         picture, features = source.warped(flow)
@@ -265,6 +276,7 @@ class HEFBlock(nn.Module):
             share = torch.sigmoid(heads[:, -1:] - MASK_LOGIT)
             pairs = zip((picture, features), other.warped(other_guide + learned), strict=True)
             picture, features = (mix(own, seen, share) for own, seen in pairs)
+        picture = self.shadowed(picture, guide)
         x = mix(x, features.to(x.dtype), keep)
         for convolution in self.refine:
             x = convolution(x, style)

@@ -151,7 +151,7 @@ class DrawnBlock(nn.Module):
         super().__init__()
         self.first, self.next_flow = block.first, block.next_flow
         self.next_image, self.next_logit = block.next_image, block.next_logit
-        self.mask = block.mask
+        self.share, self.shadowed = block.share, block.shadowed
         self.expand = DrawnConv(block.expand, dtype)
         self.motion, self.rgb = _cast(block.motion, dtype), _cast(block.rgb, dtype)
         self.hints = None if block.hints is None else _cast(block.hints, dtype)
@@ -178,7 +178,7 @@ class DrawnBlock(nn.Module):
         if self.hints is not None and guide is not None:
             x = x + self.hints(guide_features(*guide).to(x.dtype, memory_format=torch.channels_last))
         heads = self.motion(x).to(torch.float32, memory_format=torch.contiguous_format)
-        keep = torch.sigmoid(heads[:, :1] + MASK_LOGIT)
+        keep = self.share(heads[:, :1] + MASK_LOGIT, guide)
         logit = self.next_logit(logit, heads[:, 1:2])
         learned = self.next_flow(learned, heads[:, 2:4])
         flows = [learned if guide is None else guide[0] + learned]
@@ -193,8 +193,8 @@ class DrawnBlock(nn.Module):
             x = convolution(x, style)
         if len(pixels) != len(features):
             corners, shares = reads(flows, chosen, pixels)
-        warped = sample(pixels, corners, shares, x.shape)
-        image = self.next_image(image, warped, self.mask(logit, guide), self.rgb(x).float())
+        warped = self.shadowed(sample(pixels, corners, shares, x.shape), guide)
+        image = self.next_image(image, warped, self.share(logit, guide), self.rgb(x).float())
         return x, learned, image, logit
 
 

@@ -17,17 +17,18 @@ residuals.
     to each level's flow its guide is added, and each level's features see it and the hints;
     where image on the right is mixed with the warped source:  mask * warp(source, flow) + (1 - mask) * image;
     where the mask's logit is up(logit) + update, so that what is drawn stays drawn above (w/o res.: update),
-    less between the driven lips, where a source with a shut mouth has nothing to show;
+    less between lips that have opened, where the source has nothing to show and is dark;
     at every level:  x = StyConv(mix(x, warp(P, flow)))
 
 The three are the paper's network and its two ablations (supplement 1.4, Fig. 2), read by us: the main
 paper's block diagram is not at hand. Composing the image from the warped source at every level is our
 choice: it keeps results sharp, the more so as the last level warps an enlarged source (`enlarge`). So is the
 guide (`guide: none` leaves it out): without it an untrained generator copies its source, with it the
-source's face already moves as driven. Its hints say where there is something to draw that the source does
-not show: what lies between the lips and where from the teeth, where skin folds. And so is a second frame of
-the same person (`sources: 2`), for what the first does not show, as the teeth of a closed mouth: it is
-warped like the first, with a guide of its own, and a mask says how much of it goes into the warped source.
+source's face already moves as driven, over a dark mouth. Its hints say where there is something to draw that
+the source does not show: what lies between the lips and where from the teeth, where skin folds. And so is a
+second frame of the same person (`sources: 2`), for what the first does not show, as the teeth of a closed
+mouth: it is warped like the first, with a guide of its own, and a mask says how much of it goes into the
+warped source.
 """
 
 from dataclasses import dataclass

@@ -31,10 +31,6 @@ SOFTNESS = 0.1
 THIN = 0.05
 """Share of a pixel's paint under which the surroundings show through."""
 
-WAVES = (2.5, 5.0, 10.0)
-"""Periods of the waves over the resting face, in an inter-ocular distance: the finest ones are as far apart
-as the lines of a forehead (our choice)."""
-
 MOUTH_GAIN = 4.0
 """Inter-ocular distances in the mouth, times this, are of the order of one (our choice)."""
 
@@ -44,7 +40,7 @@ TEETH = 0.1
 CHIN = (152, 148, 377, 200, 199)
 """Points that go with the lower jaw."""
 
-HINTS = 4 + 3 + 4 * len(WAVES)
+HINTS = 1 + 4 + 3
 """Channels of the hints."""
 
 FLAT = 2e-5
@@ -55,10 +51,10 @@ class Guidance(NamedTuple):
     """What the guide gives, one entry a resolution r.
 
     flows: (B, 2, r, r) backward, in half image widths. hints: (B, HINTS, r, r), zero beyond the face: how
-    much of a pixel lies between the lips; where in the resting face it lies (right, down, inter-ocular
-    distances); the logarithm of how far its surroundings have grown, which is negative where skin folds;
-    between the lips, where it lies from the teeth (see `FaceGuide.mouth`); and sines and cosines of its place
-    in the resting face, of which lines are easily made.
+    much of a pixel lies between lips that have opened, which the source does not show; how much lies between
+    the lips; where in the resting face it lies (right, down, inter-ocular distances); the logarithm of how
+    far its surroundings have grown, which is negative where skin folds; and between the lips, where it lies
+    from the teeth (see `FaceGuide.mouth`).
     """
 
     flows: list[Tensor]
@@ -138,9 +134,9 @@ class FaceGuide(nn.Module):
             around = self.surroundings(here - there, there, unit, side // SURROUNDINGS)
             flow = (paint[:, :2] + THIN * _resized(around, side)) / (paint[:, 2:3] + THIN)
             painted = paint[:, 3:7] / (paint[:, 7:] + THIN)
-            mouth = painted[:, :1] * self.mouth(resting, driving, side)
-            covered = paint[:, 7:] / (paint[:, 7:] + THIN)
-            hints = torch.cat((painted, mouth, covered * waves(painted[:, 1:3])), 1)
+            between, grown = painted[:, :1], painted[:, 3:]
+            opened = between * (1 - torch.exp(-grown)).clamp_min(0)
+            hints = torch.cat((opened, painted, between * self.mouth(resting, driving, side)), 1)
             return Guidance(_pyramid(flow, resolutions), _pyramid(hints, resolutions))
 
     def paint(self, here: Tensor, there: Tensor, unit: Tensor, side: int) -> Tensor:
@@ -214,12 +210,6 @@ class FaceGuide(nn.Module):
 def centred(landmarks: Tensor) -> Tensor:
     """Landmarks (B, 478, 3) in crop units as they lie from -1 to 1, depth in half image widths."""
     return 2 * landmarks.float() - landmarks.new_tensor([1.0, 1.0, 0.0])
-
-
-def waves(place: Tensor) -> Tensor:
-    """Sines and cosines of places (B, 2, r, r): (B, 4 * len(WAVES), r, r)."""
-    angles = torch.cat([2 * torch.pi * periods * place for periods in WAVES], 1)
-    return torch.cat((angles.sin(), angles.cos()), 1)
 
 
 def triangle_areas(corners: Tensor) -> Tensor:
