@@ -102,7 +102,7 @@ def test_hints_tell_what_opens_and_the_source_does_not_show() -> None:
     middle = guide.moved(*head(*shut), head(*open_)[1])[1][0, list(MOUTH_OPENING)].mean(0)
     between = F.grid_sample(opened[False, True][None, None], middle[None, None, None], align_corners=False)
     assert 0.55 < float(between) <= 1, "the mean face is not quite shut"
-    assert all(opened[which].max() < 0.01 for which in ((False, False), (True, True), (True, False)))
+    assert all(opened[which].max() < 0.05 for which in ((False, False), (True, True), (True, False)))
 
 
 def test_hints_tell_where_skin_folds_and_where_it_grows() -> None:
