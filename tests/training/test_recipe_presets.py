@@ -264,6 +264,20 @@ def test_every_departure_changes_one_thing_and_is_scored_alike(monkeypatch):
     assert not {"evaluate", "tables"} & needed and {"train-hef-no-guide", "prepare-heard", "voices"} <= needed
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["demo", "demo_tuned", "departures", *(f"reproduce_{p}" for p in ("demo", "embedded", "mead", "paper"))],
+)
+def test_more_arguments_reach_every_training_of_a_network(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    more = {"eac": "--more-of-eac 1", "hef": "--more-of-hef 1"}
+    plan = load_recipe(RECIPES / f"{name}.yaml", more)
+    trained = [(Path(step.outputs[0]).name, step.command) for step in plan.steps if " fit " in step.command]
+    for stage in more:
+        reached = {command for _, command in trained if more[stage] in command}
+        assert reached == {command for made, command in trained if made == stage} != set()
+
+
 def test_the_demo_prints_both_tables(monkeypatch):
     monkeypatch.chdir(ROOT)
     plan = load_recipe(RECIPES / "demo.yaml")
