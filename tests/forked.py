@@ -1,8 +1,8 @@
 """Processes of a test's own, forked from one that has already imported what they run.
 
 An interpreter takes seconds to import torch, Lightning and the stages. The standard library's fork server,
-alone in its process and without threads, imports them once for all tests of a worker; what it forks differs from a
-fresh interpreter in nothing that these tests look at. Tests of the start itself use interpreters.
+alone in its process and without threads, imports them once for all tests of a worker; what it forks differs
+from a fresh interpreter in nothing that these tests look at. Tests of the start itself use interpreters.
 """
 
 import multiprocessing
@@ -72,6 +72,10 @@ class Forked:
     def returncode(self) -> int | None:
         """Its exit status; minus a signal's number where that ended it; None while it runs."""
         return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
 
     def wait(self, timeout: float) -> int:
         """Its exit status, once it ended."""
