@@ -75,7 +75,7 @@ PATHS = {name_of(path): path for package in PROJECT for path in (ROOT / package)
 @cache
 def imports() -> dict[str, set[str]]:
     """What every module of the project imports of it."""
-    return {name: {other for other in imports_of(path, name) if other != name} for name, path in PATHS.items()}
+    return {name: set(imports_of(path, name)) - {name} for name, path in PATHS.items()}
 
 
 @pytest.mark.parametrize("room", ALLOWED)

@@ -97,7 +97,7 @@ class MiniLM(_CachedTower):
 
 @cache
 def minilm() -> MiniLM:
-    """The tower of this process: it is frozen, so that all emotion spaces share it and what it has embedded."""
+    """This process's tower: it is frozen, and all emotion spaces share it and what it has embedded."""
     return MiniLM()
 
 
