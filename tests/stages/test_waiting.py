@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch.callbacks import TQDMProgressBar
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.losses.lips import LipLoss
 from lit_emotalk.losses.perceptual import EdgeDistance
 from lit_emotalk.losses.reconstruction import detail_l1, flow_roughness
 from lit_emotalk.models.hef.generator import HEF, HEFConfig
@@ -139,6 +140,15 @@ def test_what_hef_computes_brings_no_constants_to_the_device() -> None:
             detail_l1(output.image, pictures, region)
             edges(output.image, pictures, region)
             flow_roughness(output.flows)
+    assert counted.brought == [] and counted.waited == []
+
+
+def test_the_lips_bring_no_constants_to_the_device() -> None:
+    loss = LipLoss()
+    with fake_cuda() as mode:
+        on_cuda(loss, mode)
+        with Counted() as counted:
+            loss(zeros(2, 9, 51), zeros(2, 9, 51), zeros(2, 9) > 0, zeros(2, 9) > 0)
     assert counted.brought == [] and counted.waited == []
 
 
