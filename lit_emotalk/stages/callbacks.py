@@ -128,7 +128,8 @@ def memory() -> dict[str, float]:
 
 
 class RunMonitor(Callback):
-    """Measures samples a second, the share of the time spent waiting for the loader, and peak memory.
+    """Measures samples a second, the share of the time spent waiting for batches (on a CPU also making what
+    loaders leave to the device), and peak memory.
 
     They are logged after each epoch as `run/samples_per_second` (all ranks together), `run/loader_wait`
     (0..1), `run/peak_memory_gib` (of this process; on CUDA also `run/peak_gpu_memory_gib`) and
