@@ -99,6 +99,12 @@ def test_generator_and_discriminator_get_the_whole_batch_s_gradients(tiny_shards
     kept = [torch.load(tmp_path / run / "hef" / "default" / "gradients.pt") for run in ("one", "two")]
     assert {name.split(".")[0] for name in kept[0]} == {"network", "discriminator"}
     assert worst_difference(*kept) < 1e-3
+    sizes = {
+        part: sum(value.numel() for name, value in kept[0].items() if name.startswith(f"{part}."))
+        for part in ("network", "discriminator")
+    }
+    reduced = torch.load(tmp_path / "two" / "hef" / "default" / "reduced.pt")
+    assert reduced == [("by hand", size) for size in sizes.values()], "each network's, and once"
 
 
 @pytest.mark.ddp
