@@ -36,6 +36,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "installing into $(VENV) (two to five minutes, about 7 GB, most of it PyTorch with CUDA)"
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[synthetic,text,identity,dev]"
 	@$(BIN)/lit-emotalk weights fetch face_landmarker whisper_tiny_en
+	@$(BIN)/python -c "from lit_emotalk.io.compiled import librosa; librosa()"
 	@touch $(STAMP)
 
 setup: $(STAMP)  ## create .venv and install the pinned dependencies

@@ -38,6 +38,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Subcommand -> (module with `main(argv)`, what it does)."""
 
 WITH_NAME = ("fit", "validate", "test")
+FIRST = "lit_emotalk.training.early"
+"""The module whose `main` sees the arguments of these before their own module is imported."""
 CONTINUING = ("fit", "evaluate", "sweep", "recipe")
 """Commands that take up their work where it was interrupted, as a batch of animate does."""
 TRAINING = (*WITH_NAME, "sweep")
@@ -51,6 +53,14 @@ def usage() -> str:
     return "\n".join(
         [*lines, "", f"{PROGRAM} COMMAND --help tells more. {PROGRAM} --version prints the version."]
     )
+
+
+def run(command: str, arguments: list[str]) -> None:
+    """Import the module behind a command and call its `main`."""
+    if command in WITH_NAME:
+        arguments = [command, *arguments]
+        importlib.import_module(FIRST).main(arguments)
+    importlib.import_module(COMMANDS[command][0]).main(arguments)
 
 
 def main() -> None:
@@ -67,9 +77,8 @@ def main() -> None:
     command, rest = arguments[0], arguments[1:]
     if command not in COMMANDS:
         exit_with(f"unknown command '{command}'; known: {', '.join(COMMANDS)}")
-    module = importlib.import_module(COMMANDS[command][0])
     run_main(
-        partial(module.main, arguments if command in WITH_NAME else rest),
+        partial(run, command, rest),
         f"{PROGRAM} {command}",
         continues=command in CONTINUING or (command == "animate" and "--batch" in rest),
         own_signals=command in TRAINING,

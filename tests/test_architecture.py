@@ -1,6 +1,7 @@
 """The rooms of the code: who may import whom, no circles, and none too full. Read from the sources."""
 
 from collections import Counter
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -69,12 +70,17 @@ def room_of(name: str) -> str:
 
 
 PATHS = {name_of(path): path for package in PROJECT for path in (ROOT / package).rglob("*.py")}
-IMPORTS = {name: {other for other in imports_of(path, name) if other != name} for name, path in PATHS.items()}
+
+
+@cache
+def imports() -> dict[str, set[str]]:
+    """What every module of the project imports of it."""
+    return {name: set(imports_of(path, name)) - {name} for name, path in PATHS.items()}
 
 
 @pytest.mark.parametrize("room", ALLOWED)
 def test_a_room_imports_only_what_it_may(room: str) -> None:
-    for name, others in IMPORTS.items():
+    for name, others in imports().items():
         if room_of(name) == room:
             forbidden = {other for other in others if room_of(other) not in ALLOWED[room] | {room, "command"}}
             assert not forbidden, f"{name} must not import {sorted(forbidden)}"
@@ -86,9 +92,9 @@ def test_every_room_has_its_row() -> None:
 
 
 def test_no_circle_of_imports() -> None:
-    TopologicalSorter(IMPORTS).prepare()
+    TopologicalSorter(imports()).prepare()
     rooms: dict[str, set[str]] = {}
-    for name, others in IMPORTS.items():
+    for name, others in imports().items():
         room = room_of(name)
         rooms.setdefault(room, set()).update({room_of(other) for other in others} - {room, "command"})
     del rooms["command"]

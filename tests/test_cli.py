@@ -9,7 +9,8 @@ import yaml
 from lit_emotalk import cli
 from lit_emotalk.errors import UserError
 from lit_emotalk.training import command as training
-from tests.stages.runs import ROOT, config, write_config
+from tests.forked import ROOT
+from tests.stages.runs import config, write_config
 
 EXPERIMENTS = sorted(
     path.relative_to(ROOT).as_posix()

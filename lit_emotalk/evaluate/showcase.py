@@ -130,8 +130,10 @@ def animate_all(
     return frames
 
 
-def showcase(models: Path | None, shards: Path, corpus: Path, output: Path, intensity: float) -> None:
-    """Make the showcase's files below `output`."""
+def showcase(
+    models: Path | None, shards: Path, corpus: Path, output: Path, intensity: float, device: str = "cpu"
+) -> None:
+    """Make the showcase's files below `output`, by models on `device`."""
     portrait_clip, speech_clip = pick_clips(shards)
     image = next(iter(read_frames(corpus / portrait_clip["source"])))
     samples = load_audio(corpus / speech_clip["source"])
@@ -140,7 +142,7 @@ def showcase(models: Path | None, shards: Path, corpus: Path, output: Path, inte
     with atomic_path(output / "speech.wav") as temporary:
         soundfile.write(temporary, samples, SAMPLE_RATE)
 
-    face = TalkingFace.load(models, speed="float32")
+    face = TalkingFace.load(models, device, speed="float32")
     portrait = face.read_portrait(image)
     videos = animate_all(face, portrait, samples, intensity)
     with Landmarker(video=False) as landmarker:
@@ -199,8 +201,9 @@ def main() -> None:
     )
     parser.add_argument("--output", type=Path, required=True, help="folder for the showcase's files")
     parser.add_argument("--intensity", type=float, default=1.0, help="0..1")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     args = parser.parse_args()
-    showcase(args.models, args.shards, args.corpus, args.output, args.intensity)
+    showcase(args.models, args.shards, args.corpus, args.output, args.intensity, args.device)
 
 
 if __name__ == "__main__":

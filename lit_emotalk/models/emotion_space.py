@@ -15,7 +15,7 @@ from lit_emotalk.emotions import COMPOUNDS, EMOTIONS, canonical
 from lit_emotalk.errors import UserError
 from lit_emotalk.models.audio_encoder import AudioEncoderConfig, audio_encoder
 from lit_emotalk.models.prompts import training_prompts, word_prompts
-from lit_emotalk.models.text import MINILM_SIZE, MiniLM, OpenClip, TextTower, open_clip_size
+from lit_emotalk.models.text import MINILM_SIZE, MiniLM, OpenClip, TextTower, minilm, open_clip_size
 from lit_emotalk.schema import ROWS, Hears
 
 MAX_LOGIT_SCALE = 50.0
@@ -131,7 +131,7 @@ class EmotionSpace(nn.Module):
         if name not in self._towers:
             config = self.config
             self._towers[name] = (
-                MiniLM() if name == "minilm" else OpenClip(config.open_clip_model, config.open_clip_weights)
+                minilm() if name == "minilm" else OpenClip(config.open_clip_model, config.open_clip_weights)
             )
         return self._towers[name]
 

@@ -4,6 +4,7 @@ They are loaded on first use, kept out of checkpoints and exports, and never dow
 """
 
 import zipfile
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -92,6 +93,12 @@ class MiniLM(_CachedTower):
         hidden = self._model(**batch).last_hidden_state
         weights = batch["attention_mask"].unsqueeze(-1).to(hidden.dtype)
         return (hidden * weights).sum(1) / weights.sum(1)
+
+
+@cache
+def minilm() -> MiniLM:
+    """This process's tower: it is frozen, and all emotion spaces share it and what it has embedded."""
+    return MiniLM()
 
 
 class OpenClip(_CachedTower):

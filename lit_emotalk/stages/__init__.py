@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-_HOMES = {
+HOMES = {
     "AlignStage": "lit_emotalk.stages.align",
     "ClassifyStage": "lit_emotalk.stages.classify",
     "EACStage": "lit_emotalk.stages.eac",
@@ -11,10 +11,10 @@ _HOMES = {
     "SyncStage": "lit_emotalk.stages.sync",
 }
 
-__all__ = list(_HOMES)
+__all__ = list(HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(HOMES[name]), name)

@@ -84,7 +84,7 @@ def _vary_pitch(columns: Tensor, how: SoundAugment) -> Tensor:
     if not how.pitch:
         return columns
     shift = how.pitch * torch.randn(len(columns), 1, 1, device=columns.device)
-    return columns + shift * columns.new_tensor([1.0, 0.0])
+    return torch.cat((columns[..., :1] + shift, columns[..., 1:]), -1)
 
 
 _VARY = {"mel": _vary_mel, "whisper": _vary_states, "pitch": _vary_pitch}

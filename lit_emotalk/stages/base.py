@@ -208,7 +208,7 @@ class Stage(L.LightningModule):
             self.ema.update(self.network, self.batches_done)
         self.batches_done += 1
         whole_epoch = self.trainer.is_last_batch
-        if not whole_epoch and self.has_stepped(batch_idx) and self.preemption.agreed(self.trainer):
+        if not whole_epoch and self.has_stepped(batch_idx) and self.preemption.due(self.trainer):
             self.preemption.stop(self.trainer)
 
     def has_stepped(self, batch_idx: int) -> bool:

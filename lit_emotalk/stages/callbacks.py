@@ -10,7 +10,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, ProgressBar
+from lightning.pytorch.callbacks import Callback, ProgressBar, TQDMProgressBar
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from lit_emotalk.errors import UserError
@@ -18,6 +18,8 @@ from lit_emotalk.io.files import atomic_path
 from lit_emotalk.io.progress import LOG_INTERVAL_SECONDS
 
 CUDA_CHECK_INTERVAL = 25
+"""Batches between two looks at losses on CUDA: each waits for the device."""
+NUMBERS_SECONDS = 1.0
 GIB = 2**30
 UNREADABLE = (RuntimeError, EOFError, KeyError, ValueError, AttributeError, pickle.UnpicklingError)
 """What torch.load raises on files that it did not write, or that are cut short."""
@@ -101,6 +103,22 @@ class LogProgress(ProgressBar):
         print(f"{getattr(pl_module, 'stage', 'fit')}: " + ", ".join(parts), file=sys.stderr, flush=True)
 
 
+class TerminalProgress(TQDMProgressBar):
+    """Lightning's bar, whose numbers are read from the device once a second at most."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: dict[str, Any] = {}
+        self._read = -NUMBERS_SECONDS
+
+    def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
+        """The numbers beside the bar."""
+        if time.monotonic() - self._read >= NUMBERS_SECONDS:
+            self._shown = super().get_metrics(trainer, pl_module)
+            self._read = time.monotonic()
+        return self._shown
+
+
 def memory() -> dict[str, float]:
     """The most memory held so far, in GiB: by this process, and on CUDA by its tensors."""
     held = {"run/peak_memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB}
@@ -110,7 +128,8 @@ def memory() -> dict[str, float]:
 
 
 class RunMonitor(Callback):
-    """Measures samples a second, the share of the time spent waiting for the loader, and peak memory.
+    """Measures samples a second, the share of the time spent waiting for batches (on a CPU also making what
+    loaders leave to the device), and peak memory.
 
     They are logged after each epoch as `run/samples_per_second` (all ranks together), `run/loader_wait`
     (0..1), `run/peak_memory_gib` (of this process; on CUDA also `run/peak_gpu_memory_gib`) and
@@ -191,10 +210,10 @@ class StopOnNaN(Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Look at the loss after every batch, on CUDA after every 25th (each look waits for the device)."""
+        if pl_module.device.type == "cuda" and batch_idx % CUDA_CHECK_INTERVAL:
+            return  # before asking for metrics: Lightning then reads the progress bar's from the device
         loss = trainer.callback_metrics.get("train/loss")
-        if loss is None or (loss.is_cuda and batch_idx % CUDA_CHECK_INTERVAL):
-            return
-        if not torch.isfinite(loss):
+        if loss is not None and not torch.isfinite(loss):
             keys = ", ".join(batch.get("key", ())) if isinstance(batch, dict) else ""
             raise UserError(
                 f"the loss is {float(loss)} at epoch {trainer.current_epoch}, batch {batch_idx}; the last "
@@ -215,5 +234,5 @@ class AfterEpochs(Callback):
 
 
 def progress_callback(is_terminal: Callable[[], bool] = sys.stderr.isatty) -> list[Callback]:
-    """The progress bar for a log; on a terminal none, so that Lightning puts its own."""
-    return [] if is_terminal() else [LogProgress()]
+    """The progress bar: Lightning's on a terminal, lines for a log."""
+    return [TerminalProgress() if is_terminal() else LogProgress()]

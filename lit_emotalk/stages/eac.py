@@ -194,15 +194,23 @@ class EACStage(Stage):
         samples = torch.arange(len(emotion), device=self.device)
         swap = torch.rand(len(emotion), device=self.device) < draw.swap
         source = torch.where(swap, another_of_its_kind(emotion), samples)
-        frequency = torch.tensor([float(getattr(draw, name)) for name in MODALITIES], device=self.device)
-        chosen = torch.multinomial(frequency, len(emotion), replacement=True)
         codes = self.space.bank.new_zeros(len(emotion), self.space.dim)
-        for number, modality in enumerate(MODALITIES):
-            rows = samples[chosen == number]
-            if len(rows):
-                codes[rows] = self.encode(rows_of(batch, source[rows]), modality, training=True).to(codes)
-        unknown_text = (emotion < 0) & (chosen == MODALITIES.index("text"))
+        by_text = torch.zeros_like(emotion, dtype=torch.bool)
+        for modality, rows in self.draw_modalities(samples).items():
+            codes[rows] = self.encode(rows_of(batch, source[rows]), modality, training=True).to(codes)
+            if modality == "text":
+                by_text[rows] = True
+        unknown_text = (emotion < 0) & by_text
         return codes, unknown_text | (torch.rand(len(emotion), device=self.device) < draw.dropout)
+
+    def draw_modalities(self, samples: Tensor) -> dict[Modality, Tensor]:
+        """Which of the `samples` (B,) get their code by which modality; those that get any. Drawn on the
+        processor, which has to know how many they are, and brought to the device at once."""
+        frequency = torch.tensor([float(getattr(self.codes, name)) for name in MODALITIES])
+        chosen = torch.multinomial(frequency, len(samples), replacement=True)
+        counts = torch.bincount(chosen, minlength=len(MODALITIES)).tolist()
+        rows = samples[chosen.argsort(stable=True).to(samples.device, non_blocking=True)].split(counts)
+        return {name: part for name, part in zip(MODALITIES, rows, strict=True) if len(part)}
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The losses of a batch, unweighted."""

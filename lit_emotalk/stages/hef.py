@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.io.files import atomic_path
 from lit_emotalk.losses.adversarial import discriminator_loss, generator_loss, lazy_rescale, r1_penalty
 from lit_emotalk.losses.perceptual import EdgeDistance, VGG19Distance
 from lit_emotalk.losses.reconstruction import (
@@ -26,6 +25,8 @@ from lit_emotalk.metrics.sharpness import relative_sharpness
 from lit_emotalk.models.hef.discriminator import DiscriminatorConfig, MultiScaleDiscriminator
 from lit_emotalk.models.hef.generator import HEF, Frame, HEFConfig, HEFOutput, Source
 from lit_emotalk.stages.base import Batch, Stage
+from lit_emotalk.stages.callbacks import CUDA_CHECK_INTERVAL
+from lit_emotalk.stages.gradients import FiniteLosses, average_gradients, unreduced
 from lit_emotalk.stages.hef_panel import draw_panel, save_panel
 from lit_emotalk.stages.hef_weights import HEFWeights
 from lit_emotalk.weights import fetch as third_party
@@ -117,6 +118,7 @@ class HEFStage(Stage):
         self.discriminator_rate = discriminator_rate
         self.clip, self.accumulate, self.panel_every = clip, accumulate, panel_every
         self.panel: Tensor | None = None
+        self.finite = FiniteLosses()
         if compiled:
             generator.compile()
             generator.encoder.compile()
@@ -231,28 +233,33 @@ class HEFStage(Stage):
 
     def step(self, optimizer: Any, network: torch.nn.Module, losses: dict[str, Tensor], batch: Batch) -> None:
         """Accumulate the gradient of `losses["loss"]`; clip and step when `accumulate` batches are in."""
-        if not torch.isfinite(losses["loss"]):
-            self.stop(losses, batch)
-        self.manual_backward(losses["loss"] / self.accumulate)
+        self.finite.add(self.batches_done, losses, batch["key"])
+        if not losses["loss"].is_cuda or (self.batches_done + 1) % CUDA_CHECK_INTERVAL == 0:
+            self.look_at_losses(batch)
+        with unreduced(self.trainer.strategy):
+            self.manual_backward(losses["loss"] / self.accumulate)
         if (self.batches_done + 1) % self.accumulate == 0 or self.trainer.is_last_batch:
+            self.average_gradients(network)
             torch.nn.utils.clip_grad_norm_(network.parameters(), self.clip)
             optimizer.step()
             optimizer.zero_grad()
 
-    def stop(self, losses: dict[str, Tensor], batch: Batch) -> None:
-        """Keep the batch that made a loss infinite or not a number, and end the run with a UserError."""
-        path = (
-            Path(self.trainer.default_root_dir)
-            / f"stopped-batch{self.batches_done}-rank{self.global_rank}.pt"
-        )
-        with atomic_path(path) as temporary:
-            torch.save({"losses": losses, "batch": batch}, temporary)
-        named = ", ".join(name for name, value in losses.items() if not torch.isfinite(value))
-        raise UserError(
-            f"the losses {named} are not finite at batch {self.batches_done} ({', '.join(batch['key'])}); "
-            f"that batch is in {path}; lower learning_rate or look at those clips, then run again from the "
-            "last checkpoint"
-        )
+    def average_gradients(self, network: torch.nn.Module) -> None:
+        """Make a network's gradients those of all processes' batches."""
+        average_gradients(network.parameters())
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """As the base's; no checkpoint is written after a loss that was not finite."""
+        self.look_at_losses()
+        super().on_save_checkpoint(checkpoint)
+
+    def look_at_losses(self, batch: Batch | None = None) -> None:
+        """End the run with a UserError where a loss is infinite or not a number; keep its `batch`, where it
+        is the one at hand."""
+        found = self.finite.look()
+        if found is not None:
+            name = f"stopped-batch{found.batch}-rank{self.global_rank}.pt"
+            raise found.error(batch, Path(self.trainer.default_root_dir) / name)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log `measure`'s figures, and keep the first rows for the panel."""

@@ -17,6 +17,7 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_emotalk.io.files import write_text
+from lit_emotalk.io.sweep_run import sweep_run_id
 
 WANDB_HOST = "api.wandb.ai"
 SAVE_INTERVAL_SECONDS = 5.0
@@ -135,11 +136,6 @@ def wandb_logger(
         print(f"W&B could not start ({reason}); the run goes on without it", file=sys.stderr)
         return None
     return logger
-
-
-def sweep_run_id() -> str | None:
-    """The id that a W&B agent gave to the run which it started; None outside a sweep."""
-    return os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
 
 
 def finish_wandb() -> None:

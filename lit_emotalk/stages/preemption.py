@@ -13,22 +13,28 @@ import torch.distributed as dist
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+AGREED_EVERY = 8
+"""Steps of several processes between two agreements."""
+
 
 class Preemption:
     """Listens for SIGTERM in place of Lightning, whose handler starts a collective in the middle of whatever
     the ranks are doing, and would lose the epoch.
 
-    The ranks agree after every batch whether any of them was asked to stop, so that all of them stop after
-    the same one.
+    The ranks agree whether any of them was asked to stop, so that all of them stop after the same batch; they
+    do so after every `AGREED_EVERY`th step and at epochs' ends, since it is a collective that waits for the
+    device.
     """
 
     def __init__(self) -> None:
         self.asked = False
         self.stopping = False
+        self.steps = 0
 
     def listen(self) -> None:
         """From now on SIGTERM is only remembered (until Lightning puts back the handlers after the fit)."""
         self.asked = self.stopping = False
+        self.steps = 0
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self._remember)
 
@@ -38,6 +44,11 @@ class Preemption:
     def agreed(self, trainer: L.Trainer) -> bool:
         """Whether any rank was asked to stop."""
         return trainer.strategy.reduce_boolean_decision(self.asked or trainer.received_sigterm, all=False)
+
+    def due(self, trainer: L.Trainer) -> bool:
+        """Whether to stop after this step: `agreed`, among several processes only when they agree."""
+        self.steps += 1
+        return (trainer.world_size == 1 or self.steps % AGREED_EVERY == 0) and self.agreed(trainer)
 
     def stop(self, trainer: L.Trainer) -> None:
         """Log the batch at hand, as Lightning would after it; write `last.ckpt` where the run keeps

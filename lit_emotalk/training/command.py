@@ -33,8 +33,9 @@ from lit_emotalk.stages.callbacks import (
     progress_callback,
 )
 from lit_emotalk.stages.loggers import MetricsCsv, finish_wandb, wandb_logger
+from lit_emotalk.training.early import checkpoint_file
 from lit_emotalk.training.ranks import SameStart, Start, ddp_strategy, first_decides
-from lit_emotalk.training.refusals import checkpoint_file, one_line, refuse_automatic, said_in_one_line
+from lit_emotalk.training.refusals import one_line, refuse_automatic, said_in_one_line
 from lit_emotalk.training.run_directory import UNNAMED, RunDirectory, RunFacts, is_first_rank, run_name
 
 Restart = Literal["never", "changed", "always"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentError
@@ -44,16 +43,6 @@ def refuse_automatic(model: Stage, trainer: dict[str, Any]) -> None:
     for key, (nothing, own) in MANUAL.items() if not model.automatic_optimization else ():
         if trainer.get(key) not in (None, nothing):
             raise UserError(f"stage {model.stage} does not take --trainer.{key}: use --{own}")
-
-
-def checkpoint_file(given: str | None) -> str | None:
-    """The file that --ckpt_path names; None for the run's own last one. Raises UserError where it is not
-    there."""
-    if given is None or str(given) == "last":
-        return None
-    if "://" not in str(given) and not Path(given).is_file():
-        raise UserError(f"--ckpt_path {given}: there is no such file")
-    return str(given)
 
 
 def one_line(error: Exception) -> str:

@@ -17,7 +17,7 @@ import yaml
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import write_text
-from lit_emotalk.stages.loggers import sweep_run_id
+from lit_emotalk.io.sweep_run import sweep_run_id
 
 FINGERPRINT_VARIABLE = "LIT_EMOTALK_FINGERPRINT"
 """Environment variable by which a recipe says what else a run depends on (code, inputs)."""
@@ -68,7 +68,7 @@ class RunFacts:
     def differences(self, other: "RunFacts") -> dict[str, str]:
         """What differs from `other` and changes the result: names, each with "other's value -> this one's".
         Versions and command do not count."""
-        mine, theirs = _flat(self.config), _flat(other.config)
+        mine, theirs = flat(self.config), flat(other.config)
         mine[PROCESSES], theirs[PROCESSES] = self.processes, other.processes
         found = {
             key: f"{theirs.get(key)} -> {mine.get(key)}"
@@ -136,17 +136,21 @@ class RunDirectory:
         differences = self._differences(facts)
         refused = [name for name in differences if not name.startswith(CONTINUABLE)]
         if refused and restart == "never" and self.last.is_file():
-            shown = ", ".join(refused[:4]) + (" ..." if len(refused) > 4 else "")
-            raise UserError(
-                f"{self.path} holds a run with another configuration ({shown}); choose another --name, or "
-                "begin it anew with --restart changed"
-            )
+            raise self.refusal(refused)
         anew = restart == "always" or (restart == "changed" and bool(differences))
         fresh = anew or not self.last.is_file()
         if fresh:
             self._clear()
         self._write(facts)
         return fresh, [] if fresh else [f"{name} {change}" for name, change in differences.items()]
+
+    def refusal(self, changed: list[str]) -> UserError:
+        """The error for a run of another configuration, by the names of what has changed."""
+        shown = ", ".join(changed[:4]) + (" ..." if len(changed) > 4 else "")
+        return UserError(
+            f"{self.path} holds a run with another configuration ({shown}); choose another --name, or "
+            "begin it anew with --restart changed"
+        )
 
     def _clear(self) -> None:
         shutil.rmtree(self.checkpoints, ignore_errors=True)
@@ -157,6 +161,14 @@ class RunDirectory:
         write_text(self.path / "config.yaml", yaml.safe_dump(facts.config, sort_keys=False))
         write_text(self._facts_path, yaml.safe_dump(rest, sort_keys=False))
 
+    def config(self) -> dict[str, Any]:
+        """The run's configuration by dotted keys; empty where it cannot be read."""
+        try:
+            content = yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError):
+            return {}
+        return flat(content) if isinstance(content, dict) else {}
+
     def _differences(self, facts: RunFacts) -> dict[str, str]:
         try:
             config = yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
@@ -166,10 +178,11 @@ class RunDirectory:
             return {"run.yaml": "unreadable"}
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+def flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, by dotted keys."""
     if not isinstance(value, dict):
         return {prefix: value}
     inner = {
-        key: item for name, part in value.items() for key, item in _flat(part, f"{prefix}.{name}").items()
+        key: item for name, part in value.items() for key, item in flat(part, f"{prefix}.{name}").items()
     }
     return {key.removeprefix("."): item for key, item in inner.items()}

@@ -60,7 +60,7 @@ def pairs(shards: Path, resolution: int, workers: int) -> FramesDataModule:
     """Training pairs in batches of 8."""
     return FramesDataModule(
         shards,
-        8,
+        batch_size=8,
         resolution=resolution,
         cross=CROSS,
         reframe=MOVES,
@@ -102,7 +102,9 @@ def main() -> None:
             module: ShardDataModule
             if kind == "signals":
                 name = "windows of 50 frames"
-                module = SignalsDataModule(args.shards, 32, 50, frames=50, num_workers=workers)
+                module = SignalsDataModule(
+                    args.shards, frames=50, batch_size=32, steps_per_epoch=50, num_workers=workers
+                )
             else:
                 name = f"pairs at {args.resolution} pixels"
                 module = pairs(args.shards, args.resolution, workers)

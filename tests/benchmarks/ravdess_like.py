@@ -7,7 +7,8 @@ and `moved` the same under a blur, and some frames late and some pixels aside. T
     make table-ravdess ROOT=DIR/root PC_AVS=DIR/blurred EAMM=DIR/moved
 
 The table must call the blurred videos soft and the moved ones out of place: PSNR and SSIM above all lower for
-the moved ones, sharpness for the blurred ones, both worse than the truth everywhere.
+the moved ones, sharpness and CSIM for the blurred ones, both worse than the truth by every distance. What it
+gave stands in docs/paper.md.
 """
 
 import argparse

@@ -61,9 +61,17 @@ def tools() -> Reader:
 
 @pytest.fixture(scope="module")
 def measure(truth: np.ndarray, tools: Reader) -> Callable[[np.ndarray], dict[str, float]]:
-    """A function from a made video to its metrics."""
+    """A function from a made video to its metrics; a video is scored once."""
     reference = reference_of(truth, None, None, tools)
-    return lambda made: score(made, reference, tools, None).metrics
+    known: dict[bytes, dict[str, float]] = {}
+
+    def metrics(made: np.ndarray) -> dict[str, float]:
+        content = made.tobytes()
+        if content not in known:
+            known[content] = score(made, reference, tools, None).metrics
+        return known[content]
+
+    return metrics
 
 
 def jpeg(frames: np.ndarray, quality: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import pytest
 
 from lit_emotalk.training import command as training
 from tests.benchmarks.sync_shifts import measure
-from tests.stages.runs import ROOT
+from tests.forked import ROOT
 
 SHARDS = ROOT / "outputs" / "demo" / "shards"
 

@@ -124,3 +124,21 @@ def test_compiled_frames_are_the_same(hef, portrait):
 def test_an_unknown_speed_is_refused(hef):
     with pytest.raises(UserError, match="the speed must be one of auto, float32"):
         Drawing(hef, torch.device("cpu"), "ludicrous")
+
+
+@pytest.mark.parametrize(("device", "frames"), [("cuda", drawing.CHUNK["cuda"]), ("cpu", 1)])
+def test_what_is_timed_is_what_is_drawn_at_once(hef, monkeypatch, device, frames):
+    monkeypatch.setattr(drawing, "_device_name", lambda _: "")
+    seconds, drawn = iter((0.0, 8.0)), []
+
+    class Network:
+        def encode_source(self, *source):
+            return source
+
+        def __call__(self, source, own, driving):
+            drawn.append(len(driving))
+            return own
+
+    monkeypatch.setattr(drawing.time, "perf_counter", lambda: next(seconds))
+    assert Drawing(hef, torch.device(device))._trial(Network()) == 8.0 / frames
+    assert drawn == [frames]

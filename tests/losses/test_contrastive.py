@@ -1,15 +1,16 @@
 """The contrastive loss against a loop, and over two processes against one."""
 
 import math
+import multiprocessing
 
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import nn
 from torch.nn.functional import normalize
 
 from lit_emotalk.losses.contrastive import contrastive_loss, gather_rows, positives_of
+from tests.forked import begun, ended
 
 
 def codes(rows: int, seed: int) -> torch.Tensor:
@@ -102,9 +103,9 @@ def test_two_processes_give_the_gradient_of_one(tmp_path):
     network = _network()
     expected = _loss(network, *_inputs())
     expected.backward()
-    with mp.Manager() as manager:
+    with multiprocessing.Manager() as manager:
         results = manager.dict()
-        mp.spawn(_process, (str(tmp_path / "store"), results), nprocs=2)
+        ended(begun(_process, str(tmp_path / "store"), results))
         found = dict(results)
     for rank in range(2):
         loss, weight, bias = found[rank]

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed
-import torch.multiprocessing as multiprocessing
 from torchmetrics import Metric
 
 import lit_emotalk.metrics
@@ -39,6 +38,7 @@ from lit_emotalk.metrics.theval import (
 )
 from lit_emotalk.metrics.theval_score import THEval, clip_measures
 from lit_emotalk.metrics.zero_shot import AverageRecall, ZeroShot
+from tests.forked import begun, ended
 from tests.metrics.talking import SIZE, landmarks, speech
 
 CLIPS = 5
@@ -156,14 +156,11 @@ def run_rank(rank: int, address: str, results: str) -> None:
 
 @pytest.mark.ddp
 def test_two_processes_equal_one(tmp_path):
-    context = multiprocessing.spawn(
-        run_rank, (f"file://{tmp_path}/rendezvous", str(tmp_path / "values")), nprocs=2, join=False
-    )
+    processes = begun(run_rank, f"file://{tmp_path}/rendezvous", str(tmp_path / "values"))
     expected = values(range(CLIPS))
     assert expected == pytest.approx(values(range(CLIPS - 1, -1, -1)), rel=1e-6), "whatever the order"
     assert expected == pytest.approx(values(range(CLIPS), batch=7), rel=1e-6), "whatever the batches"
-    while not context.join():
-        pass
+    ended(processes)
     for rank in range(2):
         assert torch.load(tmp_path / f"values.{rank}") == pytest.approx(expected, rel=1e-6)
 

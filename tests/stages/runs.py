@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,7 @@ from safetensors.torch import load_file
 
 from lit_emotalk.data import SignalsDataModule
 from lit_emotalk.training import command as training
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.forked import Forked, command
 
 
 def config(shards: Path, runs: Path, **changes: Any) -> dict[str, Any]:
@@ -72,13 +69,13 @@ def fit(path: Path, *arguments: str) -> None:
     training.main(["fit", "--config", str(path), *arguments])
 
 
-def start(path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`lit-emotalk fit` in a process and process group of its own."""
-    command = [sys.executable, "-m", "lit_emotalk.cli", "fit", "--config", str(path), *arguments]
-    settings = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment}
-    return subprocess.run(
-        command, env=settings, capture_output=True, text=True, timeout=120, start_new_session=True
-    )
+def start(path: Path, *arguments: str, **environment: str) -> tuple[int, str]:
+    """`lit-emotalk fit` in a process and process group of its own: its exit status, and what it said."""
+    words = ("fit", "--config", str(path), *arguments)
+    process = Forked(command, *words, environment={**os.environ, **environment})
+    _, said = process.communicate(timeout=120)
+    assert process.returncode is not None
+    return process.returncode, said
 
 
 def killed(path: Path, *arguments: str, **environment: str) -> None:

@@ -4,7 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
+from torch.futures import Future
+from torch.nn.parallel import DistributedDataParallel
 
 from lit_emotalk.stages import AlignStage, HEFStage
 from tests.stages import runs
@@ -27,11 +31,19 @@ class FirstPromptStage(AlignStage):
 
 class GradientsStage(HEFStage):
     """Stage hef that keeps the first batch's gradients, of the generator and of the discriminator, beside the
-    run."""
+    run; and how many numbers every collective of gradients had."""
 
-    def manual_backward(self, loss: Tensor, *arguments: Any, **named: Any) -> None:
-        """As Lightning's."""
-        super().manual_backward(loss, *arguments, **named)
+    def on_train_start(self) -> None:
+        """As the base's; DDP's own collectives of gradients are counted."""
+        super().on_train_start()
+        self.reduced: list[tuple[str, int]] = []
+        if isinstance(self.trainer.model, DistributedDataParallel):
+            self.trainer.model.register_comm_hook(self.reduced, counted_reduction)
+
+    def average_gradients(self, network: nn.Module) -> None:
+        """As the base's."""
+        super().average_gradients(network)
+        self.reduced.append(("by hand", sum(p.grad.numel() for p in network.parameters())))
         gradients = {
             name: value.grad.clone() for name, value in self.named_parameters() if value.grad is not None
         }
@@ -39,6 +51,13 @@ class GradientsStage(HEFStage):
             file = Path(self.trainer.default_root_dir) / "gradients.pt"
             kept = torch.load(file) if file.exists() else {}
             torch.save(kept | gradients, file)
+            torch.save(self.reduced, file.with_name("reduced.pt"))
+
+
+def counted_reduction(reduced: list[tuple[str, int]], bucket: dist.GradBucket) -> Future[Tensor]:
+    """DDP's reduction of a bucket of gradients, counted."""
+    reduced.append(("by DDP", bucket.buffer().numel()))
+    return allreduce_hook(None, bucket)
 
 
 def _config(shards: Path, folder: Path, stage: str, model: dict[str, Any], data: dict[str, Any]) -> dict:

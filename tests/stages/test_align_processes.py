@@ -3,7 +3,6 @@
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -11,6 +10,7 @@ from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.emotion_space import EmotionSpaceConfig
 from lit_emotalk.stages.align import AlignStage
 from lit_emotalk.stages.augment import FaceAugment, SoundAugment
+from tests.forked import begun, ended
 from tests.stages.one_step import one_step
 
 ROWS, FRAMES = 8, 10
@@ -59,7 +59,7 @@ def process(rank: int, store: str, results: str) -> None:
 def test_a_step_on_two_processes_is_the_step_of_one(tmp_path):
     before = dict(make_stage().network.named_parameters())
     loss, weights = one_step(make_stage(), rows(slice(None)))
-    mp.spawn(process, (str(tmp_path / "store"), str(tmp_path / "step")), nprocs=2)
+    ended(begun(process, str(tmp_path / "store"), str(tmp_path / "step")))
     moved = [name for name, value in weights.items() if not torch.equal(value, before[name])]
     assert set(moved) == set(weights)
     for rank in range(2):

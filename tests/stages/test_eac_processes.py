@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -18,6 +17,7 @@ from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
 from lit_emotalk.models.handover import save_export
 from lit_emotalk.stages.augment import SoundAugment
 from lit_emotalk.stages.eac import CodeDraw, EACStage
+from tests.forked import begun, ended
 from tests.stages.one_step import one_step
 
 ROWS, FRAMES = 4, 12
@@ -70,7 +70,7 @@ def test_a_step_on_two_processes_is_the_step_of_one(tmp_path):
     save_export(tmp_path / "space", "align", space, None)
     loss, weights = one_step(make_stage(tmp_path / "space"), rows(slice(None)))
     before = dict(make_stage(tmp_path / "space").network.named_parameters())
-    mp.spawn(process, (str(tmp_path),), nprocs=2)
+    ended(begun(process, str(tmp_path)))
     halves = [torch.load(tmp_path / f"step.{rank}") for rank in range(2)]
     torch.testing.assert_close((halves[0][0] + halves[1][0]) / 2, loss, rtol=TOLERANCE, atol=TOLERANCE)
     assert {name for name, value in weights.items() if torch.equal(value, before[name])} == set()

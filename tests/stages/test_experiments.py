@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from lit_emotalk.training import command as training
+from tests.forked import ROOT
 from tests.small_clip import SIZE, write_open_clip
-from tests.stages.runs import ROOT
 
 EXPERIMENTS = sorted(
     path

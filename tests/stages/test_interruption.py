@@ -65,7 +65,7 @@ def test_sigterm_writes_a_checkpoint_after_the_batch_at_hand(uninterrupted, tiny
 def test_a_run_killed_at_once_continues_from_its_last_epoch(uninterrupted, tiny_shards, tmp_path, capsys):
     path = write_config(tmp_path / "config.yaml", logged(tiny_shards, tmp_path))
     run = tmp_path / "toy" / "default"
-    assert start(path, **SILENT, **dying(7, signal.SIGKILL)).returncode == -9
+    assert start(path, **SILENT, **dying(7, signal.SIGKILL))[0] == -9
     assert batches_saved(run) == 5 and not (run / "export").exists()
     assert numbers_of(run) == numbers_of(uninterrupted)[:5]
     fit(path)
@@ -77,9 +77,9 @@ def test_a_run_killed_at_once_continues_from_its_last_epoch(uninterrupted, tiny_
 def test_sigterm_to_the_whole_group_spares_the_loader(uninterrupted, tiny_shards, tmp_path):
     content = logged(tiny_shards, tmp_path, num_workers=2)
     path = write_config(tmp_path / "config.yaml", content)
-    stopped = start(path, **SILENT, **dying(7, signal.SIGTERM, "group"))
-    assert stopped.returncode == 143, stopped.stderr
-    assert stopped.stderr.strip().splitlines()[-1] == (
+    status, said = start(path, **SILENT, **dying(7, signal.SIGTERM, "group"))
+    assert status == 143, said
+    assert said.strip().splitlines()[-1] == (
         "lit-emotalk fit: stopped by SIGTERM; run the same command again to continue"
     )
     assert batches_saved(tmp_path / "toy" / "default") == 8
@@ -90,9 +90,9 @@ def test_sigterm_to_the_whole_group_spares_the_loader(uninterrupted, tiny_shards
 def test_a_killed_loader_process_ends_the_run_in_one_line(tiny_shards, tmp_path):
     changed = config(tiny_shards, tmp_path, data={"num_workers": 1, "steps_per_epoch": 200})
     path = write_config(tmp_path / "config.yaml", changed)
-    ended = start(path, **SILENT, **dying(7, signal.SIGKILL, "loader"))
-    assert ended.returncode == 2
-    assert ended.stderr.strip().splitlines()[-1].startswith("lit-emotalk fit: error: a loader process died")
+    status, said = start(path, **SILENT, **dying(7, signal.SIGKILL, "loader"))
+    assert status == 2
+    assert said.strip().splitlines()[-1].startswith("lit-emotalk fit: error: a loader process died")
 
 
 def stage_config(stage: str, shards: Path, folder: Path, space: Path) -> dict[str, Any]:
@@ -123,9 +123,9 @@ def test_every_stage_continues_exactly_after_kill_9(stage, tiny_shards, align_ru
     space = align_run / "export"
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     unbroken = write_config(tmp_path / "whole.yaml", stage_config(stage, tiny_shards, whole, space))
-    assert start(unbroken, **SILENT).returncode == 0
+    assert start(unbroken, **SILENT)[0] == 0
     path = write_config(tmp_path / "parts.yaml", stage_config(stage, tiny_shards, parts, space))
     for batch in sorted(POINTS):
-        assert start(path, **SILENT, **dying(batch, signal.SIGKILL)).returncode == -9
-    assert start(path, **SILENT).returncode == 0
+        assert start(path, **SILENT, **dying(batch, signal.SIGKILL))[0] == -9
+    assert start(path, **SILENT)[0] == 0
     assert same(exported(parts / stage / "default"), exported(whole / stage / "default"))

@@ -1,31 +1,32 @@
 """How two gloo processes start: the first one decides, all of them find its checkpoint, and each has clips to
 validate."""
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
+from lit_emotalk.errors import UserError
 from tests.stages.processes import ranks
 from tests.stages.runs import config, fit, spoiled, write_config
 
-STARTS = """
-import os, sys
-from lit_emotalk.errors import UserError
-from tests.stages import runs
-config, folder, spoiled = sys.argv[1:]
-own, shared = (os.path.join(folder, name) for name in ("disk" + os.environ["RANK"], "disk0"))
-for directory, *arguments in (
-    (own,), (shared,), (own, "--name", "other"), (shared, "--name", "bad", "--data.init_args.shards", spoiled)
-):
-    os.chdir(directory)
-    try:
-        runs.fit(config, *arguments)
-    except UserError as error:
-        print("refused:", error, file=sys.stderr)
-"""
+
+def starts(config: str, folder: str, spoiled: str) -> None:
+    """What one rank starts, one after the other; refusals go to its error stream."""
+    own, shared = (os.path.join(folder, name) for name in ("disk" + os.environ["RANK"], "disk0"))
+    for directory, *arguments in (
+        (own,), (shared,), (own, "--name", "other"),
+        (shared, "--name", "bad", "--data.init_args.shards", spoiled),
+    ):  # fmt: skip
+        os.chdir(directory)
+        try:
+            fit(Path(config), *arguments)
+        except UserError as error:
+            print("refused:", error, file=sys.stderr)
 
 
 @pytest.mark.ddp
@@ -44,7 +45,7 @@ def test_the_first_rank_decides_how_all_of_them_start(tiny_shards, tmp_path, mon
     content["trainer"] |= {"max_epochs": 2, "devices": 2, "strategy": "ddp"}
     path = write_config(tmp_path / "two.yaml", content)
     bad = spoiled(tiny_shards, tmp_path / "bad", "val", slice(1, 2))
-    started = ranks(STARTS, str(path), str(tmp_path), str(bad))
+    started = ranks(starts, str(path), str(tmp_path), str(bad))
     said = [process.communicate(timeout=120)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0], said
     for text in said:

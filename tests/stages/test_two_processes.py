@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.forked import command
 from tests.stages import small_stages
 from tests.stages.dying import dying
 from tests.stages.processes import ranks
@@ -18,8 +19,11 @@ STEPS = 20
 TOLERANCE = 1e-5
 """Of every tensor, relative to its largest value."""
 
-TRAIN = "import sys; from tests.stages import runs; [runs.fit(p) for p in sys.argv[1:]]"
-COMMAND = "import sys; sys.argv[0] = 'lit-emotalk'; from lit_emotalk.cli import main; main()"
+
+def train(*paths: str) -> None:
+    """`lit-emotalk fit` with one configuration after the other, in this process."""
+    for path in paths:
+        fit(Path(path))
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +71,7 @@ def test_twenty_steps_in_double_precision(tiny_shards, align_run, tmp_path):
     validated = small_stages.align(tiny_shards, tmp_path / "validated")
     validated["trainer"] |= {"devices": 2, "strategy": "ddp", "max_epochs": 1}
     paths.append(write_config(tmp_path / "validated.yaml", validated))
-    for process in ranks(TRAIN, *map(str, paths)):
+    for process in ranks(train, *map(str, paths)):
         _, said = process.communicate(timeout=240)
         assert process.returncode == 0, said
         assert "sync_dist" not in said, "all figures are those of all ranks"
@@ -89,12 +93,18 @@ def test_generator_and_discriminator_get_the_whole_batch_s_gradients(tiny_shards
     content["trainer"] |= {"max_epochs": 1, "limit_val_batches": 0}
     fit(write_config(tmp_path / "one.yaml", content))
     two = write_config(tmp_path / "two.yaml", halved(content, tmp_path / "two"))
-    for process in ranks(TRAIN, str(two)):
+    for process in ranks(train, str(two)):
         _, said = process.communicate(timeout=240)
         assert process.returncode == 0, said
     kept = [torch.load(tmp_path / run / "hef" / "default" / "gradients.pt") for run in ("one", "two")]
     assert {name.split(".")[0] for name in kept[0]} == {"network", "discriminator"}
     assert worst_difference(*kept) < 1e-3
+    sizes = {
+        part: sum(value.numel() for name, value in kept[0].items() if name.startswith(f"{part}."))
+        for part in ("network", "discriminator")
+    }
+    reduced = torch.load(tmp_path / "two" / "hef" / "default" / "reduced.pt")
+    assert reduced == [("by hand", size) for size in sizes.values()], "each network's, and once"
 
 
 @pytest.mark.ddp
@@ -104,13 +114,13 @@ def test_sigterm_stops_both_processes_after_the_same_batch(tiny_shards, tmp_path
     content = config(tiny_shards, tmp_path / "whole", model=still)
     whole = write_config(tmp_path / "whole.yaml", halved(content, tmp_path / "whole"))
     parts = write_config(tmp_path / "parts.yaml", halved(content, tmp_path / "parts"))
-    for process in ranks(TRAIN, str(whole)):
+    for process in ranks(train, str(whole)):
         assert process.wait(120) == 0
-    processes = ranks(COMMAND, "fit", "--config", str(parts), **dying(7, signal.SIGTERM, "group"))
+    processes = ranks(command, "fit", "--config", str(parts), **dying(7, signal.SIGTERM, "group"))
     said = [process.communicate(timeout=120)[1] for process in processes]
     assert [process.returncode for process in processes] == [143, 0], said
     run = tmp_path / "parts" / "toy" / "default"
-    for process in ranks(TRAIN, str(parts)):
+    for process in ranks(train, str(parts)):
         assert process.wait(120) == 0
     assert same(exported(run), exported(tmp_path / "whole" / "toy" / "default"))
 
@@ -119,7 +129,7 @@ def test_sigterm_stops_both_processes_after_the_same_batch(tiny_shards, tmp_path
 @pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_a_rank_that_dies_ends_the_other_in_one_line(tiny_shards, tmp_path, rank):
     path = write_config(tmp_path / "a.yaml", halved(config(tiny_shards, tmp_path), tmp_path))
-    processes = ranks(COMMAND, "fit", "--config", str(path), **dying(7, signal.SIGKILL, rank=rank))
+    processes = ranks(command, "fit", "--config", str(path), **dying(7, signal.SIGKILL, rank=rank))
     assert processes[rank].wait(120) == -signal.SIGKILL
     died = time.monotonic()
     other = processes[1 - rank]

@@ -74,19 +74,52 @@ def test_commands_name_their_modules(tmp_path: Path) -> None:
         modules_of(f"lit-emotalk fit --config {broken}")
 
 
-@pytest.mark.parametrize("stage", ["align", "eac", "hef", "sync"])
-def test_no_module_that_a_training_imports_is_forgotten(stage: str) -> None:
-    command = f"lit-emotalk fit --config experiments/{stage}/demo.yaml --print_config"
-    program = (
-        "import atexit, sys\n"
-        "atexit.register(lambda: print(*sys.modules, sep='\\n', file=sys.stderr))\n"
-        f"sys.argv = {command.split()}\n"
-        "from lit_emotalk.cli import main\nmain()\n"
-    )
-    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+STAGES = ("align", "eac", "hef", "sync")
+IMPORTS = """
+import os, sys
+from pathlib import Path
+import lightning.pytorch.cli
+
+folder, *commands = sys.argv[1:]
+assert not {name.split(".")[0] for name in sys.modules} & {"lit_emotalk", "data_prep"}
+for number, command in enumerate(commands):
+    child = os.fork()
+    if not child:
+        sys.argv = command.split()
+        from lit_emotalk.cli import main
+        try:
+            main()
+            status = 0
+        except SystemExit as end:
+            status = end.code or 0
+        (Path(folder) / str(number)).write_text(" ".join(sys.modules))
+        os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0, command
+"""
+"""Carries out every command in a process of its own, forked where Lightning is imported and nothing of the
+project; which modules it had in the end lies in a file of its number."""
+
+
+def training(stage: str) -> str:
+    return f"lit-emotalk fit --config experiments/{stage}/demo.yaml --print_config"
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """The project's modules that the training of each stage imports."""
+    folder = tmp_path_factory.mktemp("modules")
+    command = [sys.executable, "-c", IMPORTS, str(folder), *map(training, STAGES)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-2000:]
-    imported = {name for name in run.stderr.split() if name.split(".")[0] in PROJECT}
-    traced = Sources().digests([*modules_of(command), "lit_emotalk.cli"])
-    files = {path: name for name in imported if (path := sources.module_file(name))}
+    names = {stage: (folder / str(number)).read_text().split() for number, stage in enumerate(STAGES)}
+    return {
+        stage: {name for name in found if name.split(".")[0] in PROJECT} for stage, found in names.items()
+    }
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_module_that_a_training_imports_is_forgotten(stage: str, imported: dict[str, set[str]]) -> None:
+    traced = Sources().digests([*modules_of(training(stage)), "lit_emotalk.cli"])
+    files = {path: name for name in imported[stage] if (path := sources.module_file(name))}
     missing = [name for path, name in files.items() if sources.project_path(path) not in traced]
-    assert f"lit_emotalk.stages.{stage}" in imported and not missing
+    assert f"lit_emotalk.stages.{stage}" in imported[stage] and not missing

@@ -4,7 +4,6 @@ import json
 import os
 import shlex
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.training import command as training
 from lit_emotalk.training import sweep
 from lit_emotalk.training.sweep import Run, grid_runs, main, read_sweep, run_grid
+from tests.forked import Forked, command
 
 SWEEPS = sorted((Path(__file__).parents[2] / "experiments" / "sweeps").glob("*.yaml"))
 
@@ -202,9 +202,9 @@ def test_a_sweep_that_is_ended_ends_its_runs_and_then_does_the_rest(tmp_path: Pa
         parameters={"b": {"values": ["x", "y"]}},
         command=[sys.executable, "-c", code, "${args}"],
     )
-    command = [sys.executable, "-m", "lit_emotalk.cli", "sweep", str(path), "--local", "--output", "out"]
-    environment = os.environ | {"PYTHONPATH": str(SWEEPS[0].parents[2]), "CUDA_VISIBLE_DEVICES": ""}
-    began = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
+    words = ("sweep", str(path), "--local", "--output", "out")
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    began = Forked(command, *words, environment=environment, folder=tmp_path)
     deadline = time.monotonic() + 120
     while times(tmp_path / "pids") < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -215,6 +215,7 @@ def test_a_sweep_that_is_ended_ends_its_runs_and_then_does_the_rest(tmp_path: Pa
         time.sleep(0.1)
     assert not psutil.pid_exists(running)
     (tmp_path / "free").touch()
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0 and "small-b=x: done before, skipped" in done.stderr
+    again = Forked(command, *words, environment=environment, folder=tmp_path)
+    _, said = again.communicate(timeout=120)
+    assert again.returncode == 0 and "small-b=x: done before, skipped" in said
     assert times(tmp_path / "pids") == 3

@@ -26,6 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--eac", nargs="+", default=[], metavar="NAME=FOLDER", help="further exports of stage eac: more rows"
     )
     parser.add_argument("--limit", type=int, help="score the first clips only")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--output", type=Path, required=True, help="folder for scores.json, .csv and .md")
     return parser
 
@@ -42,13 +43,22 @@ def main(argv: list[str]) -> None:
             raise UserError(f"--eac takes NAME=FOLDER, not '{value}'")
         exports[name] = Path(place)
     models = models_folder(args.models)
-    print(score_exports(args.shards, args.split, models, exports, args.limit, args.output), end="")
+    print(
+        score_exports(args.shards, args.split, models, exports, args.limit, args.output, args.device), end=""
+    )
 
 
 def score_exports(
-    shards: Path, split: str, models: Path, exports: dict[str, Path | None], limit: int | None, output: Path
+    shards: Path,
+    split: str,
+    models: Path,
+    exports: dict[str, Path | None],
+    limit: int | None,
+    output: Path,
+    device: str = "cpu",
 ) -> str:
-    """Score exports, name -> folder (None: `models/eac`), write the report to `output`, return the table.
+    """Score exports, name -> folder (None: `models/eac`), on `device`; write the report to `output`, return
+    the table.
 
     Without a training split, and where a condition needs labels that clips lack, rows are dashes with a
     reason.
@@ -60,7 +70,7 @@ def score_exports(
     from lit_emotalk.evaluate.coefficients.scores import Figures, Scorer
     from lit_emotalk.io.progress import track
 
-    convertors = {name: Convertor(models, folder) for name, folder in exports.items()}
+    convertors = {name: Convertor(models, folder, device) for name, folder in exports.items()}
     clips = read_faces(shards, split, limit)
     train = read_faces(shards, "train") if read_manifest(shards).count("signals", "train") else []
     scorer = Scorer(clips, train)

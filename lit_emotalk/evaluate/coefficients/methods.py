@@ -35,13 +35,13 @@ class Convertor:
     """An emotion space and an EAC that was trained with it.
 
     `models` holds the exports `align` and `eac`; `eac` names another export of stage eac. An EAC of one-hot
-    labels or without codes has the single condition `text`. Raises UserError where an export is missing or
-    the two do not fit.
+    labels or without codes has the single condition `text`. Both run on `device`. Raises UserError where an
+    export is missing or the two do not fit.
     """
 
-    def __init__(self, models: Path, eac: Path | None = None) -> None:
-        self.space = cast(EmotionSpace, load_export(models / "align", "align"))
-        self.eac = cast(EAC, load_export(eac or models / "eac", "eac"))
+    def __init__(self, models: Path, eac: Path | None = None, device: str = "cpu") -> None:
+        self.space = cast(EmotionSpace, load_export(models / "align", "align", device))
+        self.eac = cast(EAC, load_export(eac or models / "eac", "eac", device))
         if self.eac.config.codes == "space" and self.eac.config.code_dim != self.space.dim:
             raise UserError(
                 f"{eac or models / 'eac'} takes codes of width {self.eac.config.code_dim}, "
@@ -100,13 +100,16 @@ class Convertor:
                 ) from error
             return self.space.encode_image(to_tensor(picture, self.space.device))[0]
         single = read_array(other, "single.npy", (frames_of(other), ARKIT.expression_size))
-        return self.space.encode_units(torch.from_numpy(single[int(other.record["key_frame"])])[None])[0]
+        shown = torch.from_numpy(single[int(other.record["key_frame"])])[None]
+        return self.space.encode_units(shown.to(self.space.device))[0]
 
     def expression(self, clip: FaceClip, code: torch.Tensor | None, intensity: float) -> np.ndarray:
         """Predicted expression (T, 51) of a clip's sound."""
-        strength = torch.tensor([intensity])
-        batch = torch.from_numpy(heard(clip.signals, self.eac.config.hears))[None]
-        return self.eac.predict(batch, None if code is None else code[None], strength)[0].numpy()
+        device = self.space.device
+        strength = torch.tensor([intensity], device=device)
+        batch = torch.from_numpy(heard(clip.signals, self.eac.config.hears))[None].to(device)
+        codes = None if code is None else code[None].to(device)
+        return self.eac.predict(batch, codes, strength)[0].cpu().numpy()
 
 
 @dataclass(frozen=True)

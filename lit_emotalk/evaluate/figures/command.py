@@ -117,11 +117,12 @@ def compare_models(
     made: "dict[str, tuple[Path, Condition]]",
     folders: dict[str, Path],
     sampling: Sampling,
+    device: str = "cpu",
 ) -> np.ndarray:
     """As `compare`, on clips of shards: the truth, the methods in `folders` (CLIP.mp4 by key), and the videos
     that our models make, name -> (models, condition). Without `clips` a few are chosen."""
     found = find_clips(shards, split, clips)
-    blocks = model_rows(found, made, sampling)
+    blocks = model_rows(found, made, sampling, device)
     for clip, (rows, _) in zip(found, blocks, strict=True):
         theirs = {name: folder_row(name, place, clip.key, sampling)[0] for name, place in folders.items()}
         ours = {name: rows.pop(name) for name in made}
@@ -179,6 +180,7 @@ def build_parser() -> argparse.ArgumentParser:
         command.add_argument("--clips", nargs="+", default=[], metavar="CLIP", help="default: a few clips")
         command.add_argument("--shards", type=Path, required=command is ablation, help="where the clips are")
         command.add_argument("--split", choices=SPLITS, default="test")
+        command.add_argument("--device", default="cpu", help="where our models run: cpu or cuda")
     for command in (sheet, grid, ablation):
         command.add_argument("--columns", type=int, default=8, help="frames a row")
         command.add_argument("--size", type=int, default=160, help="height of a frame in pixels")
@@ -197,14 +199,14 @@ def draw(args: argparse.Namespace) -> np.ndarray:
     if args.command == "ablation":
         variants = named_models(args.models)
         made = {name: (folder, args.condition) for name, folder in variants.items()}
-        return compare_models(args.shards, args.split, args.clips, made, {}, sampling)
+        return compare_models(args.shards, args.split, args.clips, made, {}, sampling, args.device)
     folders = named_paths(args.methods, "--methods")
     if args.shards is not None:
         made = {}
         if args.models is not None or not folders:
             models = models_folder(args.models)
             made = {CONDITION_NAMES[condition]: (models, condition) for condition in args.condition}
-        return compare_models(args.shards, args.split, args.clips, made, folders, sampling)
+        return compare_models(args.shards, args.split, args.clips, made, folders, sampling, args.device)
     if args.models is not None or not folders or not args.clips:
         raise UserError("give --methods and --clips, or --shards with --models, --methods or both")
     return compare(folders, args.clips, sampling)
@@ -217,7 +219,9 @@ def main(argv: list[str]) -> None:
         if output.suffix.lower() not in FORMATS:
             raise UserError(f"{output} must end in {' or '.join(FORMATS)}")
     if args.command == "attention":
-        picture = attention_figure.attention_picture(args.models, named_paths(args.audio, "--audio"))
+        picture = attention_figure.attention_picture(
+            args.models, named_paths(args.audio, "--audio"), args.device
+        )
     elif args.command in eac_figures.COMMANDS:
         picture = eac_figures.picture(args)
     else:

@@ -35,6 +35,7 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     attention.add_argument("--emotion", default="happy", help="in words, or a label")
     attention.add_argument("--intensity", type=float, default=1.0, help="0..1 (default 1)")
     for command in (curves, attention):
+        command.add_argument("--device", default="cpu", help="cpu or cuda")
         command.add_argument("--output", type=Path, nargs="+", required=True, help=".png or .pdf, or both")
 
 
@@ -42,12 +43,12 @@ def picture(args: argparse.Namespace) -> np.ndarray:
     """The picture (H, W, 3) uint8 that the arguments ask for; UserError for wrong ones."""
     models = models_folder(args.models)
     if args.command == "curves":
-        return curves_picture(models, args.shards, args.split, args.clips, args.units)
-    return attention_picture(models, args.audio, args.emotion, args.intensity)
+        return curves_picture(models, args.shards, args.split, args.clips, args.units, args.device)
+    return attention_picture(models, args.audio, args.emotion, args.intensity, args.device)
 
 
 def curves_picture(
-    models: Path, shards: Path, split: str, keys: Sequence[str], units: Sequence[str]
+    models: Path, shards: Path, split: str, keys: Sequence[str], units: Sequence[str], device: str
 ) -> np.ndarray:
     """A row for each clip, a column for the lips' opening and for each of `units`: truth and prediction, the
     emotion given by text; frames inside an m, b or p are shaded. UserError for unknown clips and units."""
@@ -69,7 +70,7 @@ def curves_picture(
         raise UserError(f"no clip {missing[0]} in split {split} of {shards}")
     spread = np.linspace(0, len(clips) - 1, min(CHOSEN_CLIPS, len(clips))).astype(int)
     chosen = [clips[key] for key in keys] or [list(clips.values())[place] for place in spread]
-    convertor, face = Convertor(models), LinearFace.load()
+    convertor, face = Convertor(models, device=device), LinearFace.load()
     figure = Figure(figsize=(2.6 * (1 + len(units)), 1.7 * len(chosen) + 0.5), layout="constrained")
     grid = figure.subplots(len(chosen), 1 + len(units), squeeze=False)
     for row, clip in zip(grid, chosen, strict=True):
@@ -94,7 +95,9 @@ def curves_picture(
     return pixels_of(figure)
 
 
-def attention_picture(models: Path, sound: Path | str, emotion: str, intensity: float) -> np.ndarray:
+def attention_picture(
+    models: Path, sound: Path | str, emotion: str, intensity: float, device: str
+) -> np.ndarray:
     """The Transformer's attention averaged over heads and layers, rows look at columns, the intensity token
     the first of both; below, how much of each frame's attention goes to that token.
 
@@ -112,15 +115,16 @@ def attention_picture(models: Path, sound: Path | str, emotion: str, intensity: 
     from lit_emotalk.stages.space_plots import pixels_of
 
     asked = parse_emotion(emotion, intensity)
-    convertor = Convertor(models)
+    convertor = Convertor(models, device=device)
     eac = convertor.eac
     if not eac.config.intensity or eac.config.codes != "space":
         raise UserError(f"{models}: this eac is a baseline without intensity token or emotion codes")
     samples = load_audio(sound)[: SAMPLES_PER_FRAME * eac.config.window]
-    speech = torch.from_numpy(hear(samples, eac.config.hears))[None]
+    speech = torch.from_numpy(hear(samples, eac.config.hears))[None].to(device)
     with torch.inference_mode():
-        code = EmotionReader(convertor.space).code(asked)
-        seen = eac.attention(speech, code[None], torch.tensor([asked.intensity]))[0].numpy()
+        code = EmotionReader(convertor.space).code(asked).to(device)
+        strength = torch.tensor([asked.intensity], device=device)
+        seen = eac.attention(speech, code[None], strength)[0].cpu().numpy()
     frames = len(seen) - 1
     figure = Figure(figsize=(6, 7), layout="constrained")
     map_axes, token_axes = figure.subplots(2, 1, height_ratios=(5, 1))

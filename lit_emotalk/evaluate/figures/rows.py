@@ -107,11 +107,15 @@ def _chosen(clips: "list[ShardClip]") -> "list[ShardClip]":
 
 
 def model_rows(
-    clips: "Sequence[ShardClip]", made: "dict[str, tuple[Path, Condition]]", sampling: Sampling
+    clips: "Sequence[ShardClip]",
+    made: "dict[str, tuple[Path, Condition]]",
+    sampling: Sampling,
+    device: str = "cpu",
 ) -> list[tuple[Rows, list[str]]]:
     """For each clip the rows `TRUTH` and one for each of `made`, name -> (models, condition), and the times.
 
-    Models are loaded one after another. UserError where an export is missing or a clip cannot be read.
+    Models are loaded one after another, to `device`. UserError where an export is missing or a clip cannot be
+    read.
     """
     from lit_emotalk.evaluate.generate import Generator
     from lit_emotalk.evaluate.shards import load_clip
@@ -123,7 +127,7 @@ def model_rows(
     generator, loaded_from = None, None
     for name, (models, condition) in made.items():
         if generator is None or models != loaded_from:
-            generator, loaded_from = Generator(models, "cpu"), models
+            generator, loaded_from = Generator(models, device), models
         for clip, (rows, _) in zip(clips, found, strict=True):
             loaded = load_clip(clip, generator.face.resolution)
             rows[name] = sampling.frames(list(generator.frames(clip, loaded, condition)))

@@ -41,7 +41,9 @@ class Drawing:
     def __init__(self, hef: HEF, device: torch.device, speed: str = "auto") -> None:
         self.config, self.device, self.speed = hef.config, device, checked_speed(speed)
         self._hef = hef
-        self.timings = Timings(home(), (device.type, _device_name(device), hef.config))
+        self._tried_at_once = 1 if device.type == "cpu" else CHUNK.get(device.type, 1)
+        facts = (device.type, _device_name(device), hef.config, self._tried_at_once)
+        self.timings = Timings(home(), facts)
         self._networks: dict[str, QuickHEF] = {}
         self._sources: OrderedDict[tuple[int, torch.dtype], tuple[Portrait, DrawnSource]] = OrderedDict()
         self._lock = Lock()
@@ -164,14 +166,15 @@ class Drawing:
 
     @torch.inference_mode()
     def _trial(self, network: QuickHEF) -> float:
-        """Seconds that one frame of a grey picture takes."""
+        """Seconds a frame of a grey picture, of as many as are drawn together: on a CPU one, since rows are
+        drawn one after another there."""
         side, window = self.config.resolution, self.config.window
         own = next(self._hef.buffers()).new_zeros(1, self._hef.style.gain.shape[0])
         landmarks = own.new_zeros(1, 478, 3) + 0.5
         source = network.encode_source(own.new_zeros(1, 3, side, side), landmarks)
         before = time.perf_counter()
-        network(source, own, own[:, None].expand(-1, window, -1)).cpu()
-        return time.perf_counter() - before
+        network(source, own, own[:, None].expand(self._tried_at_once, window, -1)).cpu()
+        return (time.perf_counter() - before) / self._tried_at_once
 
 
 def _dtype(way: str) -> torch.dtype:

@@ -16,7 +16,6 @@ import numpy as np
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.output.audio2face import write_audio2face
-from lit_emotalk.inference.output.gltf import write_gltf
 from lit_emotalk.inference.output.live_link import write_live_link
 from lit_emotalk.io.coefficient_table import write_coefficients
 
@@ -29,11 +28,18 @@ class Format:
     write: Callable[[Path, np.ndarray], None]
 
 
+def _write_gltf(path: Path, coefficients: np.ndarray) -> None:
+    """As `write_gltf`, whose head needs torch: imported when there is one to write."""
+    from lit_emotalk.inference.output.gltf import write_gltf
+
+    write_gltf(path, coefficients)
+
+
 FORMATS: dict[str, Format] = {
     "csv": Format(".csv", write_coefficients),
     "livelink": Format(".csv", write_live_link),
     "audio2face": Format(".json", write_audio2face),
-    "gltf": Format(".glb", write_gltf),
+    "gltf": Format(".glb", _write_gltf),
 }
 """By name; of one ending the first is taken where no format is named."""
 

@@ -84,6 +84,9 @@ class FaceGuide(nn.Module):
         self.register_buffer("corners", corners, persistent=False)
         self.register_buffer("drops", drops, persistent=False)
         self.register_buffer("between", between.float(), persistent=False)
+        self.register_buffer("oval", torch.tensor(FACE_OVAL), persistent=False)
+        self.register_buffer("chin", torch.tensor(CHIN), persistent=False)
+        self.register_buffer("steps", torch.tensor(list(product((0, 1), (0, 1)))), persistent=False)
         self.register_buffer("areas", torch.linalg.det(sides).abs() / 2 / len(drops), persistent=False)
         self.mean: Tensor
         self.basis: Tensor
@@ -91,6 +94,9 @@ class FaceGuide(nn.Module):
         self.drops: Tensor
         self.between: Tensor
         self.areas: Tensor
+        self.oval: Tensor
+        self.chin: Tensor
+        self.steps: Tensor
 
     def moved(self, landmarks: Tensor, source: Tensor, driving: Tensor) -> tuple[Tensor, Tensor]:
         """The landmarks and where they go: two of (B, 478, 2), from -1 to 1.
@@ -166,8 +172,7 @@ class FaceGuide(nn.Module):
         corner = place.floor()
         beyond = place - corner
         sums = drops.new_zeros(rows, side * side, drops.shape[-1])
-        for right, down in product((0, 1), (0, 1)):
-            step = torch.tensor([right, down], device=place.device)
+        for step in self.steps:
             share = (1 - step - beyond).abs().prod(-1)
             pixel = corner.long() + step
             inside = ((pixel >= 0) & (pixel < side)).all(-1)
@@ -184,8 +189,9 @@ class FaceGuide(nn.Module):
         resting: (B, 478, 3), see `resting`; driving: (B, 57).
         """
         expression, rotation, place, scale = split(driving)
-        middle = resting[:, list(MOUTH_OPENING)].mean(1)
-        dropped = self.shape(expression)[:, list(CHIN), 1].mean(1)
+        upper, lower = MOUTH_OPENING
+        middle = (resting[:, upper] + resting[:, lower]) / 2
+        dropped = self.shape(expression)[:, self.chin, 1].mean(1)
         behind = rotation[..., :2, 2] * (middle[:, 2:] + TEETH)
         (a, b), (c, d) = (row.unbind(-1) for row in rotation[:, :2, :2].unbind(1))
         inverse = torch.stack((d, -b, -c, a), -1).unflatten(-1, (2, 2)) / (a * d - b * c)[:, None, None]
@@ -199,17 +205,17 @@ class FaceGuide(nn.Module):
 
     def surroundings(self, motion: Tensor, there: Tensor, unit: Tensor, side: int) -> Tensor:
         """The motion (B, 2, side, side) around the face: the oval's, by inverse distance; see `paint`."""
-        oval = list(FACE_OVAL)
         axis = (torch.arange(side, device=motion.device, dtype=torch.float32) * 2 + 1) / side - 1
         rows, columns = torch.meshgrid(axis, axis, indexing="ij")
         pixels = torch.stack((columns, rows), -1).flatten(0, 1)
-        flow = shares(pixels / unit, there[:, oval] / unit) @ motion[:, oval]
+        flow = shares(pixels / unit, there[:, self.oval] / unit) @ motion[:, self.oval]
         return flow.transpose(1, 2).unflatten(2, (side, side))
 
 
 def centred(landmarks: Tensor) -> Tensor:
     """Landmarks (B, 478, 3) in crop units as they lie from -1 to 1, depth in half image widths."""
-    return 2 * landmarks.float() - landmarks.new_tensor([1.0, 1.0, 0.0])
+    places = 2 * landmarks.float()
+    return torch.cat((places[..., :2] - 1, places[..., 2:]), -1)
 
 
 def triangle_areas(corners: Tensor) -> Tensor:

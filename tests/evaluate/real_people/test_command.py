@@ -43,8 +43,8 @@ def run(shards: Path, models: Path, output: Path, *options: object) -> dict:
     """The command in this process; its report."""
     if not weights.available("face_landmarker"):
         pytest.skip("the face landmarker's model is not here: lit-emotalk weights fetch face_landmarker")
-    given = ["--shards", shards, "--models", models, "--output", output, "--workers", 1, *options]
-    main([str(each) for each in given])
+    given = ["--shards", shards, "--models", models, "--output", output, "--workers", 1, "--stride", 9]
+    main([str(each) for each in [*given, *options]])
     return json.loads((output / "report.json").read_text())
 
 
