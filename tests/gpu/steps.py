@@ -80,9 +80,7 @@ def batch_of(
 ) -> tuple[float, Gradients]:
     """The loss and gradients of the first batch of `data`."""
     keep = KeepGradients()
-    run = trainer(
-        device, folder, precision, limit_train_batches=1, limit_val_batches=0, callbacks=[keep]
-    )
+    run = trainer(device, folder, precision, limit_train_batches=1, limit_val_batches=0, callbacks=[keep])
     run.fit(stage, data)
     return float(run.callback_metrics["train/loss"]), keep.kept
 

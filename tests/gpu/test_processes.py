@@ -40,7 +40,9 @@ def test_training_by_torchrun(processes, device, tiny_shards, tmp_path):
             total = processes * (processes + 1) // 2
             assert f"speaks by {backend}, {processes} processes, sum {total}" in said
         trained[name] = exported(tmp_path / name / "toy" / "default")
-    assert {key: far for key, far in distances(trained["together"], trained["alone"]).items() if far > FAR} == {}
+    assert {
+        key: far for key, far in distances(trained["together"], trained["alone"]).items() if far > FAR
+    } == {}
 
 
 def torchrun(processes: int, path: os.PathLike) -> str:

@@ -36,7 +36,9 @@ def test_a_stopped_training_ends_with_the_same_weights(device, tiny_shards, tmp_
 
 def test_a_stopped_generator_goes_on(device, tiny_shards, tmp_path):
     for name, environment in (("whole", {}), ("stopped", dying(BATCH, signal.SIGTERM))):
-        path = write_config(tmp_path / f"{name}.yaml", on(device, small_stages.hef(tiny_shards, tmp_path / name)))
+        path = write_config(
+            tmp_path / f"{name}.yaml", on(device, small_stages.hef(tiny_shards, tmp_path / name))
+        )
         if environment:
             killed(path, **environment)
         fit(path)
