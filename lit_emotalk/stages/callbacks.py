@@ -215,7 +215,7 @@ class AfterEpochs(Callback):
 
 
 class EveryMinutes(Callback):
-    """Calls `write` after the first batch that ends so many minutes after the last time, on the first rank."""
+    """Calls `write`, on the first rank, after the first batch that ends so many minutes after the last time."""
 
     def __init__(
         self, minutes: float, write: Callable[[], object], now: Callable[[], float] = time.monotonic

@@ -1,6 +1,7 @@
 """The device that a check runs on. On the CPU, where it compares with other kernels of the CPU, the same code
 runs with the other tests; on CUDA it is marked `gpu`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,10 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No W&B, and convolutions on CUDA in whole single precision."""
+def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No W&B, convolutions on CUDA in whole single precision, and as many threads after a test as before."""
+    threads = torch.get_num_threads()
     monkeypatch.setenv("WANDB_MODE", "disabled")
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    yield
+    torch.set_num_threads(threads)

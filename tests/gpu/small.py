@@ -1,5 +1,5 @@
-"""Every stage and its batches, small, without anything that is drawn at random on the device: two devices then
-compute the same."""
+"""Every stage and its batches, small, without anything that is drawn at random on the device: two devices
+then compute the same."""
 
 from dataclasses import replace
 from pathlib import Path

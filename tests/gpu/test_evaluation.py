@@ -65,4 +65,4 @@ def scored(folder, device: str) -> dict:
     evaluate([*paths, "--sync", "none", "--emotion-space", "none", "--device", device, "--workers", "1"])
     lines = [json.loads(line) for line in (folder / f"{device}.jsonl").read_text().splitlines()]
     [row] = [line for line in lines if line.get("key") == "a"]
-    return row | row.get("scores", {})
+    return row["metrics"]

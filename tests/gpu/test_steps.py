@@ -8,8 +8,8 @@ from tests.gpu.small import STAGES
 from tests.gpu.steps import cosine, distances, first_batch, other_kernels
 
 LOSS, GRADIENT, SYNC_GRADIENT = 1e-4, 1e-3, 3e-2
-"""Largest relative distances in single precision. SyncNet's rounding is enlarged by the statistics of its small
-batches, and turns which of nearly equal values a pooling takes."""
+"""Largest relative distances in single precision. SyncNet's rounding is enlarged by the statistics of its
+small batches, and turns which of nearly equal values a pooling takes."""
 LEAST_COSINE, SYNC_COSINE = 0.98, 0.85
 """Of the gradients under bf16-mixed to those in single precision."""
 

@@ -13,8 +13,8 @@ INSTALL_SECONDS = 120
 
 
 def receive(folder: Path) -> dict[str, Any]:
-    """Unpack `folder`/carried below `folder` and install `folder`/wheels into `folder`/site; what was found. A
-    fault is said there, for the parts that need nothing of it run all the same."""
+    """Unpack `folder`/carried below `folder` and install `folder`/wheels into `folder`/site; what was
+    found. A fault is said there, for the parts that need nothing of it run all the same."""
     found: dict[str, Any] = {"pieces": "none came"}
     if (folder / "carried" / MANIFEST).is_file():
         try:

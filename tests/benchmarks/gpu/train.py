@@ -1,10 +1,11 @@
 """Trains the starter's generator on what was carried, until it is told to stop:
 python -m tests.benchmarks.gpu.train --folder DIR --rows FILE --shards DIR --seconds 200.
 
-The run is `lit-emotalk fit` with experiments/hef/faces.yaml and experiments/gpu/hef.yaml. It continues its own
-last checkpoint; the first time it begins from the export in DIR/newest/hef, or else from the starter. Its length
-is what fits into the time at the speed that was measured, so that the learning rate falls to its end. The export
-is made every minute; each whole one is packed at half precision to DIR/back/hef.tar, by temporary name and rename.
+The run is `lit-emotalk fit` with experiments/hef/faces.yaml and experiments/gpu/hef.yaml. It continues its
+own last checkpoint; the first time it begins from the export in DIR/newest/hef, or else from the starter.
+Its length is what fits into the time at the speed that was measured, so that the learning rate falls to its
+end. The export is made every minute; each whole one is packed at half precision to DIR/back/hef.tar, by
+temporary name and rename.
 """
 
 import argparse

@@ -14,7 +14,8 @@ from packaging.utils import canonicalize_name
 from lit_emotalk.errors import UserError
 
 PYTHON = "3.12"
-PLATFORMS = tuple(f"manylinux_2_{minor}_x86_64" for minor in (39, 35, 34, 31, 28, 27, 24, 17)) + (
+PLATFORMS = (
+    *(f"manylinux_2_{minor}_x86_64" for minor in (39, 35, 34, 31, 28, 27, 24, 17)),
     "manylinux2014_x86_64",
     "manylinux1_x86_64",
 )
