@@ -215,7 +215,7 @@ class AfterEpochs(Callback):
 
 
 class EveryMinutes(Callback):
-    """Calls `write`, on the first rank, after the first batch that ends so many minutes after the last time."""
+    """Calls `write`, on the first rank, after the first batch that ends so many minutes after the last."""
 
     def __init__(
         self, minutes: float, write: Callable[[], object], now: Callable[[], float] = time.monotonic

@@ -14,20 +14,19 @@ from tests.benchmarks.gpu.peaks import bf16_peak
 from tests.benchmarks.gpu.results import write_json
 from tests.benchmarks.hef import matrix_peak
 
-
 COUNTED = 1
 
 
 class Meter(Callback):
     """Writes to `output` what a training does in a second once it is warm.
 
-    The operations of batch `COUNTED` are counted (forward and backward, eager; in stage hef it has no R1), then
+    The operations of batch `COUNTED` are counted (forward and backward, eager; without R1 in stage hef), then
     the networks are compiled where `compiled` asks for it; the next `warm` batches do not count; then batches
     are measured for `seconds`, at least `least` of them, and the training ends.
 
-    `compiled` is torch.compile's backend, None for eager networks; `compiled_while_measured` counts graphs that
-    came late. `loader_wait` is the share of the time between the end of a batch and the beginning of the next,
-    with the transfer to the device; `busy` that in which the device's stream was within a batch.
+    `compiled` is torch.compile's backend, None for eager networks; `compiled_while_measured` counts graphs
+    that came late. `loader_wait` is the share of the time between the end of a batch and the beginning of the
+    next, with the transfer to the device; `busy` that in which the device's stream was within a batch.
     """
 
     def __init__(
