@@ -17,6 +17,7 @@ from data_prep.shards.pack import Corpus, pack_clips
 from lit_emotalk.errors import UserError
 from lit_emotalk.models.handover import load_export
 from tests.benchmarks.gpu import command, parts
+from tests.benchmarks.gpu.carried import describe_project
 from tests.benchmarks.gpu.command import Check, chosen
 from tests.benchmarks.gpu.compiled import called_networks, compile_networks, graphs
 from tests.benchmarks.gpu.gpu_tests import Recorder
@@ -161,6 +162,30 @@ def test_an_export_that_is_being_written_is_not_kept(tmp_path):
     assert column(tmp_path / "m.csv", "a") == [0.5, 2.0]
 
 
+def test_the_tests_need_no_more_than_travels(tmp_path):
+    describe_project(tmp_path)
+    path = os.pathsep.join((str(ROOT), str(tmp_path)))
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tests.gpu.lacking",
+        "--collect-only",
+        "-m",
+        "gpu",
+        "tests/gpu",
+    ]
+    settings = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        words, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert done.stdout.count("[cuda") > 15
+    absent = "import tests.gpu.lacking, importlib.util as u; raise SystemExit(bool(u.find_spec('mediapipe')))"
+    assert subprocess.run([sys.executable, "-c", absent], cwd=ROOT, env=settings, check=False).returncode == 0
+
+
 def shell(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A script of experiments/gpu."""
     settings = {**os.environ, "PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
@@ -182,12 +207,15 @@ def test_packing_and_the_check_run_whole_and_continue(tmp_path):
     done = shell("pack.sh", "--output", str(folder / "carried"), *packing)
     assert done.returncode == 0, done.stderr
     assert len(list((folder / "carried").glob("piece-*"))) > 1
+    (folder / "site").mkdir()
+    (folder / "site" / "sitecustomize.py").write_text("import tests.gpu.lacking\n")
     check = ("check.sh", "--toy", "--folder", str(folder), "--back", str(back), "--minutes", "20")
     done = shell(*check)
     content = json.loads((back / "check.json").read_text())
     print(json.dumps(content["parts"], indent=1))
     assert done.returncode == 0, (done.stdout, done.stderr, content)
     assert content["carried"]["pieces"]["missing"] == [] and content["machine"]["device"]["name"] == "cpu"
+    assert {"mediapipe", "wandb"} <= content["machine"]["modules_missing"].keys()
     assert content["parts"].keys() == {part.name for part in PARTS}
     for name in parts.STAGES:
         for figures in content["parts"][f"speed-{name}"]["figures"].values():

@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.io.files import write_text
 from tests.benchmarks.gpu.pieces import MANIFEST, unpack
 from tests.benchmarks.gpu.results import read_json, write_json
 
+ROOT = Path(__file__).parents[3]
 INSTALL_SECONDS = 120
 
 
@@ -22,7 +25,18 @@ def receive(folder: Path) -> dict[str, Any]:
         except UserError as error:
             found["pieces"] = {"error": str(error)}
     found["wheels"] = install(folder / "wheels", folder / "site")
+    describe_project(folder / "site")
     return found
+
+
+def describe_project(site: Path) -> None:
+    """Write what an installation of this package would say of it: its version and requirements are read, and
+    the tree is not installed there."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = ["Metadata-Version: 2.1", f"Name: {project['name']}", f"Version: {project['version']}"]
+    lines += [f"Requires-Dist: {requirement}" for requirement in project["dependencies"]]
+    folder = f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    write_text(site / folder / "METADATA", "\n".join(lines) + "\n")
 
 
 def install(wheels: Path, site: Path) -> dict[str, Any]:
