@@ -1,5 +1,5 @@
-"""A plugin of pytest under which nothing can be imported but what the machine with the GPU holds and what travels
-to it: python -m pytest -p tests.gpu.lacking."""
+"""A plugin of pytest under which nothing can be imported but what the machine with the GPU holds and what
+travels to it: python -m pytest -p tests.gpu.lacking."""
 
 import sys
 from collections.abc import Iterator

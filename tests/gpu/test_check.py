@@ -42,9 +42,9 @@ def nothing() -> None:
 
 def test_a_part_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path):
     began = time.monotonic()
-    result = run([sys.executable, "-c", SLEEPS], tmp_path / "log", tmp_path, 2.0, nothing)
-    assert result["state"] == "killed after 2 s" and "begun" in result["log_tail"]
-    assert time.monotonic() - began < 20
+    result = run([sys.executable, "-c", SLEEPS], tmp_path / "log", tmp_path, 10.0, nothing)
+    assert result["state"] == "killed after 10 s" and "begun" in result["log_tail"]
+    assert time.monotonic() - began < 30
     assert not [child for child in psutil.Process().children(recursive=True) if child.status() != "zombie"]
 
 
@@ -190,11 +190,11 @@ def shell(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A script of experiments/gpu."""
     settings = {**os.environ, "PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
     words = ["bash", str(ROOT / "experiments" / "gpu" / script), *arguments]
-    return subprocess.run(words, env=settings, capture_output=True, text=True, timeout=1500, check=False)
+    return subprocess.run(words, env=settings, capture_output=True, text=True, timeout=1700, check=False)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3000)
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the whole check is small on the CPU alone")
 def test_packing_and_the_check_run_whole_and_continue(tmp_path):
     clips = [

@@ -41,11 +41,10 @@ def main() -> int:
     parser.add_argument("--rows", type=Path, required=True)
     parser.add_argument("--toy", action="store_true", help="those that run on the CPU, without the slow ones")
     arguments = parser.parse_args()
-    marks = "not gpu and not slow" if arguments.toy else "gpu"
+    which = ["-m", "not gpu and not slow", "-k", "cpu"] if arguments.toy else ["-m", "gpu"]
     words = [
         str(ROOT / "tests" / "gpu"),
-        "-m",
-        marks,
+        *which,
         "-p",
         "no:cacheprovider",
         f"--timeout={SLOWEST_SECONDS}",

@@ -41,7 +41,7 @@ PARTS = (
     Part("drawing", f"{HERE}.drawing_speed", 100),
     Part("train", f"{HERE}.train", 600, again=True),
 )
-TOY_SECONDS = 240.0
+TOY_SECONDS = 400.0
 
 
 def command(part: Part, folder: Path, shards: Path, seconds: float, toy: bool) -> list[str]:
