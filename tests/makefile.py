@@ -12,9 +12,7 @@ def make_plan(*arguments: str) -> str:
 
     A make above this one hands its variables and options down by the environment, so those are left out.
     """
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
-    }
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     plan = subprocess.run(
         ["make", "-n", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )

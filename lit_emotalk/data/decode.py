@@ -1,6 +1,7 @@
 """From a clip in a shard to what one sample of a batch holds. Every array is checked here, at the border."""
 
 import io
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ Sample = dict[str, Any]
 
 CLOSED_PHONEMES = ("m", "b", "p")
 UNKNOWN_EMOTION = -1
+NPY_HEADER = 128
+"""Bytes that hold the header of every npy file that `np.save` writes of an array of few dimensions."""
 
 
 def facts(clip: Clip) -> Sample:
@@ -61,6 +64,30 @@ def read_array(clip: Clip, name: str, shape: tuple[int, ...]) -> np.ndarray:
     if not np.isfinite(array).all():
         raise SampleError(f"{clip.key}: {name} has values that are not finite")
     return array
+
+
+def read_row(clip: Clip, name: str, shape: tuple[int, ...], row: int) -> np.ndarray:
+    """One row of what `read_array` reads, without reading the others: float32 of `shape[1:]`.
+
+    Raises SampleError for another shape, and for NaN and infinity in this row.
+    """
+    size = clip.place(name)[1]
+    header = io.BytesIO(clip.read(name, 0, min(size, NPY_HEADER)))
+    try:
+        version = np.lib.format.read_magic(header)
+        stored, fortran, dtype = np.lib.format.read_array_header_1_0(header)
+    except ValueError as error:
+        raise SampleError(f"{clip.key}: {name} is damaged ({error})") from error
+    if stored != shape:
+        raise SampleError(f"{clip.key}: {name} has shape {stored}, not {shape}")
+    length = dtype.itemsize * math.prod(shape[1:])
+    if version != (1, 0) or fortran or size != header.tell() + shape[0] * length:
+        raise SampleError(f"{clip.key}: {name} is damaged (its header does not fit its {size} bytes)")
+    data = clip.read(name, header.tell() + row * length, length)
+    values = np.frombuffer(data, dtype).reshape(shape[1:]).astype(np.float32)
+    if not np.isfinite(values).all():
+        raise SampleError(f"{clip.key}: {name} has values that are not finite in row {row}")
+    return values
 
 
 def decode_jpg(clip: Clip, name: str, size: int) -> np.ndarray:
@@ -152,3 +179,8 @@ def _read_entry(clip: Clip, entry: Entry) -> np.ndarray:
 def read_landmarks(clip: Clip) -> np.ndarray:
     """(T, 478, 3) float32 in crop units."""
     return read_array(clip, "landmarks.npy", (frames_of(clip), LANDMARKS, 3))
+
+
+def frame_landmarks(clip: Clip, frame: int) -> np.ndarray:
+    """(478, 3) float32 in crop units: one frame of `read_landmarks`."""
+    return read_row(clip, "landmarks.npy", (frames_of(clip), LANDMARKS, 3), frame)

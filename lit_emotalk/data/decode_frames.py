@@ -14,8 +14,8 @@ from lit_emotalk.data.decode import (
     Sample,
     decode_jpg,
     facts,
+    frame_landmarks,
     frames_of,
-    picture,
     read_array,
     read_landmarks,
 )
@@ -28,6 +28,8 @@ from lit_emotalk.schema import SAMPLES_PER_FRAME
 
 View = Literal["face", "mouth"]
 MOUTH_SHARE = 0.72
+PARTS = ("mouth", "left_eye", "right_eye")
+"""The parts of a face whose pixels weigh more (see `regions.region_boxes`)."""
 SECOND_AWAY = 12
 """Half a second: a second source frame is farther than this from the frames to draw (our choice)."""
 
@@ -38,18 +40,14 @@ def driving_window(coeffs: np.ndarray, centre: int, window: int) -> np.ndarray:
     return coeffs[np.clip(rows, 0, len(coeffs) - 1)]
 
 
-def region_weights(landmarks: np.ndarray, size: int, mouth: float, eyes: float) -> Tensor:
-    """Weights (1, size, size) of the pixels: 1, raised to `mouth` and `eyes` inside their boxes.
+def part_boxes(landmarks: np.ndarray, size: int) -> Tensor:
+    """Boxes of `PARTS` in whole pixels of a picture of side `size`: int64 (3, 4), x0, y0, x1, y1.
 
     landmarks: (478, 3) in crop units.
     """
-    weights = torch.ones(1, size, size)
-    for name, corners in region_boxes(landmarks).items():
-        if name != "face":
-            x0, y0, x1, y1 = np.clip(np.round(corners * size), 0, size).astype(int)
-            region = weights[:, y0:y1, x0:x1]
-            region.clamp_(min=mouth if name == "mouth" else eyes)
-    return weights
+    boxes = region_boxes(landmarks)
+    corners = np.stack([boxes[part] for part in PARTS])
+    return torch.from_numpy(np.clip(np.round(corners * size), 0, size).astype(np.int64))
 
 
 def companions_of(clips: list[Clip]) -> dict[str, list[Clip]]:
@@ -71,19 +69,19 @@ class PairsDecoder:
     Within a clip the emotion hardly changes; a source from another clip of the same speaker and scene shows
     the generator how a face goes from one emotion to another. `companions` maps a clip's key to those clips,
     `cross` is the share of training pairs that use them. `resolution` is the pictures' side, `window` (odd)
-    the length of the driving window, `eval_pairs` the pairs of a clip in validation and test, `mouth_weight`
-    and `eye_weight` (>= 1) the weights of these regions; `reframe` how far training pairs' crops are moved,
-    `recolour` how far their colours are changed;
+    the length of the driving window, `eval_pairs` the pairs of a clip in validation and test; `reframe` how
+    far training pairs' crops are moved, `recolour` how far their colours are changed;
     with `following` training pairs also have the frame after the target (the target again at a clip's end);
     with `second` all pairs have a second frame of the source's clip, see `widest_mouth`.
+
+    Pictures are uint8 (S, S, 3) as they were prepared; `move` (2, 3), `colours` (4,) and `boxes` (3, 4) say
+    what `finish_frames.finished` has to make of them. Coefficients, landmarks and `face_box` are moved here.
     """
 
     layout: Layout
     resolution: int
     window: int
     eval_pairs: int
-    mouth_weight: float
-    eye_weight: float
     cross: float
     companions: dict[str, list[Clip]]
     reframe: Reframe
@@ -121,31 +119,35 @@ class PairsDecoder:
         move: Similarity,
         colours: Colours,
     ) -> Sample:
-        def shown(owner: Clip, frame: int) -> Tensor:
-            return colours.picture(move.picture(picture(owner, f"{frame:04d}.jpg", self.resolution)))
+        def pixels(owner: Clip, frame: int) -> Tensor:
+            return torch.from_numpy(decode_jpg(owner, f"{frame:04d}.jpg", self.resolution))
 
         coeffs = self._coefficients(clip)
         source_coeffs = coeffs if source_clip is clip else self._coefficients(source_clip)
-        own_landmarks = read_landmarks(source_clip)
-        target_landmarks = own_landmarks if source_clip is clip else read_landmarks(clip)
-        landmarks = move.landmarks(target_landmarks[targets[0]])
+        landmarks = move.landmarks(frame_landmarks(clip, targets[0]))
+        own_landmarks = move.landmarks(frame_landmarks(source_clip, source))
         face = np.clip(box(landmarks) * self.resolution, 0, self.resolution)
         sample = facts(clip) | {
-            "source": shown(source_clip, source),
+            "source": pixels(source_clip, source),
             "source_coeffs": torch.from_numpy(move.coefficients(source_coeffs[source : source + 1])[0]),
-            "source_landmarks": torch.from_numpy(move.landmarks(own_landmarks[source])).float(),
-            "region": region_weights(landmarks, self.resolution, self.mouth_weight, self.eye_weight),
+            "source_landmarks": torch.from_numpy(own_landmarks),
+            "boxes": part_boxes(landmarks, self.resolution),
             "face_box": torch.from_numpy(face.astype(np.float32)),
         }
+        if move is not STILL:
+            sample["move"] = move.back
+        if colours is not PLAIN:
+            sample["colours"] = colours.numbers
         for name, target in zip(("", "following_"), targets, strict=False):
             driving = move.coefficients(driving_window(coeffs, target, self.window))
-            sample[f"{name}target"] = shown(clip, target)
+            sample[f"{name}target"] = pixels(clip, target)
             sample[f"{name}driving"] = torch.from_numpy(driving)
         if self.second:
-            other = widest_mouth(own_landmarks, source, targets if source_clip is clip else [])
-            sample["second"] = shown(source_clip, other)
+            landmarks = read_landmarks(source_clip)
+            other = widest_mouth(landmarks, source, targets if source_clip is clip else [])
+            sample["second"] = pixels(source_clip, other)
             sample["second_coeffs"] = torch.from_numpy(move.coefficients(source_coeffs[[other]])[0])
-            sample["second_landmarks"] = torch.from_numpy(move.landmarks(own_landmarks[other])).float()
+            sample["second_landmarks"] = torch.from_numpy(move.landmarks(landmarks[other])).float()
         return sample
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from lit_emotalk.data.datamodule import ShardDataModule
 from lit_emotalk.data.decode_frames import PairsDecoder, companions_of
-from lit_emotalk.data.pipeline import Clips, Decoder
+from lit_emotalk.data.finish_frames import finished
+from lit_emotalk.data.pipeline import Batch, Clips, Decoder
 from lit_emotalk.data.recolour import Recolour
 from lit_emotalk.data.reframe import Reframe
 from lit_emotalk.errors import UserError
@@ -17,7 +18,9 @@ class FramesDataModule(ShardDataModule):
     Batches: `source`, `target` (B, 3, S, S) in [-1, 1]; `source_coeffs` (B, 57);
         `source_landmarks` (B, 478, 3) in crop units; `driving` (B, W, 57) around the target; `region` (B, 1,
         S, S) weights >= 1; `face_box` (B, 4) x0, y0, x1, y1 in pixels of the target; `emotion`,
-        `intensity`, `key`, `speaker`, `label`.
+        `intensity`, `key`, `speaker`, `label`. Loaders give what `PairsDecoder` makes; the trainer calls
+        `on_after_batch_transfer` on each batch, which does the rest on its device, and so must who iterates
+        over a loader without one.
 
     Arguments:
         resolution: S; the shards' frames are scaled to it.
@@ -84,8 +87,6 @@ class FramesDataModule(ShardDataModule):
             self.resolution,
             self.window,
             self.eval_pairs,
-            self.mouth_weight,
-            self.eye_weight,
             self.cross,
             companions_of(self.clips("frames", split)) if split == "train" else {},
             self.reframe,
@@ -93,3 +94,7 @@ class FramesDataModule(ShardDataModule):
             self.following,
             self.second,
         )
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """A loader's batch as described above, on the device that it lies on."""
+        return finished(batch, self.mouth_weight, self.eye_weight)

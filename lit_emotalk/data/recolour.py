@@ -34,12 +34,17 @@ class Colours:
     gains: tuple[float, float, float]
     gamma: float
 
-    def picture(self, image: Tensor) -> Tensor:
-        """A picture (3, S, S) in [-1, 1]; what would be brighter than white is white."""
-        if self == PLAIN:
-            return image
-        gains = torch.tensor(self.gains, dtype=image.dtype)[:, None, None]
-        return 2 * (gains * ((image + 1) / 2).clamp(0, 1) ** self.gamma).clamp(max=1) - 1
+    @property
+    def numbers(self) -> Tensor:
+        """(4,) float32: the gains, then the gamma."""
+        return torch.tensor([*self.gains, self.gamma])
+
+
+def recoloured(images: Tensor, colours: Tensor) -> Tensor:
+    """Pictures (B, 3, S, S) in [-1, 1], each by its own `Colours.numbers` of (B, 4); what would be brighter
+    than white is white."""
+    gains, gamma = colours.to(images)[..., None, None].split((3, 1), dim=1)
+    return 2 * (gains * ((images + 1) / 2).clamp(0, 1) ** gamma).clamp(max=1) - 1
 
 
 PLAIN = Colours((1.0, 1.0, 1.0), 1.0)

@@ -50,14 +50,15 @@ class Similarity:
         cosine, sine = np.cos(self.turn), np.sin(self.turn)
         return self.size * np.array([[cosine, -sine], [sine, cosine]])
 
-    def picture(self, image: Tensor) -> Tensor:
-        """A picture (3, S, S); what lies beyond its edge is its edge's colour."""
-        if self == STILL:
-            return image
+    @property
+    def back(self) -> Tensor:
+        """(2, 3) float32: from a place in the moved picture, coordinates from -1 to 1, to where it was."""
         back = np.linalg.inv(self.matrix)
-        grid = torch.from_numpy(np.column_stack([back, -back @ self.shift])).to(image)[None]
-        places = F.affine_grid(grid, [1, *image.shape], align_corners=False)
-        return F.grid_sample(image[None], places, padding_mode="border", align_corners=False)[0]
+        return torch.from_numpy(np.column_stack([back, -back @ self.shift])).float()
+
+    def picture(self, image: Tensor) -> Tensor:
+        """A picture (3, S, S), see `moved`."""
+        return image if self == STILL else moved(image[None], self.back[None])[0]
 
     def landmarks(self, points: np.ndarray) -> np.ndarray:
         """Landmarks (..., 478, 3) in crop units."""
@@ -76,6 +77,13 @@ class Similarity:
         scale = pose[:, 5:] + np.log(self.size)
         moved = [expression, rotation_vectors(turned), place, scale]
         return np.concatenate(moved, -1).astype(coeffs.dtype)
+
+
+def moved(images: Tensor, backs: Tensor) -> Tensor:
+    """Pictures (B, 3, S, S), each moved by its own `Similarity.back` of (B, 2, 3); what lies beyond a
+    picture's edge is its edge's colour."""
+    places = F.affine_grid(backs.to(images), list(images.shape), align_corners=False)
+    return F.grid_sample(images, places, padding_mode="border", align_corners=False)
 
 
 STILL = Similarity(1.0, 0.0, (0.0, 0.0))

@@ -53,7 +53,7 @@ def test_training_pairs_are_moved_and_validation_pairs_are_not(tiny_shards: Path
         module = FramesDataModule(
             tiny_shards, batch_size=4, steps_per_epoch=1, resolution=64, num_workers=0, reframe=reframe
         )
-        return next(iter(module.loader(split)))
+        return module.on_after_batch_transfer(next(iter(module.loader(split))), 0)
 
     still, moved = batch(Reframe(), "train"), batch(Reframe(zoom=0.2, shift=0.1, turn=10.0), "train")
     for name in ("source", "target", "source_coeffs", "source_landmarks", "driving", "face_box"):

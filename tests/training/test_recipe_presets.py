@@ -283,6 +283,7 @@ def test_make_within_make_plans_the_same(monkeypatch):
     alone = made("demo", "FROM=scratch")
     monkeypatch.setenv("MAKELEVEL", "1")
     monkeypatch.setenv("MAKEFLAGS", "-- ARGS=--from-above FROM=starter")
+    monkeypatch.setenv("ARGS", "--from-above")
     assert made("demo", "FROM=scratch") == alone
 
 

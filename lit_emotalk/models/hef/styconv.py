@@ -15,7 +15,8 @@ class StyConv(nn.Module):
     A (learned affine) gives one scale per input channel, Mod multiplies, Demod divides every output
     channel by the norm of its modulated weights: StyleGAN2, equations 1-3. Scaling the activations
     instead of the weights is the same function with one shared weight for the whole batch (StyleGAN2,
-    section 2.2), so it stays a plain convolution. Bias and a leaky ReLU (0.2, gain sqrt 2) follow.
+    section 2.2), so it stays a plain convolution. Bias and a leaky ReLU (0.2, gain sqrt 2) follow; the gain
+    is in norm and bias. Under autocast all that is as large as the activations has their precision.
 
     Shapes: x (B, in_channels, H, W), style (B, style_size) -> (B, out_channels, H, W).
     """
@@ -37,6 +38,7 @@ class StyConv(nn.Module):
         scale, weight = self.affine(style), self.weight
         y = F.conv2d(x * scale[:, :, None, None], weight, padding=weight.shape[-1] // 2)
         power = weight.square().sum((2, 3))
-        norm = torch.rsqrt(F.linear(scale.square(), power) + 1e-8)
-        y = y * norm[:, :, None, None] + self.bias[:, None, None]
-        return F.leaky_relu(y, 0.2) * math.sqrt(2)
+        norm = math.sqrt(2) * torch.rsqrt(F.linear(scale.square(), power) + 1e-8)
+        bias = math.sqrt(2) * self.bias
+        y = torch.addcmul(bias.to(y.dtype)[:, None, None], y, norm.to(y.dtype)[:, :, None, None])
+        return F.leaky_relu(y, 0.2)

@@ -79,7 +79,7 @@ def test_coefficients_are_read_and_lie_near_those_drawn(shards):
 
 def test_stage_hef_and_the_picture_side_read_them(shards):
     data = FramesDataModule(shards, batch_size=4, steps_per_epoch=1, resolution=64, num_workers=0)
-    batch = next(iter(data.loader("train")))
+    batch = data.on_after_batch_transfer(next(iter(data.loader("train"))), 0)
     assert batch["source"].shape == (4, 3, 64, 64) and batch["driving"].shape == (4, 27, 57)
     signals = SignalsDataModule(shards, batch_size=2, steps_per_epoch=1, image_size=64, num_workers=0)
     batch = next(iter(signals.loader("train")))
