@@ -10,9 +10,11 @@ from tests.stages.dying import dying
 from tests.stages.runs import config, exported, fit, killed, same, write_config
 
 BATCH = 7
-TOGETHER = 2e-2
-"""Largest relative distance of weights where the gradient of the warp, which CUDA adds up in any order, is in
-between."""
+TOGETHER = 1e-5
+"""Largest relative distance of weights on CUDA."""
+SHARE = 0.2
+"""Largest distance, as a share of what the last epoch moves, where the gradient of the warp is in between, which
+CUDA adds up in any order."""
 
 
 def on(device: str, content: dict) -> dict:
@@ -29,20 +31,26 @@ def test_a_stopped_training_ends_with_the_same_weights(device, tiny_shards, tmp_
             assert not (tmp_path / name / "toy" / "default" / "export").exists()
         fit(path)
     whole, stopped = (exported(tmp_path / name / "toy" / "default") for name in ("whole", "stopped"))
-    assert same(whole, stopped)
+    if device == "cpu":
+        assert same(whole, stopped)
+    assert {name: far for name, far in distances(stopped, whole).items() if far > TOGETHER} == {}
     untrained = {name: torch.zeros_like(value) for name, value in whole.items()}
     assert not same(whole, untrained)
 
 
 def test_a_stopped_generator_goes_on(device, tiny_shards, tmp_path):
-    for name, environment in (("whole", {}), ("stopped", dying(BATCH, signal.SIGTERM))):
-        path = write_config(
-            tmp_path / f"{name}.yaml", on(device, small_stages.hef(tiny_shards, tmp_path / name))
-        )
+    trained = {}
+    for name, environment in (("whole", {}), ("half", {}), ("stopped", dying(BATCH, signal.SIGTERM))):
+        content = on(device, small_stages.hef(tiny_shards, tmp_path / name))
+        if name == "half":
+            content["trainer"]["max_epochs"] = 1
+        path = write_config(tmp_path / f"{name}.yaml", content)
         if environment:
             killed(path, **environment)
         fit(path)
-    whole, stopped = (exported(tmp_path / name / "hef" / "default") for name in ("whole", "stopped"))
+        weights = exported(tmp_path / name / "hef" / "default")
+        trained[name] = torch.cat([weights[key].flatten() for key in sorted(weights)])
     if device == "cpu":
-        assert same(whole, stopped)
-    assert {name: far for name, far in distances(stopped, whole).items() if far > TOGETHER} == {}
+        assert torch.equal(trained["whole"], trained["stopped"])
+    moved = (trained["whole"] - trained["half"]).norm()
+    assert moved > 0 and (trained["whole"] - trained["stopped"]).norm() < SHARE * moved

@@ -12,7 +12,7 @@ SLOWEST_SECONDS = 120
 
 
 class Recorder:
-    """A plugin of pytest that keeps outcomes and leaves out what passed before."""
+    """A plugin of pytest that keeps outcomes and leaves out what passed before; what is slow comes last."""
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
@@ -21,7 +21,7 @@ class Recorder:
         """Leave out tests whose outcome is there."""
         due = [item for item in items if item.nodeid not in self.rows.kept]
         config.hook.pytest_deselected(items=[item for item in items if item.nodeid in self.rows.kept])
-        items[:] = due
+        items[:] = sorted(due, key=lambda item: item.get_closest_marker("slow") is not None)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep what a test came to: passed by its call, all else by the phase that did not pass."""

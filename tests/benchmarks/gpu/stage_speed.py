@@ -22,6 +22,8 @@ from tests.gpu.small import SPACE, save_space
 ROOT = Path(__file__).parents[3]
 FULL_SPACE = EmotionSpaceConfig(dim=128, audio=AudioEncoderConfig())
 LOADERS = 12
+STEPS = 5000
+"""More than are measured."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def configuration(name: str, folder: Path, shards: Path, mode: str, toy: bool) -
     trial = TRIALS[name]
     model: dict[str, Any] = {**trial.model, **(trial.toy_model if toy else {})}
     data: dict[str, Any] = {**trial.data, **(trial.toy_data if toy else {}), "shards": str(shards)}
-    data |= {"steps_per_epoch": 100_000, "num_workers": 1 if toy else min(LOADERS, os.cpu_count() or 1)}
+    data |= {"steps_per_epoch": STEPS, "num_workers": 1 if toy else min(LOADERS, os.cpu_count() or 1)}
     if toy:
         data["batch_size"] = 2
     if name in ("align", "eac"):
