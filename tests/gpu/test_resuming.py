@@ -13,7 +13,7 @@ BATCH = 7
 TOGETHER = 1e-5
 """Largest relative distance of weights on CUDA."""
 SHARE = 0.2
-"""Largest distance, as a share of what the last epoch moves, where the gradient of the warp is in between, which
+"""Largest distance, as a share of what the last epoch moves, where the gradient of the warp is between, which
 CUDA adds up in any order."""
 
 
