@@ -25,7 +25,7 @@ from tests.benchmarks.gpu.machine import facts
 from tests.benchmarks.gpu.parts import PARTS, Part, run
 from tests.benchmarks.gpu.peaks import bf16_peak
 from tests.benchmarks.gpu.results import Rows, read_json
-from tests.benchmarks.gpu.train import column, keep_export
+from tests.benchmarks.gpu.train import column, keep_export, written_at
 from tests.conftest import TINY_SPLITS, draw_clip
 from tests.gpu.small import make, save_space
 from tests.stages.runs import ROOT
@@ -154,8 +154,10 @@ def test_outcomes_of_tests_are_kept_and_passed_over(tmp_path):
 def test_an_export_that_is_being_written_is_not_kept(tmp_path):
     export = tmp_path / "export" / "hef"
     export.mkdir(parents=True)
+    assert written_at(export) == 0.0
     assert not keep_export(export, tmp_path) and not (tmp_path / "back" / "hef.tar").exists()
     save_space(export)
+    assert written_at(export) > 0
     assert not keep_export(export, tmp_path), "another stage's"
     assert column(tmp_path / "none.csv", "a") == []
     (tmp_path / "m.csv").write_text("step,a\n1,0.5\n2,\n3,2\n")

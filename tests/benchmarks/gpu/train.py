@@ -74,6 +74,14 @@ def column(metrics: Path, name: str) -> list[float]:
         return [float(row[name]) for row in csv.DictReader(handle) if row.get(name)]
 
 
+def written_at(export: Path) -> float:
+    """When an export was finished; 0 where there is none, or a new one is being written over it."""
+    try:
+        return (export / CARD_NAME).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def keep_export(export: Path, folder: Path) -> bool:
     """Pack the export as it is now into back/hef.tar; False where it is being written at this moment."""
     half = folder / "half" / "hef"
@@ -120,9 +128,9 @@ def train(folder: Path, shards: Path, seconds: float, toy: bool) -> dict[str, An
     try:
         while child.poll() is None:
             time.sleep(POLL_SECONDS)
-            card = export / CARD_NAME
-            if card.is_file() and card.stat().st_mtime > kept and keep_export(export, folder):
-                kept, exports = card.stat().st_mtime, exports + 1
+            written = written_at(export)
+            if written > kept and keep_export(export, folder):
+                kept, exports = written, exports + 1
             if time.monotonic() > until and not stopped:
                 child.send_signal(signal.SIGTERM)
                 stopped = True
@@ -130,7 +138,7 @@ def train(folder: Path, shards: Path, seconds: float, toy: bool) -> dict[str, An
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
-    if (export / CARD_NAME).is_file() and (export / CARD_NAME).stat().st_mtime > kept:
+    if written_at(export) > kept:
         exports += keep_export(export, folder)
     if child.returncode not in (0, 143):
         raise UserError(f"the training ended with status {child.returncode}; see the log of this part")
