@@ -22,7 +22,7 @@ export TOKENIZERS_PARALLELISM = false
 .DEFAULT_GOAL := help
 .PHONY: help setup hello demo starter data data-mead data-ravdess data-voxceleb2 data-folder train ablations baselines train-stage1 \
 	train-stage2 train-stage3 train-sync train-tracker evaluate tables reproduce real-people animate serve sweep departures table-ravdess benchmark \
-	benchmark-animate benchmark-loader verify corpus-sheet \
+	benchmark-animate benchmark-loader gpu-check verify corpus-sheet \
 	check-corpus test test-all lint format clean-demo
 
 help:  ## show this help
@@ -155,6 +155,9 @@ benchmark: $(STAMP)  ## how fast HEF draws and trains on this machine
 
 benchmark-animate: $(STAMP)  ## how fast a video is made on this machine, step by step, start-up apart
 	@$(BIN)/python -m tests.benchmarks.animate --models $(MODELS) $(ARGS)
+
+gpu-check: $(STAMP)  ## what a CUDA device must show, in ten minutes; the same command continues (experiments/gpu/README.md)
+	@PYTHON=$(BIN)/python bash experiments/gpu/check.sh $(ARGS)
 
 verify: $(STAMP)  ## check the demo's shards completely
 	@$(BIN)/python -m data_prep.verify $(OUT)/shards $(ARGS)

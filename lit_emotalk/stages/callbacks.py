@@ -233,6 +233,28 @@ class AfterEpochs(Callback):
             self.write()
 
 
+class EveryMinutes(Callback):
+    """Calls `write`, on the first rank, after the first batch that ends so many minutes after the last."""
+
+    def __init__(
+        self, minutes: float, write: Callable[[], object], now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.minutes, self.write, self.now = minutes, write, now
+        self._last = now()
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Begin to measure."""
+        self._last = self.now()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Write if it is time."""
+        if trainer.is_global_zero and self.now() - self._last >= 60 * self.minutes:
+            self.write()
+            self._last = self.now()
+
+
 def progress_callback(is_terminal: Callable[[], bool] = sys.stderr.isatty) -> list[Callback]:
     """The progress bar: Lightning's on a terminal, lines for a log."""
     return [TerminalProgress() if is_terminal() else LogProgress()]

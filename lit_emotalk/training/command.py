@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import lightning as L
 from jsonargparse import set_parsing_settings
-from jsonargparse.typing import NonNegativeInt
+from jsonargparse.typing import NonNegativeFloat, NonNegativeInt
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
@@ -28,6 +28,7 @@ from lit_emotalk.stages.base import Stage
 from lit_emotalk.stages.callbacks import (
     AfterEpochs,
     AtomicCheckpointIO,
+    EveryMinutes,
     RunMonitor,
     StopOnNaN,
     progress_callback,
@@ -96,6 +97,12 @@ class TrainingCLI(LightningCLI):
             help="export after every so many epochs as well (0: at the end alone)",
         )
         parser.add_argument(
+            "--export_minutes",
+            type=NonNegativeFloat,
+            default=0.0,
+            help="export whenever so many minutes have passed as well (0: never)",
+        )
+        parser.add_argument(
             "--restart",
             type=Restart,
             default="never",
@@ -153,6 +160,9 @@ class TrainingCLI(LightningCLI):
         every = self._get(self.config, "export_epochs")
         if self.subcommand == "fit" and every and not trial:
             callbacks.append(AfterEpochs(every, self._export))
+        minutes = self._get(self.config, "export_minutes")
+        if self.subcommand == "fit" and minutes and not trial:
+            callbacks.append(EveryMinutes(minutes, self._export))
         return callbacks
 
     def _loggers(self) -> list[Logger]:

@@ -25,7 +25,8 @@ FINGERPRINT_VARIABLE = "LIT_EMOTALK_FINGERPRINT"
 DISTRIBUTION = "lit-emotalk"
 UNNAMED = "default"
 WITHOUT_EFFECT = (
-    "restart", "export_dir", "export_epochs", "runs", "name", "ckpt_path", "config", "weights_only",
+    "restart", "export_dir", "export_epochs", "export_minutes", "runs", "name",
+    "ckpt_path", "config", "weights_only",
     "trainer.logger", "trainer.enable_progress_bar", "trainer.default_root_dir", "trainer.profiler",
     "trainer.devices", "trainer.num_nodes", "trainer.strategy",
     "trainer.log_every_n_steps", "data.init_args.num_workers",

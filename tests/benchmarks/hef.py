@@ -67,8 +67,10 @@ def inputs(config: HEFConfig, batch: int, device: str) -> tuple[torch.Tensor, ..
     return tuple(tensor.to(device) for tensor in tensors)
 
 
-def measure(size: str, resolution: int, mode: str, precision: str, batch: int, repeats: int) -> dict:
-    """One row: a batch drawn from a cached source, and a training step of the same batch."""
+def measure(
+    size: str, resolution: int, mode: str, precision: str, batch: int, repeats: int, train: bool = True
+) -> dict:
+    """One row: a batch drawn from a cached source, and (`train`) a training step of the same batch."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = HEF(HEFConfig(size=size, resolution=resolution))  # type: ignore[arg-type]
     network = network.to(device, memory_format=torch.channels_last)
@@ -113,7 +115,8 @@ def measure(size: str, resolution: int, mode: str, precision: str, batch: int, r
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     drawing = seconds(draw, repeats, device)
-    training = float("nan") if quick else seconds(step, max(repeats // 2, 2), device)
+    trains = train and quick is None
+    training = seconds(step, max(repeats // 2, 2), device) if trains else float("nan")
     before = time.process_time()
     draw()
     cpu = time.process_time() - before
@@ -132,8 +135,8 @@ def measure(size: str, resolution: int, mode: str, precision: str, batch: int, r
         "draw_cpu_ms_per_frame": round(1000 * cpu / batch, 2),
         "frames_per_second": round(batch / drawing, 1),
         "draw_share_of_peak": round(gflop * batch / drawing / peak, 3),
-        "train_ms_per_sample": None if quick else round(1000 * training / batch, 2),
-        "train_share_of_peak": None if quick else round(3 * gflop * batch / training / peak, 3),
+        "train_ms_per_sample": round(1000 * training / batch, 2) if trains else None,
+        "train_share_of_peak": round(3 * gflop * batch / training / peak, 3) if trains else None,
         "peak_memory_gib": round(memory / 2**30, 2),
     }
 

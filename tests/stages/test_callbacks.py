@@ -1,10 +1,11 @@
 import resource
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from lit_emotalk.errors import UserError
-from lit_emotalk.stages.callbacks import AtomicCheckpointIO
+from lit_emotalk.stages.callbacks import AtomicCheckpointIO, EveryMinutes
 from lit_emotalk.stages.loggers import MetricsCsv
 
 
@@ -33,3 +34,16 @@ def test_metrics_of_steps_done_again_are_replaced(tmp_path):
     second.log_metrics({"loss": 30, "other": 1}, 3)
     second.finalize("success")
     assert path.read_text().split() == ["step,loss,other", "0,0,", "1,1,", "2,2,", "3,30,1"]
+
+
+def test_what_is_written_every_minute_is_written_by_the_first_rank_after_a_batch():
+    clock, written = [0.0], []
+    callback = EveryMinutes(1.0, lambda: written.append(clock[0]), lambda: clock[0])
+    first, other = SimpleNamespace(is_global_zero=True), SimpleNamespace(is_global_zero=False)
+    clock[0] = 100.0
+    callback.on_train_start(first, None)
+    for now in (130.0, 159.0, 161.0, 170.0, 215.0, 400.0):
+        clock[0] = now
+        callback.on_train_batch_end(other, None, None, None, 0)
+        callback.on_train_batch_end(first, None, None, None, 0)
+    assert written == [161.0, 400.0]

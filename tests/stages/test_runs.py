@@ -46,14 +46,15 @@ def test_a_full_disk_costs_the_epoch_and_nothing_else(tiny_shards, tmp_path, mon
     assert same(exported(run), exported(tmp_path / "whole" / "toy" / "default"))
 
 
-def test_a_run_exports_as_it_goes_where_that_is_asked_for(tiny_shards, tmp_path):
-    for name, more in (("plain", []), ("often", ["--export_epochs", "1"])):
+@pytest.mark.parametrize("often", [("--export_epochs", "1"), ("--export_minutes", "0.0001")])
+def test_a_run_exports_as_it_goes_where_that_is_asked_for(often, tiny_shards, tmp_path):
+    for name, more in (("plain", ()), ("often", often)):
         path = write_config(tmp_path / f"{name}.yaml", config(tiny_shards, tmp_path / name))
         killed(path, *more, **dying(7, signal.SIGTERM))
     assert not (tmp_path / "plain" / "toy" / "default" / "export").exists()
     run = tmp_path / "often" / "toy" / "default"
     early = exported(run)
-    fit(tmp_path / "often.yaml", "--export_epochs", "1")
+    fit(tmp_path / "often.yaml", *often)
     assert early.keys() == exported(run).keys() and not same(early, exported(run))
 
 

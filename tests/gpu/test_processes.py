@@ -1,0 +1,59 @@
+"""DDP as torchrun starts it: by NCCL on CUDA devices, by gloo on the CPU.
+
+NCCL refuses two processes on one device, so on a machine with one device this is one process: all collectives
+run and DDP wraps the network, but nothing is averaged. With two devices, two processes.
+"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from tests.gpu.steps import distances
+from tests.stages.runs import ROOT, config, exported, fit, write_config
+
+CALLBACKS = [{"class_path": "tests.gpu.backend.SayBackend"}]
+FAR = 1e-3
+
+
+@pytest.mark.ddp
+@pytest.mark.parametrize("processes", [1, 2])
+def test_training_by_torchrun(processes, device, tiny_shards, tmp_path):
+    if device == "cuda" and torch.cuda.device_count() < processes:
+        pytest.skip(f"NCCL needs a device for each of {processes} processes")
+    accelerator = "gpu" if device == "cuda" else "cpu"
+    network = {"width": 16, "dropout": 0.0}
+    trained = {}
+    for name in ("alone", "together"):
+        content = config(tiny_shards, tmp_path / name, model={"network": network})
+        content["trainer"] |= {"accelerator": accelerator, "max_epochs": 1}
+        content["data"]["init_args"]["batch_size"] = 4 if name == "alone" else 4 // processes
+        content["trainer"]["callbacks"] = CALLBACKS if name == "together" else []
+        path = write_config(tmp_path / f"{name}.yaml", content)
+        if name == "alone":
+            fit(path)
+        else:
+            said = torchrun(processes, path)
+            backend = "nccl" if device == "cuda" else "gloo"
+            total = processes * (processes + 1) // 2
+            assert f"speaks by {backend}, {processes} processes, sum {total}" in said
+        trained[name] = exported(tmp_path / name / "toy" / "default")
+    assert {
+        key: far for key, far in distances(trained["together"], trained["alone"]).items() if far > FAR
+    } == {}
+
+
+def torchrun(processes: int, path: os.PathLike) -> str:
+    """What `lit-emotalk fit` prints on so many processes; AssertionError where it fails."""
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes),
+        "-m", "lit_emotalk.cli", "fit", "--config", str(path),
+        "--trainer.devices", str(processes), "--trainer.strategy", "ddp",
+    ]  # fmt: skip
+    known = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    settings = {**os.environ, "PYTHONPATH": known, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stderr
