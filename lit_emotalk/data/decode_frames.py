@@ -106,7 +106,7 @@ class PairsDecoder:
         else:
             other = clip
             source, target = (int(i) for i in choices.choice(total, 2, replace=total < 2))
-        if choices.random() < self.widest:
+        if self.widest and choices.random() < self.widest:
             widest = {each.key: mouth_openings(read_landmarks(each)) for each in (clip, other)}
             if widest[other.key].max() > widest[clip.key].max():
                 clip, target, other, source = other, source, clip, target

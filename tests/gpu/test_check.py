@@ -27,8 +27,8 @@ from tests.benchmarks.gpu.peaks import bf16_peak
 from tests.benchmarks.gpu.results import Rows, read_json
 from tests.benchmarks.gpu.train import column, keep_export, written_at
 from tests.conftest import TINY_SPLITS, draw_clip
+from tests.forked import ROOT
 from tests.gpu.small import make, save_space
-from tests.stages.runs import ROOT
 
 CHILD = (
     "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); "

@@ -13,7 +13,7 @@ from lit_emotalk.errors import UserError
 from tests.benchmarks.gpu.pieces import MANIFEST, pack, unpack
 from tests.benchmarks.gpu.shards import subset
 from tests.benchmarks.gpu.wheels import LEFT_OUT, closure, project_requirements
-from tests.stages.runs import ROOT
+from tests.forked import ROOT
 
 PIECE = 1000
 

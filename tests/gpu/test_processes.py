@@ -11,8 +11,9 @@ import sys
 import pytest
 import torch
 
+from tests.forked import ROOT
 from tests.gpu.steps import distances
-from tests.stages.runs import ROOT, config, exported, fit, write_config
+from tests.stages.runs import config, exported, fit, write_config
 
 CALLBACKS = [{"class_path": "tests.gpu.backend.SayBackend"}]
 FAR = 1e-3

@@ -12,7 +12,7 @@ import yaml
 from lit_emotalk.errors import UserError
 from lit_emotalk.training import early
 from lit_emotalk.training.run_directory import RunDirectory, RunFacts
-from tests.stages.runs import ROOT
+from tests.forked import ROOT
 
 PROGRAM = """
 import json, sys

@@ -77,6 +77,11 @@ def mix(made: Tensor, warped: Tensor, share: Tensor) -> Tensor:
     return made + share * (warped - made)
 
 
+def shadowed(picture: Tensor, shadow: Tensor, guide: tuple[Tensor, Tensor] | None) -> Tensor:
+    """A warped source's picture (B, 3, H, W), of the colour `shadow` (3, 1, 1) where lips have opened."""
+    return picture if guide is None else mix(picture, shadow, guide[1][:, :1])
+
+
 class SourceLevel(NamedTuple):
     """A level of a source's pyramid: the picture (B, 3, R, R) and the features (B, C, r, r) to warp."""
 
@@ -207,6 +212,8 @@ class HEFBlock(nn.Module):
         super().__init__()
         self.first, self.flow_rule, self.image_residual = first, flow_rule, image_residual
         self.reach = PIXELS_PER_LEVEL * 2 / resolution
+        self.register_buffer("shadow", torch.tensor(SHADOW)[:, None, None], persistent=False)
+        self.shadow: Tensor
         self.expand = StyConv(in_channels, channels, style_size)
         self.hints = equalised.Conv2d(2 + HINTS, channels, 1) if hinted else None
         heads = (4 if flow_rule != "shared" else 2) + sources - 1
@@ -242,12 +249,6 @@ class HEFBlock(nn.Module):
         (`OPENED`)."""
         return torch.sigmoid(logit if guide is None else logit - OPENED * guide[1][:, :1])
 
-    def shadowed(self, picture: Tensor, guide: tuple[Tensor, Tensor] | None) -> Tensor:
-        """The warped source's picture (B, 3, H, W), dark between lips that have opened."""
-        if guide is None:
-            return picture
-        return mix(picture, picture.new_tensor(SHADOW)[:, None, None], guide[1][:, :1])
-
     def forward(
         self,
         below: Level,
@@ -276,7 +277,7 @@ class HEFBlock(nn.Module):
             share = torch.sigmoid(heads[:, -1:] - MASK_LOGIT)
             pairs = zip((picture, features), other.warped(other_guide + learned), strict=True)
             picture, features = (mix(own, seen, share) for own, seen in pairs)
-        picture = self.shadowed(picture, guide)
+        picture = shadowed(picture, self.shadow, guide)
         x = mix(x, features.to(x.dtype), keep)
         for convolution in self.refine:
             x = convolution(x, style)

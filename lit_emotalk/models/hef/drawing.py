@@ -15,7 +15,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lit_emotalk.models.hef.blocks import FIRST_RESOLUTION, MASK_LOGIT, HEFBlock, guide_features, upsample
+from lit_emotalk.models.hef.blocks import (
+    FIRST_RESOLUTION,
+    MASK_LOGIT,
+    HEFBlock,
+    guide_features,
+    shadowed,
+    upsample,
+)
 from lit_emotalk.models.hef.equalised import folded
 from lit_emotalk.models.hef.generator import HEF, Frame
 from lit_emotalk.models.hef.guide import Guidance
@@ -151,7 +158,9 @@ class DrawnBlock(nn.Module):
         super().__init__()
         self.first, self.next_flow = block.first, block.next_flow
         self.next_image, self.next_logit = block.next_image, block.next_logit
-        self.share, self.shadowed = block.share, block.shadowed
+        self.share = block.share
+        self.register_buffer("shadow", block.shadow, persistent=False)
+        self.shadow: Tensor
         self.expand = DrawnConv(block.expand, dtype)
         self.motion, self.rgb = _cast(block.motion, dtype), _cast(block.rgb, dtype)
         self.hints = None if block.hints is None else _cast(block.hints, dtype)
@@ -193,7 +202,7 @@ class DrawnBlock(nn.Module):
             x = convolution(x, style)
         if len(pixels) != len(features):
             corners, shares = reads(flows, chosen, pixels)
-        warped = self.shadowed(sample(pixels, corners, shares, x.shape), guide)
+        warped = shadowed(sample(pixels, corners, shares, x.shape), self.shadow, guide)
         image = self.next_image(image, warped, self.share(logit, guide), self.rgb(x).float())
         return x, learned, image, logit
 
