@@ -18,9 +18,11 @@ OTHER_NAMES = {"opencv-contrib-python": "opencv-python-headless"}
 
 
 def allowed() -> set[str]:
-    """Distributions there."""
-    there = present_there(None)
-    return {*map(canonicalize_name, there), *closure(project_requirements(ROOT / "pyproject.toml"), there)}
+    """Distributions there; also what those that it holds require in the versions that are installed here."""
+    there = set(map(canonicalize_name, present_there(None)))
+    here = {canonicalize_name(found.metadata["Name"]) for found in metadata.distributions()}
+    travels = closure(project_requirements(ROOT / "pyproject.toml"), there)
+    return {*there, *closure(there & here, ()), *travels}
 
 
 class Lacking:
