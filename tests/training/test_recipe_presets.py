@@ -14,7 +14,7 @@ from lit_emotalk.training.recipe.plan import load_recipe
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "experiments" / "recipes"
-GIVEN = ("experiments/", "outputs/user_study", "lit_emotalk/starter", "data/")
+GIVEN = ("experiments/", "outputs/user_study", "outputs/scratch/", "lit_emotalk/starter", "data/")
 """Where files lie that no step of a recipe makes."""
 OUTPUTS = {"demo": "scratch", "embedded": "embedded", "mead": "mead"}
 """Preset -> its folder below outputs; outputs/demo is that of `make demo`, which tunes the starter."""
@@ -184,6 +184,28 @@ def test_the_papers_preset_trains_the_papers_networks(preset, monkeypatch):
         assert ("layout bfm" in command) == (step != "train-align")
     everything = " ".join(step.command for step in plan.steps)
     assert "outputs/demo" not in everything and "outputs/mead" not in everything
+
+
+def test_the_paper_is_scored_beside_ours_where_the_departures_are(tmp_path, monkeypatch):
+    """On the clips, by the judges and in the table of the departures' base; nowhere else."""
+    (tmp_path / "experiments").symlink_to(ROOT / "experiments")
+    monkeypatch.chdir(tmp_path)
+    preset = RECIPES / "reproduce_paper_embedded.yaml"
+    assert "score-beside" not in {step.name for step in load_recipe(preset).steps}
+    ours = Path("outputs/scratch/departures/ours.jsonl")
+    ours.parent.mkdir(parents=True)
+    ours.touch()
+    plan = load_recipe(preset)
+    paper = set(plan.step("score-beside").command.split())
+    base = set(load_recipe(RECIPES / "departures.yaml").step("score-ours").command.split())
+    assert base - paper == {"ours", "outputs/scratch/models", ours.as_posix()}
+    made = {"outputs/paper_embedded/models", "outputs/paper_embedded/evaluation/beside.jsonl"}
+    assert paper - base == {"paper", "--sync", "outputs/scratch/models/sync", *made}
+    assert ours.as_posix() in plan.step("table-beside").command
+    spec = read_spec(ROOT / "experiments" / "tables" / "paper_beside.yaml")
+    assert [path.as_posix() for path in spec.results] == list(plan.step("table-beside").inputs[:2])
+    names = {step.name for step in load_recipe(RECIPES / "reproduce_paper.yaml").steps}
+    assert not {"score-beside", "table-beside"} & names
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.yaml")))
