@@ -4,16 +4,25 @@ import numpy as np
 
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.face.basis import LinearFace
-from lit_emotalk.face.regions import LANDMARKS, LIPS, MOUTH_OPENING
+from lit_emotalk.face.regions import (
+    LANDMARKS,
+    LEFT_BROW,
+    LEFT_EYE,
+    LIPS,
+    MOUTH_OPENING,
+    RIGHT_BROW,
+    RIGHT_EYE,
+)
 
 TRUST = 0.5
 """How much a unit's reading counts beside the landmarks, of which a sum of squared inter-ocular distances
 counts as one. The less, the more is left to the landmarks, which cannot tell every unit from its neighbours
 (our choice, as are the numbers below: by the units' truth and the lips' motion on the embedded corpus, and by
 the opening of real mouths)."""
-LIPS_COUNT, DEPTH_COUNTS = 3.0, 0.09
-"""What a point of the lips and what depth, which one picture hardly shows, count beside another point and
-another axis."""
+COUNTS: dict[tuple[int, ...], float] = {LIPS: 3.0, LEFT_BROW + RIGHT_BROW: 6.0, LEFT_EYE + RIGHT_EYE: 3.0}
+"""What a point of these parts counts beside any other."""
+DEPTH_COUNTS = 0.09
+"""What depth, which one picture hardly shows, counts beside another axis."""
 OPENING_COUNTS = 30.0
 """What the height of the gap between the inner lips counts: speech is in this one distance."""
 SWEEPS = 50
@@ -29,7 +38,8 @@ class Refinement:
     def __init__(self, face: LinearFace) -> None:
         shapes = face.basis.double().numpy()
         counted = shapes.copy()
-        counted[:, list(LIPS)] *= LIPS_COUNT
+        for part, count in COUNTS.items():
+            counted[:, list(part)] *= count
         counted[..., 2] *= DEPTH_COUNTS
         upper, lower = MOUTH_OPENING
         gap = OPENING_COUNTS * (shapes[:, lower, 1] - shapes[:, upper, 1])
