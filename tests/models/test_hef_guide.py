@@ -32,7 +32,7 @@ def head(units: dict[str, float], pose: tuple[float, ...], person: int = 0) -> t
         weights[0, ARKIT_NAMES.index(name)] = value
     own = 0.05 * np.random.default_rng(person).standard_normal((478, 3))
     own -= own.mean(0)
-    shape = face.landmarks(weights)[0].numpy() + own
+    shape = (face.mean + torch.tensordot(weights[0], face.skin, 1)).numpy() + own
     place = np.array([*pose[3:5], 0.0])
     posed = np.exp(pose[5]) * shape @ rotation_matrices(np.array(pose[:3])).T + place
     crop = (posed + np.array([1.0, 1.0, 0.0])) / 2
@@ -125,7 +125,7 @@ def test_hints_tell_where_the_teeth_are() -> None:
     here = 2 * source - torch.tensor([1.0, 1.0, 0.0])
     resting = guide.resting(here, own)
     below_the_skull = resting[0, list(MOUTH_OPENING)].mean(0).numpy() + np.array([0.0, 0.0, TEETH])
-    drop = 0.8 * face.basis[ARKIT_NAMES.index("jawOpen")][list(CHIN), 1].mean()
+    drop = 0.8 * face.skin[ARKIT_NAMES.index("jawOpen")][list(CHIN), 1].mean()
     aside = np.array([0.1, 0.0, 0.0])
     jaw = np.array([0.0, float(drop), 0.0])
     for point, expected in (
