@@ -20,7 +20,7 @@ from lit_emotalk.face.regions import (
 
 BASIS_FILE = Path(__file__).with_name("basis.safetensors")
 NOSE_MIDDLE = 195
-UPPER_SKIN, LOWER_SKIN, LIDS_SKIN = 1.5, 1.15, 1.1
+UPPER_SKIN, LOWER_SKIN, LIDS_SKIN = 1.5, 1.2, 1.1
 """How much farther skin moves than the landmarks that are found on it: brows and forehead, what lies below
 the middle of the nose, and the lids with the eyes (see `LinearFace.skin`)."""
 
