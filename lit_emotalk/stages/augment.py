@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lit_emotalk.coefficients import ARKIT
+from lit_emotalk.emotions import EMOTIONS, LEVELLESS
 from lit_emotalk.io.heard import join, part
 from lit_emotalk.models.audio_encoder import MEL_CENTRE
 from lit_emotalk.schema import ROWS, Hears
@@ -238,3 +239,16 @@ def augment_wave(samples: Tensor, how: WaveAugment) -> Tensor:
     if how.gain:
         samples = samples * torch.exp(how.gain * DECIBEL * torch.randn(batch, 1, device=device))
     return samples
+
+
+def draw_intensity(intensity: Tensor, emotion: Tensor, jitter: float) -> Tensor:
+    """Intensities (B,) in [0, 1] varied by up to `jitter`; any one for an emotion (B,) of `LEVELLESS`.
+
+    Corpora have neutral and calm clips at level 1 alone, but people ask for "a neutral person" at intensity
+    1: the traces of other emotions in such words must not grow with it (our choice).
+    """
+    levelless = torch.zeros_like(emotion, dtype=torch.bool)
+    for name in LEVELLESS:
+        levelless |= emotion == EMOTIONS.index(name)
+    drawn = torch.rand_like(intensity)
+    return torch.where(levelless, drawn, (intensity + jitter * (2 * drawn - 1)).clamp(0, 1))

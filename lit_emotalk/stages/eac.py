@@ -19,7 +19,7 @@ from lit_emotalk.metrics.expression import ExpressionError, MeanFaces
 from lit_emotalk.models.eac import EAC, EACConfig, label_codes
 from lit_emotalk.models.emotion_space import EmotionSpace
 from lit_emotalk.models.handover import load_export
-from lit_emotalk.stages.augment import SoundAugment, augment_sound, draw_frames
+from lit_emotalk.stages.augment import SoundAugment, augment_sound, draw_frames, draw_intensity
 from lit_emotalk.stages.base import Batch, Stage
 
 Modality = Literal["text", "image", "audio"]
@@ -56,7 +56,7 @@ class CodeDraw:
     text, image, audio: relative frequency of the modalities. dropout: share of samples without a code. swap:
     share of samples whose picture or sound comes from another clip of the same emotion in the batch. spread:
     standard deviation, in frames, of the picture's distance from the key frame. jitter: largest change of the
-    intensity.
+    intensity (see `draw_intensity`).
     """
 
     text: float = 1.0
@@ -216,10 +216,10 @@ class EACStage(Stage):
         """The losses of a batch, unweighted."""
         mask, true = batch["mask"], self.true_expression(batch)
         codes, drop = self.draw_codes(batch)
-        jitter = self.codes.jitter * (2 * torch.rand_like(batch["intensity"]) - 1)
+        intensity = draw_intensity(batch["intensity"], batch["emotion"], self.codes.jitter)
         hears = self.network.config.hears
         speech, mask = augment_sound(speech_of(batch, hears), mask, self.voice, hears)
-        made = self.network(speech, codes, (batch["intensity"] + jitter).clamp(0, 1), mask, drop)
+        made = self.network(speech, codes, intensity, mask, drop)
         losses = {
             "coefficients": coefficient_loss(made, true, mask, self.unit_weights),
             "velocity": velocity_loss(made, true, mask, self.unit_weights),
