@@ -67,12 +67,12 @@ class LinearFace(nn.Module):
 
     @property
     def skin(self) -> Tensor:
-        """What one unit at weight 1 adds to the places of the skin, (51, 478, 3).
+        """What one unit at weight 1 adds to the places of real skin, (51, 478, 3).
 
         Landmarks are found where faces usually have them: of a strong expression they show a part, and a
-        picture that is warped by them shows less again. So the skin is taken to move farther (our choice: by
-        how strong the expression of warped and of drawn faces reads beside the true one, on rendered people
-        and on real ones whom nothing was trained on; docs/how-it-works.md has the figures).
+        picture warped by them shows less again. The rendered heads' skin moves as far as the landmarks found
+        on it, people's moves farther (our choice: by how strong the expression of drawn faces reads beside
+        the true one, and how near the picture comes, on real people; docs/how-it-works.md has the figures).
         """
         moves = self.mean.new_full((LANDMARKS, 1), LOWER_SKIN)
         moves[self.upper_face] = UPPER_SKIN

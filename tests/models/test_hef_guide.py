@@ -7,8 +7,8 @@ from torch.nn import functional as F
 
 from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 from lit_emotalk.face.alignment import rotation_matrices
-from lit_emotalk.face.basis import LinearFace
-from lit_emotalk.face.regions import MOUTH_OPENING
+from lit_emotalk.face.basis import LOWER_SKIN, UPPER_SKIN, LinearFace
+from lit_emotalk.face.regions import LEFT_BROW, MOUTH_OPENING, RIGHT_BROW
 from lit_emotalk.models.hef.generator import HEF, HEFConfig
 from lit_emotalk.models.hef.guide import (
     CHIN,
@@ -32,7 +32,7 @@ def head(units: dict[str, float], pose: tuple[float, ...], person: int = 0) -> t
         weights[0, ARKIT_NAMES.index(name)] = value
     own = 0.05 * np.random.default_rng(person).standard_normal((478, 3))
     own -= own.mean(0)
-    shape = (face.mean + torch.tensordot(weights[0], face.skin, 1)).numpy() + own
+    shape = face.landmarks(weights)[0].numpy() + own
     place = np.array([*pose[3:5], 0.0])
     posed = np.exp(pose[5]) * shape @ rotation_matrices(np.array(pose[:3])).T + place
     crop = (posed + np.array([1.0, 1.0, 0.0])) / 2
@@ -45,6 +45,18 @@ def test_points_go_where_the_driven_head_has_them() -> None:
     here, there = FaceGuide().moved(source, own, driving)
     torch.testing.assert_close(here, 2 * source[..., :2] - 1)
     torch.testing.assert_close(there, 2 * target[..., :2] - 1, atol=1e-4, rtol=0)
+
+
+def test_skin_moves_farther_the_same_way() -> None:
+    source, own = head({}, FRONT)
+    driving = head({"browInnerUp": 0.6, "jawOpen": 0.4}, FRONT)[1]
+    moves = []
+    for guide in (FaceGuide(), FaceGuide(skin=True)):
+        here, there = guide.moved(source, own, driving)
+        moves.append((there - here)[0])
+    brows, chin = list(LEFT_BROW + RIGHT_BROW), list(CHIN)
+    torch.testing.assert_close(moves[1][brows], UPPER_SKIN * moves[0][brows], atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(moves[1][chin], LOWER_SKIN * moves[0][chin], atol=1e-4, rtol=1e-3)
 
 
 def test_flow_brings_every_point_from_where_it_was() -> None:
@@ -125,7 +137,7 @@ def test_hints_tell_where_the_teeth_are() -> None:
     here = 2 * source - torch.tensor([1.0, 1.0, 0.0])
     resting = guide.resting(here, own)
     below_the_skull = resting[0, list(MOUTH_OPENING)].mean(0).numpy() + np.array([0.0, 0.0, TEETH])
-    drop = 0.8 * face.skin[ARKIT_NAMES.index("jawOpen")][list(CHIN), 1].mean()
+    drop = 0.8 * face.basis[ARKIT_NAMES.index("jawOpen")][list(CHIN), 1].mean()
     aside = np.array([0.1, 0.0, 0.0])
     jaw = np.array([0.0, float(drop), 0.0])
     for point, expected in (

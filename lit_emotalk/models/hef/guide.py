@@ -65,14 +65,14 @@ class FaceGuide(nn.Module):
     """Backward flows from the source's landmarks and the change of coefficients: no weights to train (our
     choice).
 
-    The source's landmarks lose its head pose, move as the linear face's skin does for the change of
-    expression, and get the driving head pose. The mesh between them is painted with its motion: drops spread
-    evenly over its triangles fall on the pixels where they land. Around the face everything moves as the
-    nearest part of its oval does, less and less away from it. The same drops bring the hints. Only for the
-    `arkit` layout.
+    The source's landmarks lose its head pose, move as the linear face, or with `skin` as its skin does for
+    the change of expression, and get the driving head pose. The mesh between them is painted with its motion:
+    drops spread evenly over its triangles fall on the pixels where they land. Around the face everything
+    moves as the nearest part of its oval does, less and less away from it. The same drops bring the hints.
+    Only for the `arkit` layout.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, skin: bool = False) -> None:
         super().__init__()
         face = LinearFace.load()
         corners = torch.from_numpy(Delaunay(face.mean[:, :2].numpy()).simplices).long()
@@ -81,7 +81,8 @@ class FaceGuide(nn.Module):
         drops = _drops(PAINT)
         between = torch.isin(corners, torch.tensor(LIPS_INNER)).all(1)
         self.register_buffer("mean", face.mean.clone(), persistent=False)
-        self.register_buffer("basis", face.skin.flatten(1), persistent=False)
+        basis = face.skin if skin else face.basis
+        self.register_buffer("basis", basis.flatten(1).clone(), persistent=False)
         self.register_buffer("corners", corners, persistent=False)
         self.register_buffer("drops", drops, persistent=False)
         self.register_buffer("between", between.float(), persistent=False)
