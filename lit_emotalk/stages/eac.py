@@ -168,7 +168,7 @@ class EACStage(Stage):
         labels' and pictures the key frames. A network of one-hot codes gets the labels' in any modality.
         """
         if self.network.config.codes == "one_hot":
-            return label_codes(batch["label"]).to(self.device)
+            return label_codes(batch["label"]).to(self.device, non_blocking=True)
         space = self.space
         if modality == "audio":
             return space.encode_audio(speech_of(batch, space.hears), batch["mask"])
@@ -199,7 +199,7 @@ class EACStage(Stage):
         for modality, rows in self.draw_modalities(samples).items():
             codes[rows] = self.encode(rows_of(batch, source[rows]), modality, training=True).to(codes)
             if modality == "text":
-                by_text[rows] = True
+                by_text.index_fill_(0, rows, True)
         unknown_text = (emotion < 0) & by_text
         return codes, unknown_text | (torch.rand(len(emotion), device=self.device) < draw.dropout)
 
@@ -292,7 +292,7 @@ def another_of_its_kind(emotion: Tensor) -> Tensor:
     """For each sample the index of a random one of the same emotion, itself where alone or unknown."""
     same = (emotion[:, None] == emotion[None]) & (emotion >= 0)[:, None]
     same = same | torch.eye(len(emotion), dtype=torch.bool, device=emotion.device)
-    return torch.multinomial(same.float(), 1)[:, 0]
+    return torch.rand(same.shape, device=emotion.device).masked_fill(~same, -1.0).argmax(1)
 
 
 def rows_of(batch: Batch, rows: Tensor) -> Batch:

@@ -171,6 +171,15 @@ def test_codes_may_come_from_another_clip_of_the_emotion_only(stage):
     assert set(another_of_its_kind(torch.tensor([-1, -1, 3])).tolist()) == {0, 1, 2}
 
 
+def test_every_clip_of_an_emotion_is_drawn_as_often():
+    torch.manual_seed(0)
+    emotion = torch.tensor([2, 7, 2, -1, 2, 7])
+    drawn = torch.stack([another_of_its_kind(emotion) for _ in range(3000)])
+    shares = torch.stack([(drawn == clip).float().mean(0) for clip in range(6)])
+    expected = (emotion[:, None] == emotion).float()
+    assert_close(shares, expected / expected.sum(0), rtol=0, atol=0.04)
+
+
 def test_validation_codes_of_a_compound_label_lie_between_its_parts(stage):
     codes = stage.encode(batch(), "text", training=False)
     space = stage.space
