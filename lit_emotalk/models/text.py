@@ -125,6 +125,8 @@ class OpenClip(_CachedTower):
         except (RuntimeError, KeyError) as error:
             raise UserError(f"{path} does not hold the weights of open_clip's {model}: {error}") from error
         self._tokenizer = open_clip.get_tokenizer(model)
+        for name, value in (("mean", made.visual.image_mean), ("std", made.visual.image_std)):
+            made.visual.register_buffer(f"pixel_{name}", torch.tensor(value)[:, None, None], persistent=False)
 
     @torch.no_grad()
     def _compute(self, texts: list[str]) -> Tensor:
@@ -139,8 +141,8 @@ class OpenClip(_CachedTower):
         visual = self._model.to(image.device).visual
         side = visual.image_size if isinstance(visual.image_size, int) else visual.image_size[0]
         pixels = F.interpolate((image + 1) / 2, (side, side), mode="bicubic", antialias=True).clamp(0, 1)
-        mean, std = (pixels.new_tensor(v)[:, None, None] for v in (visual.image_mean, visual.image_std))
-        return F.normalize(self._model.encode_image((pixels - mean) / std).float(), dim=-1)
+        whitened = (pixels - visual.pixel_mean) / visual.pixel_std
+        return F.normalize(self._model.encode_image(whitened).float(), dim=-1)
 
 
 def open_clip_size(model: str) -> int:

@@ -292,7 +292,7 @@ def another_of_its_kind(emotion: Tensor) -> Tensor:
     """For each sample the index of a random one of the same emotion, itself where alone or unknown."""
     same = (emotion[:, None] == emotion[None]) & (emotion >= 0)[:, None]
     same = same | torch.eye(len(emotion), dtype=torch.bool, device=emotion.device)
-    return torch.rand(same.shape, device=emotion.device).masked_fill(~same, -1.0).argmax(1)
+    return torch.multinomial(same.float(), 1)[:, 0]
 
 
 def rows_of(batch: Batch, rows: Tensor) -> Batch:
