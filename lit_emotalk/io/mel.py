@@ -15,7 +15,8 @@ def mel_filters(rate: int, window: int, bands: int, low: float, high: float) -> 
 
     Triangles evenly spaced in mels from `low` to `high` Hz, each of area one (Slaney 1998).
     """
-    edges = _hertz(np.linspace(*_mels(np.array([low, high])), bands + 2))
+    first, last = _mels(np.array([low, high]))
+    edges = _hertz(np.linspace(first, last, bands + 2))
     bins = np.fft.rfftfreq(window, 1 / rate)
     ramps, widths = edges[:, None] - bins, np.diff(edges)[:, None]
     rising, falling = -ramps[:-2] / widths[:-1], ramps[2:] / widths[1:]

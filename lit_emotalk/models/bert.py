@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-_LINEAR = {
+_NAMES = {
     "self_attn.out_proj": "attention.output.dense",
     "linear1": "intermediate.dense",
     "linear2": "output.dense",
@@ -28,13 +28,14 @@ class Bert(nn.Module):
     `config` is config.json; GELU, absolute positions and layer norms after each sum are what it reads.
     """
 
-    def __init__(self, config: dict) -> None:
+    def __init__(self, config: dict, weights: dict[str, Tensor]) -> None:
         super().__init__()
-        width, eps = config["hidden_size"], config["layer_norm_eps"]
-        self.words = nn.Embedding(config["vocab_size"], width)
-        self.positions = nn.Embedding(config["max_position_embeddings"], width)
-        self.kinds = nn.Embedding(config["type_vocab_size"], width)
-        self.norm = nn.LayerNorm(width, eps)
+        width, eps, kind = config["hidden_size"], config["layer_norm_eps"], torch.float32
+        self.words, self.positions, self.kinds = (
+            nn.Embedding.from_pretrained(weights[f"embeddings.{name}_embeddings.weight"])
+            for name in ("word", "position", "token_type")
+        )
+        self.norm = nn.LayerNorm(width, eps, dtype=kind)
         layer = nn.TransformerEncoderLayer(
             width,
             config["num_attention_heads"],
@@ -43,18 +44,20 @@ class Bert(nn.Module):
             config["hidden_act"],
             eps,
             batch_first=True,
+            dtype=kind,
         )
         self.encoder = nn.TransformerEncoder(layer, config["num_hidden_layers"], enable_nested_tensor=False)
+        self.norm.load_state_dict(_part(weights, "embeddings.LayerNorm"))
+        for number, each in enumerate(self.encoder.layers):
+            each.load_state_dict(_renamed(weights, f"encoder.layer.{number}"))
 
     @classmethod
     def load(cls, folder: Path) -> "Bert":
-        """From config.json and model.safetensors, for evaluation, as they are: no random number is drawn, and
-        the weights' type is the file's."""
-        with torch.device("meta"):
-            network = cls(json.loads((folder / "config.json").read_text(encoding="utf-8")))
-        weights = _renamed(load_file(folder / "model.safetensors"), network.encoder.num_layers)
-        network.load_state_dict(weights, assign=True)
-        return network.eval()
+        """From config.json and model.safetensors, for evaluation, in single precision; the random numbers
+        that follow are those that would have."""
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        with torch.random.fork_rng(devices=[]):
+            return cls(config, load_file(folder / "model.safetensors")).eval()
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Tokens (B, N) int64, mask (B, N) bool, False where padded -> last hidden states (B, N, width)."""
@@ -72,16 +75,16 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     return tokenizer
 
 
-def _renamed(weights: dict[str, Tensor], layers: int) -> dict[str, Tensor]:
-    names = {"words": "word_embeddings", "positions": "position_embeddings", "kinds": "token_type_embeddings"}
-    found = {f"{ours}.weight": weights[f"embeddings.{theirs}.weight"] for ours, theirs in names.items()}
-    for kind in ("weight", "bias"):
-        found[f"norm.{kind}"] = weights[f"embeddings.LayerNorm.{kind}"]
-        for layer in range(layers):
-            own, given = f"encoder.layers.{layer}", f"encoder.layer.{layer}"
-            for ours, theirs in _LINEAR.items():
-                found[f"{own}.{ours}.{kind}"] = weights[f"{given}.{theirs}.{kind}"]
-            found[f"{own}.self_attn.in_proj_{kind}"] = torch.cat(
-                [weights[f"{given}.attention.self.{name}.{kind}"] for name in ("query", "key", "value")]
-            )
-    return found
+def _part(weights: dict[str, Tensor], name: str, ours: str = "") -> dict[str, Tensor]:
+    return {f"{ours}{kind}": weights[f"{name}.{kind}"] for kind in ("weight", "bias")}
+
+
+def _renamed(weights: dict[str, Tensor], layer: str) -> dict[str, Tensor]:
+    found: dict[str, Tensor] = {}
+    for ours, theirs in _NAMES.items():
+        found |= _part(weights, f"{layer}.{theirs}", f"{ours}.")
+    projections = [_part(weights, f"{layer}.attention.self.{name}") for name in ("query", "key", "value")]
+    return found | {
+        f"self_attn.in_proj_{kind}": torch.cat([each[kind] for each in projections])
+        for kind in ("weight", "bias")
+    }

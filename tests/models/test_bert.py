@@ -33,7 +33,7 @@ def test_it_is_the_bert_of_transformers(folder):
     torch.testing.assert_close(found[here], expected[here], rtol=1e-4, atol=1e-5)
 
 
-def test_loading_it_draws_no_random_number_and_keeps_single_precision(folder):
+def test_loading_it_leaves_random_numbers_alone_and_keeps_single_precision(folder):
     state = torch.get_rng_state()
     torch.set_default_dtype(torch.float64)
     try:
