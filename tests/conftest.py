@@ -18,7 +18,10 @@ from data_prep.shards.pack import Corpus, pack_clips
 from lit_emotalk import schema
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.face import regions
+from lit_emotalk.training.early import import_torchmetrics
 from tests.small_whisper import install_whisper
+
+import_torchmetrics()
 
 TINY_SIZE = 64
 TINY_SPLITS = {"train": ["M001"], "val": ["W002"], "test": ["M003"]}
