@@ -16,6 +16,7 @@ from lit_emotalk.models.emotion_classifier import EmotionClassifierConfig
 from lit_emotalk.models.hef.discriminator import DiscriminatorConfig
 from lit_emotalk.models.hef.generator import HEFConfig
 from lit_emotalk.models.syncnet import SyncNetConfig
+from lit_emotalk.models.text import OpenClip
 from lit_emotalk.schema import ENTRY_SIZES
 from lit_emotalk.stages import AlignStage, ClassifyStage, EACStage, HEFStage, SyncStage
 from lit_emotalk.stages.augment import SoundAugment
@@ -23,6 +24,7 @@ from lit_emotalk.stages.base import Stage
 from lit_emotalk.stages.hef_weights import HEFWeights
 from tests.fake_cuda import Counted, fake_cuda, on_cuda
 from tests.gpu.small import SPACE, save_space
+from tests.small_clip import write_open_clip
 
 EVEN = SoundAugment(speed=0.0)
 """The speed is drawn by the processor, which has to know how many frames there will be: a fake one cannot."""
@@ -105,3 +107,14 @@ def test_a_step_neither_brings_constants_nor_waits(case: str, made: Any, monkeyp
         with Counted() as counted:
             stage.training_step(there, 0)
     assert counted.brought == (WORDS if case == "eac-one_hot" else []) and counted.waited == []
+
+
+def test_a_look_by_open_clip_brings_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("open_clip")
+    tower = OpenClip(*write_open_clip(tmp_path))
+    with fake_cuda() as mode:
+        there = on_cuda(tower._model, mode)
+        there.to = lambda device: there  # type: ignore[method-assign, assignment]
+        with Counted() as counted:
+            tower.embed_image(torch.zeros(2, 3, 48, 48, device="cuda"))
+    assert counted.brought == [] and counted.waited == []
