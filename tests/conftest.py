@@ -49,10 +49,12 @@ PITCH_OF_EMOTION = {"happy": 1.5, "angry": 1.25, "neutral": 1.0}
 
 @pytest.fixture(scope="session", autouse=True)
 def own_timings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """How fast this machine draws is measured for the tests alone, and not kept for its user."""
+    """How fast this machine draws is measured for the tests alone, and not kept for its user; nor are the
+    embeddings of what texts are compared with."""
     folder = tmp_path_factory.mktemp("timings")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lit_emotalk.inference.drawing.drawing.home", lambda: folder)
+        patch.setattr("lit_emotalk.inference.emotion.doubts.home", lambda: folder)
         yield
 
 
