@@ -39,7 +39,7 @@ from torch import nn
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import atomic_path, sha256_file, write_text
-from lit_emotalk.io.version import VERSION
+from lit_emotalk.io.version import __version__
 from lit_emotalk.models.device import checked_device
 from lit_emotalk.weights.starter import export_folder, mended
 
@@ -79,7 +79,7 @@ def save_export(directory: Path | str, stage: str, module: nn.Module, manifest_h
         "config": _plain(dataclasses.asdict(config)),
         "manifest": manifest_hash,
         "sha256": sha256_file(directory / WEIGHTS_NAME),
-        "versions": {"lit_emotalk": VERSION, "torch": str(torch.__version__)},
+        "versions": {"lit_emotalk": __version__, "torch": str(torch.__version__)},
     }
     write_text(directory / CARD_NAME, yaml.safe_dump(card, sort_keys=False))
 

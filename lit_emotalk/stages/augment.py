@@ -140,8 +140,8 @@ class FaceAugment:
     mirror: bool = True
 
 
-def mirror_columns() -> list[int]:
-    """For each unit the one on the other side of the face: permutation of 51."""
+def mirror_columns() -> Tensor:
+    """For each unit the one on the other side of the face: permutation (51,) of columns."""
     swap = {"Left": "Right", "Right": "Left"}
     names = list(ARKIT.names)
 
@@ -149,7 +149,7 @@ def mirror_columns() -> list[int]:
         side = next((side for side in swap if name.endswith(side)), None)
         return name if side is None else name.removesuffix(side) + swap[side]
 
-    return [names.index(other(name)) for name in names]
+    return torch.tensor([names.index(other(name)) for name in names])
 
 
 def draw_frames(expression: Tensor, mask: Tensor, key_frame: Tensor, spread: float) -> Tensor:
@@ -160,12 +160,13 @@ def draw_frames(expression: Tensor, mask: Tensor, key_frame: Tensor, spread: flo
     return expression[torch.arange(len(frame), device=frame.device), frame]
 
 
-def augment_face(expression: Tensor, how: FaceAugment) -> Tensor:
-    """Varied coefficients of single pictures: (B, 51) -> (B, 51) in [0, 1]."""
+def augment_face(expression: Tensor, how: FaceAugment, mirrored: Tensor) -> Tensor:
+    """Varied coefficients of single pictures: (B, 51) -> (B, 51) in [0, 1]. `mirrored`: `mirror_columns` on
+    the coefficients' device."""
     size = (len(expression), 1)
     device = expression.device
     if how.mirror:
-        swapped = expression[:, mirror_columns()]
+        swapped = expression[:, mirrored]
         expression = torch.where(torch.rand(size, device=device) < 0.5, swapped, expression)
     gain = 1 + how.gain * (2 * torch.rand(size, device=device) - 1)
     return (gain * expression + how.noise * torch.randn_like(expression)).clamp(0, 1)

@@ -168,7 +168,7 @@ class EACStage(Stage):
         labels' and pictures the key frames. A network of one-hot codes gets the labels' in any modality.
         """
         if self.network.config.codes == "one_hot":
-            return label_codes(batch["label"]).to(self.device)
+            return label_codes(batch["label"]).to(self.device, non_blocking=True)
         space = self.space
         if modality == "audio":
             return space.encode_audio(speech_of(batch, space.hears), batch["mask"])
@@ -199,7 +199,7 @@ class EACStage(Stage):
         for modality, rows in self.draw_modalities(samples).items():
             codes[rows] = self.encode(rows_of(batch, source[rows]), modality, training=True).to(codes)
             if modality == "text":
-                by_text[rows] = True
+                by_text.index_fill_(0, rows, True)
         unknown_text = (emotion < 0) & by_text
         return codes, unknown_text | (torch.rand(len(emotion), device=self.device) < draw.dropout)
 

@@ -21,7 +21,7 @@ from lit_emotalk.data.manifest import MANIFEST_NAME as DATA_MANIFEST
 from lit_emotalk.data.manifest import read_manifest
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import read_text, read_yaml, write_text
-from lit_emotalk.io.version import VERSION
+from lit_emotalk.io.version import __version__
 from lit_emotalk.models.handover import CARD_NAME, WEIGHTS_NAME, pack_export
 from lit_emotalk.schema import SPLITS
 from lit_emotalk.weights.starter import FOLDER, MANIFEST_NAME, STAGES
@@ -73,7 +73,7 @@ def pack(
         }
     if figures:
         write_text(output / "figures.md", figures)
-    manifest = {"format": FORMAT, "lit_emotalk": VERSION, "stages": stages, "data": data}
+    manifest = {"format": FORMAT, "lit_emotalk": __version__, "stages": stages, "data": data}
     write_text(output / MANIFEST_NAME, json.dumps(manifest, indent=1) + "\n")
     return manifest
 

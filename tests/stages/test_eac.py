@@ -183,6 +183,15 @@ def test_what_has_no_levels_is_drawn_at_every_intensity_and_the_rest_near_its_ow
     assert draw_intensity(torch.ones(4), torch.full((4,), -1), 0.05).max() <= 1
 
 
+def test_every_clip_of_an_emotion_is_drawn_as_often():
+    torch.manual_seed(0)
+    emotion = torch.tensor([2, 7, 2, -1, 2, 7])
+    drawn = torch.stack([another_of_its_kind(emotion) for _ in range(3000)])
+    shares = torch.stack([(drawn == clip).float().mean(0) for clip in range(6)])
+    expected = (emotion[:, None] == emotion).float()
+    assert_close(shares, expected / expected.sum(0), rtol=0, atol=0.04)
+
+
 def test_validation_codes_of_a_compound_label_lie_between_its_parts(stage):
     codes = stage.encode(batch(), "text", training=False)
     space = stage.space
