@@ -14,7 +14,7 @@ from lit_emotalk.training.recipe.plan import load_recipe
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "experiments" / "recipes"
-GIVEN = ("experiments/", "outputs/user_study", "lit_emotalk/starter", "data/")
+GIVEN = ("experiments/", "outputs/user_study", "outputs/scratch/", "lit_emotalk/starter", "data/")
 """Where files lie that no step of a recipe makes."""
 OUTPUTS = {"demo": "scratch", "embedded": "embedded", "mead": "mead"}
 """Preset -> its folder below outputs; outputs/demo is that of `make demo`, which tunes the starter."""
@@ -186,6 +186,28 @@ def test_the_papers_preset_trains_the_papers_networks(preset, monkeypatch):
     assert "outputs/demo" not in everything and "outputs/mead" not in everything
 
 
+def test_the_paper_is_scored_beside_ours_where_the_departures_are(tmp_path, monkeypatch):
+    """On the clips, by the judges and in the table of the departures' base; nowhere else."""
+    (tmp_path / "experiments").symlink_to(ROOT / "experiments")
+    monkeypatch.chdir(tmp_path)
+    preset = RECIPES / "reproduce_paper_embedded.yaml"
+    assert "score-beside" not in {step.name for step in load_recipe(preset).steps}
+    ours = Path("outputs/scratch/departures/ours.jsonl")
+    ours.parent.mkdir(parents=True)
+    ours.touch()
+    plan = load_recipe(preset)
+    paper = set(plan.step("score-beside").command.split())
+    base = set(load_recipe(RECIPES / "departures.yaml").step("score-ours").command.split())
+    assert base - paper == {"ours", "outputs/scratch/models", ours.as_posix()}
+    made = {"outputs/paper_embedded/models", "outputs/paper_embedded/evaluation/beside.jsonl"}
+    assert paper - base == {"paper", "--sync", "outputs/scratch/models/sync", *made}
+    assert ours.as_posix() in plan.step("table-beside").command
+    spec = read_spec(ROOT / "experiments" / "tables" / "paper_beside.yaml")
+    assert [path.as_posix() for path in spec.results] == list(plan.step("table-beside").inputs[:2])
+    names = {step.name for step in load_recipe(RECIPES / "reproduce_paper.yaml").steps}
+    assert not {"score-beside", "table-beside"} & names
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.yaml")))
 def test_committed_recipes_name_files_that_are_here(name, monkeypatch):
     monkeypatch.chdir(ROOT)
@@ -256,6 +278,41 @@ def test_every_departure_changes_one_thing_and_is_scored_alike(monkeypatch):
     assert len({c.split("--shards")[1].split("--output")[0] for c in scores}) == 1
     needed = {step.name for step in plan.needed_by("table-departures")}
     assert not {"evaluate", "tables"} & needed and {"train-hef-no-guide", "prepare-heard", "voices"} <= needed
+
+
+BASES = {
+    "train-align-raw": ("train-align", {"network.raw": "true", "network.dim": "384"}),
+    "train-eac-raw": ("train-eac", {"emotion_space": "outputs/scratch/departures/raw/align"}),
+    "train-eac-token": ("train-eac", {"network.product": "false"}),
+    "train-eac-whisper": ("train-eac", {"network.hears": "whisper"}),
+    "train-hef-no-guide": ("train-hef", {"network.guide": "none"}),
+    "train-hef-plain-source": ("train-hef", {"network.enlarge": "1"}),
+}
+"""Training of a departure -> that of its base, and what it sets of the model that the base does not."""
+
+
+def options_of(command: str) -> dict[str, str]:
+    """The options of a training, without those that say where it lies and under which name."""
+    words = shlex.split(command)[2:]
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    return {name: value for name, value in options.items() if name not in ("--export_dir", "--name")}
+
+
+def test_departures_and_their_base_are_trained_alike_from_nothing(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    length = {stage: f"--trainer.max_epochs {epochs}" for stage, epochs in (("eac", 4), ("hef", 3))}
+    plan = load_recipe(RECIPES / "departures.yaml", length)
+    trained = [step for step in plan.needed_by("table-departures") if " fit " in step.command]
+    assert {step.name for step in trained} == {*BASES, *(base for base, _ in BASES.values()), "train-sync"}
+    for step in trained:
+        options = options_of(step.command)
+        assert "initialise_from" not in step.command + (ROOT / options["--config"]).read_text()
+        if step.name not in BASES:
+            continue
+        base, departure = BASES[step.name]
+        heard = {"--data.init_args.shards": "outputs/scratch/heard"} if "whisper" in step.name else {}
+        changes = {f"--model.init_args.{name}": value for name, value in departure.items()}
+        assert options == options_of(plan.step(base).command) | changes | heard
 
 
 @pytest.mark.parametrize(
