@@ -70,9 +70,9 @@ def main() -> None:
         print(usage())
         return
     if arguments[0] == "--version":
-        from lit_emotalk.io.version import VERSION
+        from lit_emotalk.io.version import __version__
 
-        print(VERSION)
+        print(__version__)
         return
     command, rest = arguments[0], arguments[1:]
     if command not in COMMANDS:

@@ -14,7 +14,10 @@ RAVDESS_EMOTIONS: tuple[str, ...] = tuple(e for e in EMOTIONS if e != "contempt"
 """RAVDESS's eight, in canonical order."""
 
 LEVELS: tuple[int, ...] = (1, 2, 3)
-"""Intensity levels of MEAD; neutral and calm have level 1 only."""
+"""Intensity levels of MEAD; those of `LEVELLESS` have level 1 only."""
+
+LEVELLESS: tuple[str, ...] = ("neutral", "calm")
+"""Emotions that are the same at every intensity."""
 
 COMPOUNDS: dict[str, tuple[str, str]] = {
     "happily surprised": ("happy", "surprised"),

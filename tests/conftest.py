@@ -18,7 +18,10 @@ from data_prep.shards.pack import Corpus, pack_clips
 from lit_emotalk import schema
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.face import regions
+from lit_emotalk.training.early import import_torchmetrics
 from tests.small_whisper import install_whisper
+
+import_torchmetrics()
 
 TINY_SIZE = 64
 TINY_SPLITS = {"train": ["M001"], "val": ["W002"], "test": ["M003"]}
@@ -46,10 +49,12 @@ PITCH_OF_EMOTION = {"happy": 1.5, "angry": 1.25, "neutral": 1.0}
 
 @pytest.fixture(scope="session", autouse=True)
 def own_timings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """How fast this machine draws is measured for the tests alone, and not kept for its user."""
+    """How fast this machine draws is measured for the tests alone, and not kept for its user; nor are the
+    embeddings of what texts are compared with."""
     folder = tmp_path_factory.mktemp("timings")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lit_emotalk.inference.drawing.drawing.home", lambda: folder)
+        patch.setattr("lit_emotalk.inference.emotion.doubts.home", lambda: folder)
         yield
 
 

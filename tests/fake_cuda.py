@@ -13,6 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 FROM_PYTHON = ("lift_fresh", "lift")
 WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero")
 """Operations that wait for the device: their result's value or shape is needed by the processor."""
+INDEXING = ("index", "index_put", "index_put_", "_unsafe_index", "_index_put_impl_")
+"""Operations that look for the rows of a mask first, where they are given one."""
 VIEWS = (
     "view",
     "expand",
@@ -25,6 +27,11 @@ VIEWS = (
     "detach",
     "split",
 )
+
+
+def tensors(values: Any) -> list[Tensor]:
+    """The tensors in lists and dictionaries of whatever depth."""
+    return [value for value in pytree.tree_leaves(values) if isinstance(value, Tensor)]
 
 
 class Counted(TorchDispatchMode):
@@ -40,14 +47,16 @@ class Counted(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Count and call."""
-        out = func(*args, **(kwargs or {}))
         name = func.overloadpacket.__name__
-        given = [t for t in pytree.tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
-        made = [t for t in pytree.tree_leaves(out) if isinstance(t, Tensor)]
+        if name in INDEXING and any(t.dtype == torch.bool for t in tensors(args[1])):
+            self.waited.append(name)
+        out = func(*args, **(kwargs or {}))
+        given, made = tensors((args, kwargs)), tensors(out)
         from_host = any(t.device.type == "cpu" and t.ndim for t in given)
         if name in FROM_PYTHON or (from_host and any(t.device.type == "cuda" for t in made)):
             self.brought.append(name)
-        if name in WAITING or (name == "_to_copy" and made[0].device != given[0].device):
+        moved = name == "_to_copy" and made[0].device != given[0].device
+        if name in WAITING or (moved and not (kwargs or {}).get("non_blocking")):
             self.waited.append(name)
         inputs = {t.untyped_storage()._cdata for t in given}
         for tensor in made:

@@ -9,7 +9,7 @@ import yaml
 from lit_emotalk import cli
 from lit_emotalk.errors import UserError
 from lit_emotalk.training import command as training
-from tests.forked import ROOT
+from tests.forked import ROOT, Forked, command
 from tests.stages.runs import config, write_config
 
 EXPERIMENTS = sorted(
@@ -21,8 +21,8 @@ EXPERIMENTS = sorted(
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "lit_emotalk.cli", *arguments]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60)
+    words = [sys.executable, "-m", "lit_emotalk.cli", *arguments]
+    return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60)
 
 
 def test_help_lists_all_commands_without_importing_torch():
@@ -44,9 +44,10 @@ def test_unknown_command_is_one_line_and_status_2():
 
 def test_a_key_with_a_typo_is_one_line_and_status_2(tiny_shards, tmp_path):
     path = write_config(tmp_path / "a.yaml", config(tiny_shards, tmp_path, model={"warmupp": 3}))
-    finished = run("fit", "--config", str(path))
+    finished = Forked(command, "fit", "--config", str(path), environment=dict(os.environ))
+    _, said = finished.communicate(timeout=60)
     assert finished.returncode == 2
-    assert finished.stderr.count("\n") == 1 and "Option 'warmupp' is not accepted" in finished.stderr
+    assert said.count("\n") == 1 and "Option 'warmupp' is not accepted" in said
     assert not (tmp_path / "toy").exists()
 
 
@@ -133,8 +134,8 @@ def test_validate_and_test_take_the_runs_checkpoint(tiny_shards, tmp_path, monke
     assert (tmp_path / "models" / "toy" / "model.yaml").is_file() and not (
         tmp_path / "toy/default/export"
     ).exists()
-    for command, metric in (("validate", "val/loss"), ("test", "test/loss")):
-        training.main([command, "--config", path])
+    for word, metric in (("validate", "val/loss"), ("test", "test/loss")):
+        training.main([word, "--config", path])
         assert metric in capsys.readouterr().out
 
 

@@ -38,6 +38,7 @@ NOT_IMPORTED = {
     "pytest-xdist": "a plugin of pytest",
     "ruff": "a command",
     "s3fs": "fsspec loads it for s3://",
+    "transformers": "pytest.importorskip names it",
     "types-pyyaml": "types for mypy",
 }
 """Declared though no import statement names it -> why."""

@@ -12,7 +12,7 @@ from data_prep.clips.source import Source
 from data_prep.shards.report import State
 from data_prep.shards.spread import spread
 from data_prep.shards.work import kept_path, speaker_folder
-from lit_emotalk.face import alignment, basis, look, tracker
+from lit_emotalk.face import alignment, basis, look, refine, tracker
 from lit_emotalk.face.basis import BASIS_FILE
 from lit_emotalk.face.tracker import TRACKER_FILE
 from lit_emotalk.io.files import sha256_file, sha256_text, write_text
@@ -37,7 +37,7 @@ def read_rests(output: Path, fit: list[Source], states: dict[str, State]) -> dic
     reader = [
         sha256_file(TRACKER_FILE),
         sha256_file(BASIS_FILE),
-        code_digest(tracker, look, alignment, basis, clip),
+        code_digest(tracker, refine, look, alignment, basis, clip),
     ]
     made_of: dict[str, str] = {}
     due = []

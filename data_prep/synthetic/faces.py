@@ -30,7 +30,7 @@ from data_prep.synthetic.faces_person import CORPUS, Plan, load_burst, make_pers
 from data_prep.synthetic.rays.device import get_device
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError, run_main
-from lit_emotalk.face import alignment, basis, crop, landmarker, look, regions, tracker
+from lit_emotalk.face import alignment, basis, crop, landmarker, look, refine, regions, tracker
 from lit_emotalk.face.basis import BASIS_FILE
 from lit_emotalk.face.tracker import TRACKER_FILE
 from lit_emotalk.io.files import sha256_file, sha256_text
@@ -57,7 +57,7 @@ def drawing_digest(plan: Plan) -> str:
 
 def reading_digest() -> str:
     """What the coefficients are read by."""
-    code = code_digest(tracker, look, alignment, basis, apex)
+    code = code_digest(tracker, refine, look, alignment, basis, apex)
     return sha256_text(code + sha256_file(TRACKER_FILE) + sha256_file(BASIS_FILE))[:16]
 
 

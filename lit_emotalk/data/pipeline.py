@@ -170,6 +170,17 @@ class Loader:
             worker_init_fn=obey_parent_only,
         )
 
+    @property
+    def _iterator(self) -> Any:
+        """Torch's iterator: Lightning ends the workers of a loader that has one once the training is over, or
+        has failed. Left to the garbage collector, each takes five seconds to end (torch waits for it, while
+        the queue that would tell it is collected already)."""
+        return self.loader._iterator
+
+    @_iterator.setter
+    def _iterator(self, iterator: Any) -> None:
+        self.loader._iterator = iterator
+
     def __len__(self) -> int:
         return self.clips.batches(self.workers)
 

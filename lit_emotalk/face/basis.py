@@ -7,10 +7,22 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lit_emotalk.coefficients import ARKIT_NAMES
-from lit_emotalk.face.regions import LANDMARKS, LIPS, MOUTH_CORNERS, MOUTH_OPENING, RIGHT_IRIS
+from lit_emotalk.face.regions import (
+    LANDMARKS,
+    LEFT_EYE,
+    LEFT_IRIS,
+    LIPS,
+    MOUTH_CORNERS,
+    MOUTH_OPENING,
+    RIGHT_EYE,
+    RIGHT_IRIS,
+)
 
 BASIS_FILE = Path(__file__).with_name("basis.safetensors")
 NOSE_MIDDLE = 195
+UPPER_SKIN, LOWER_SKIN, LIDS_SKIN = 1.5, 1.2, 1.1
+"""How much farther skin moves than the landmarks that are found on it: brows and forehead, what lies below
+the middle of the nose, and the lids with the eyes (see `LinearFace.skin`)."""
 
 __all__ = ["LIPS", "MOUTH_OPENING", "LinearFace"]
 
@@ -52,6 +64,20 @@ class LinearFace(nn.Module):
         brows and eyes (our choice)."""
         height = self.mean[: RIGHT_IRIS[0], 1]
         return torch.nonzero(height < height[NOSE_MIDDLE]).flatten().tolist()
+
+    @property
+    def skin(self) -> Tensor:
+        """What one unit at weight 1 adds to the places of real skin, (51, 478, 3).
+
+        Landmarks are found where faces usually have them: of a strong expression they show a part, and a
+        picture warped by them shows less again. The rendered heads' skin moves as far as the landmarks found
+        on it, people's moves farther (our choice: by how strong the expression of drawn faces reads beside
+        the true one, and how near the picture comes, on real people; docs/how-it-works.md has the figures).
+        """
+        moves = self.mean.new_full((LANDMARKS, 1), LOWER_SKIN)
+        moves[self.upper_face] = UPPER_SKIN
+        moves[list(LEFT_EYE + RIGHT_EYE + LEFT_IRIS + RIGHT_IRIS)] = LIDS_SKIN
+        return self.basis * moves
 
     def landmarks(self, expression: Tensor) -> Tensor:
         """Weights (..., 51) -> points (..., 478, 3)."""

@@ -18,6 +18,7 @@ from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.face.alignment import Alignment, align, rotation_vectors
 from lit_emotalk.face.basis import BASIS_FILE, LinearFace
 from lit_emotalk.face.look import LOOK_SIZE, LookNetwork, cut_faces
+from lit_emotalk.face.refine import Refinement
 from lit_emotalk.face.regions import LANDMARKS, MOUTH_OPENING
 from lit_emotalk.io.files import atomic_path
 
@@ -109,6 +110,7 @@ class Tracker:
         self._basis = network.basis.double().numpy()
         self._stable = face.stable.double().numpy()
         self._look_basis = eye.basis.double().numpy()
+        self._refine = Refinement(face)
 
     @classmethod
     def load(cls, tracker_file: Path = TRACKER_FILE, basis_file: Path = BASIS_FILE) -> "Tracker":
@@ -183,12 +185,19 @@ class Tracker:
     ) -> np.ndarray:
         """Expression weights (T, 51) float32 in [0, 1] of frames (T, 478, 3), better where the speaker's rest
         and the `faces` (T, 96, 96), or their codes `look` (T, 64), are given. A rest without a look leaves
-        the faces out."""
+        the faces out.
+
+        With a rest the networks' reading is brought onto the landmarks (see `Refinement`), so that the linear
+        face, which is driven by it, moves as the speaker did. Without one nobody knows what moved: only the
+        jaw follows the lips.
+        """
         if faces is not None:
             look = self.eye.codes(faces)
         placed = self._place(landmarks, rest)
-        weights = self._read(placed, rest, look).clip(ARKIT.low, ARKIT.high)
-        return self._open(weights, placed, rest)
+        reading = self._read(placed, rest, look)
+        if rest is not None:
+            return self._refine(placed.aligned - rest.shape, reading)
+        return self._open(reading.clip(ARKIT.low, ARKIT.high), placed)
 
     def _origin(self, rest: Rest | None) -> np.ndarray:
         """The shape (478, 3) that movement is counted from: the speaker's at rest, or the mean face."""
@@ -198,10 +207,10 @@ class Tracker:
         """Landmarks (T, 478, 3) without head pose, on the origin."""
         return align(landmarks, self._origin(rest), self._stable)
 
-    def _open(self, weights: np.ndarray, placed: Alignment, rest: Rest | None) -> np.ndarray:
+    def _open(self, weights: np.ndarray, placed: Alignment) -> np.ndarray:
         """The weights with the jaw moved by `JAW_TRUST` of the way to where the unit shapes' lips are as far
         apart as the landmarks': speech is in this one distance, and landmarks show it well."""
-        moved = placed.aligned - self._origin(rest)
+        moved = placed.aligned - self._mean
         upper, lower = MOUTH_OPENING
         seen = moved[:, lower, 1] - moved[:, upper, 1]
         opens = self._basis[:, lower, 1] - self._basis[:, upper, 1]

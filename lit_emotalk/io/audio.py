@@ -5,11 +5,12 @@ from pathlib import Path
 
 import av
 import numpy as np
+import soxr
 
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
-from lit_emotalk.io.compiled import librosa
 from lit_emotalk.io.files import existing_file
+from lit_emotalk.io.mel import mel_filters
 from lit_emotalk.io.sound_track import decode_track
 
 SILENCE_PEAK = 1e-4
@@ -55,9 +56,9 @@ def load_audio(
     if peak > MAX_PEAK:
         raise UserError(f"{path} has samples up to {peak:.0f}, expected [-1, 1]; export it again, scaled")
     if rate != schema.SAMPLE_RATE:
-        samples = librosa().resample(
-            samples, orig_sr=rate, target_sr=schema.SAMPLE_RATE, res_type="soxr_hq", scale=False
-        )
+        wanted = int(np.ceil(len(samples) * (schema.SAMPLE_RATE / rate)))
+        samples = soxr.resample(samples, rate, schema.SAMPLE_RATE, quality="soxr_hq")[:wanted]
+        samples = np.pad(samples, (0, wanted - len(samples)))
     if len(samples) < schema.SAMPLES_PER_FRAME:
         seconds = len(samples) / schema.SAMPLE_RATE
         raise UserError(f"{path} holds {seconds:.3f} s of sound, too short; at least 0.04 s are needed")
@@ -72,16 +73,11 @@ def is_silent(samples: np.ndarray) -> bool:
 
 
 @lru_cache(maxsize=1)
-def mel_filters() -> np.ndarray:
-    """Slaney mel filters, (80, 321) float32: bands x bins of a 640-sample window at 16 kHz."""
-    filters = librosa().filters.mel(
-        sr=schema.SAMPLE_RATE,
-        n_fft=schema.MEL_WINDOW,
-        n_mels=schema.MEL_BANDS,
-        fmin=schema.MEL_LOW_HZ,
-        fmax=schema.MEL_HIGH_HZ,
+def _filters() -> np.ndarray:
+    """(80, 321) float32: bands x bins of a 640-sample window at 16 kHz."""
+    return mel_filters(
+        schema.SAMPLE_RATE, schema.MEL_WINDOW, schema.MEL_BANDS, schema.MEL_LOW_HZ, schema.MEL_HIGH_HZ
     )
-    return filters.astype(np.float32)
 
 
 def log_mel(samples: np.ndarray) -> np.ndarray:
@@ -104,7 +100,7 @@ def _columns(padded: np.ndarray) -> np.ndarray:
     windows = np.lib.stride_tricks.sliding_window_view(padded, schema.MEL_WINDOW)[:: schema.MEL_HOP]
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(schema.MEL_WINDOW, dtype=np.float32) / schema.MEL_WINDOW)
     magnitude = np.abs(np.fft.rfft(windows * hann, axis=1)).astype(np.float32)
-    mel = magnitude @ mel_filters().T
+    mel = magnitude @ _filters().T
     return np.log(np.maximum(mel, schema.MEL_FLOOR)).astype(np.float32)
 
 

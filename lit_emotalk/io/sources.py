@@ -18,6 +18,8 @@ from lit_emotalk.io.files import sha256_file
 PROJECT = ("lit_emotalk", "data_prep")
 """Packages whose imports are followed; what others do is known by their versions."""
 DIGITS = 16
+STUB = ".pyi"
+"""What a package that imports lazily names beside its `__init__.py`; it reads no other file of its folder."""
 
 
 def code_digest(*modules: ModuleType) -> str:
@@ -95,7 +97,8 @@ class Sources:
             text = path.read_text(encoding="utf-8")
             digest = hashlib.sha256(code_text(text).encode()).hexdigest()[:DIGITS]
             imports = sorted(imports_of(path, name))
-            known = self.known[f"code {path}"] = [stamp, digest, imports, "__file__" in text]
+            reads_folder = "__file__" in text and not path.with_suffix(STUB).is_file()
+            known = self.known[f"code {path}"] = [stamp, digest, imports, reads_folder]
         return known[1], known[2], known[3]
 
     def file_digest(self, path: Path) -> str:
@@ -158,12 +161,17 @@ def _imports(tree: ast.AST, name: str, path: Path) -> Iterator[str]:
 
 
 def named_in(module: str, key: str) -> list[str]:
-    """Modules that a dictionary in `module` names for `key`, as packages do that import lazily and the table
-    of commands does: `"key": "lit_emotalk.stages.eac"`, or a tuple that begins with it."""
+    """Modules that `module` names for `key`: in a dictionary, as the table of commands does
+    (`"key": "lit_emotalk.stages.eac"`, or a tuple that begins with it), or in the stub of a package that
+    imports lazily (`from .eac import key as key`)."""
     path = module_file(module)
     if path is None:
         return []
-    return [name for known, name in _pairs(path, path.stat().st_mtime_ns) if known == key]
+    named = _pairs(path, path.stat().st_mtime_ns)
+    stub = path.with_suffix(STUB)
+    if stub.is_file():
+        named = named + _stubbed(stub, module, stub.stat().st_mtime_ns)
+    return [name for known, name in named if known == key]
 
 
 @cache
@@ -177,6 +185,17 @@ def _pairs(path: Path, _changed: int) -> list[tuple[str, str]]:
                 if isinstance(key, ast.Constant) and isinstance(first, ast.Constant):
                     found.append((str(key.value), str(first.value)))
     return [(key, name) for key, name in found if module_file(name)]
+
+
+@cache
+def _stubbed(stub: Path, package: str, _changed: int) -> list[tuple[str, str]]:
+    """Names that a package's stub imports and the modules that they come from."""
+    return [
+        (alias.name, importlib.util.resolve_name("." * node.level + (node.module or ""), package))
+        for node in ast.parse(stub.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
 
 
 def _data_files(folder: Path) -> Iterator[Path]:

@@ -2,4 +2,4 @@
 
 import importlib.metadata
 
-VERSION = importlib.metadata.version("lit-emotalk")
+__version__ = importlib.metadata.version("lit-emotalk")

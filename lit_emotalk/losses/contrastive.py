@@ -14,20 +14,31 @@ def positives_of(emotion: Tensor) -> Tensor:
     return same | torch.eye(len(emotion), dtype=torch.bool, device=emotion.device)
 
 
-def contrastive_loss(first: Tensor, second: Tensor, positives: Tensor, scale: Tensor | float) -> Tensor:
+def contrastive_loss(
+    first: Tensor,
+    second: Tensor,
+    positives: Tensor,
+    scale: Tensor | float,
+    known: Tensor | None = None,
+) -> Tensor:
     """Symmetric multi-positive InfoNCE of unit codes first (N, D) and second (M, D).
 
     For each row: the mean over its positives of -log softmax(scale * cosines); rows without a positive do not
     count; then the same the other way round, and the mean of both. Khosla et al. 2020, eq. 2, across
     modalities; Radford et al. 2021 where every row has one positive. Zero where nothing is positive.
+    Where `known` (N,) is given, N = M and the other samples are left out on both sides, as if they were not
+    there; they stay in the arrays, whose shapes a device then need not be asked for.
     """
     logits = scale * first @ second.T
+    if known is not None:
+        both = known[:, None] & known[None]
+        logits, positives = logits.masked_fill(~both, torch.finfo(logits.dtype).min), positives & both
     return (_one_way(logits, positives) + _one_way(logits.T, positives.T)) / 2
 
 
 def _one_way(logits: Tensor, positives: Tensor) -> Tensor:
     count = positives.sum(1)
-    likelihood = (logits.log_softmax(1) * positives).sum(1) / count.clamp(min=1)
+    likelihood = logits.log_softmax(1).where(positives, 0.0).sum(1) / count.clamp(min=1)
     return -likelihood.sum() / (count > 0).sum().clamp(min=1)
 
 

@@ -153,10 +153,9 @@ class MeanFaces(torch.nn.Module):
 
     def update(self, expression: Tensor, mask: Tensor, emotion: Tensor, intensity: Tensor) -> None:
         """Add clips of known emotion: (B, T, units), (B, T) bool, (B,), (B,)."""
-        known = emotion >= 0
-        cell = (emotion[known], self._cell(intensity[known]))
-        weights = mask[known, :, None].double()
-        self.sums.index_put_(cell, (expression[known] * weights).sum(1), accumulate=True)
+        cell = (emotion.clamp(min=0), self._cell(intensity))
+        weights = (mask & (emotion >= 0)[:, None])[..., None].double()
+        self.sums.index_put_(cell, (expression * weights).sum(1), accumulate=True)
         self.counts.index_put_(cell, weights.sum((1, 2)), accumulate=True)
 
     def faces(self, emotion: Tensor, intensity: Tensor) -> Tensor | None:

@@ -62,7 +62,9 @@ class UnitsEncoder(nn.Module):
     def __init__(self, dim: int, width: int, dropout: float) -> None:
         super().__init__()
         look = set(ARKIT.columns("eyeLook"))
-        self.columns = [i for i in range(ARKIT.expression_size) if i not in look]
+        columns = torch.tensor([i for i in range(ARKIT.expression_size) if i not in look])
+        self.register_buffer("columns", columns, persistent=False)
+        self.columns: Tensor
         self.layers = nn.Sequential(
             nn.Linear(len(self.columns), width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, dim)
         )

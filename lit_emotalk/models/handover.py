@@ -27,6 +27,7 @@ attribute `export_ignore`.
 import dataclasses
 import importlib
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from torch import nn
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import atomic_path, sha256_file, write_text
-from lit_emotalk.io.version import VERSION
+from lit_emotalk.io.version import __version__
 from lit_emotalk.models.device import checked_device
 from lit_emotalk.weights.starter import export_folder, mended
 
@@ -78,23 +79,31 @@ def save_export(directory: Path | str, stage: str, module: nn.Module, manifest_h
         "config": _plain(dataclasses.asdict(config)),
         "manifest": manifest_hash,
         "sha256": sha256_file(directory / WEIGHTS_NAME),
-        "versions": {"lit_emotalk": VERSION, "torch": str(torch.__version__)},
+        "versions": {"lit_emotalk": __version__, "torch": str(torch.__version__)},
     }
     write_text(directory / CARD_NAME, yaml.safe_dump(card, sort_keys=False))
 
 
-def pack_export(source: Path | str, target: Path | str, stage: str) -> dict[str, Any]:
+def pack_export(
+    source: Path | str, target: Path | str, stage: str, changes: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Write the export in `source` to `target` with matrices and kernels at half precision; returns the new
-    card. Vectors (biases, statistics of norms) are few and of any size: they stay as they are.
+    card. Vectors (biases, statistics of norms) are few and of any size: they stay as they are. `changes`:
+    fields of its configuration that become others, on which no weight depends.
 
-    Raises UserError like `load_export`, where the export is packed already, and where a weight is too large
-    for half precision.
+    Raises UserError like `load_export`, where the export is packed already, where a weight is too large for
+    half precision, and where the changed network has no such field or other weights.
     """
     source, target = Path(source), Path(target)
     card = read_card(source, stage)
     if "precision" in card:
         raise UserError(f"{source} is at half precision already; pack the export that was trained")
     load_export(source, stage)
+    if changes:
+        card["config"] = {**card["config"], **changes}
+        network_class = network_of(stage)
+        config = _config_of(network_class.Config, card["config"], source / CARD_NAME)
+        _load_state(network_class(config), source, card)
     packed = {key: _halved(value) for key, value in load_file(source / WEIGHTS_NAME).items()}
     lost = sorted(key for key, value in packed.items() if not torch.isfinite(value).all())
     if lost:

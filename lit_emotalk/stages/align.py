@@ -31,6 +31,7 @@ from lit_emotalk.stages.augment import (
     augment_picture,
     augment_sound,
     draw_frames,
+    mirror_columns,
 )
 from lit_emotalk.stages.base import Batch, Stage
 
@@ -107,6 +108,8 @@ class AlignStage(Stage):
         self.weights = weights
         self.sound = sound
         self.face = face
+        self.register_buffer("mirrored", mirror_columns(), persistent=False)
+        self.mirrored: Tensor
         self.picture = picture
         self.zero_shot = ZeroShot(len(EMOTIONS), space.dim)
         self.pictures_every = pictures_every
@@ -146,28 +149,28 @@ class AlignStage(Stage):
         frames = draw_frames(
             torch.where(rested, coeffs, single), batch["mask"], batch["key_frame"], self.face.spread
         )
-        return augment_face(frames, self.face)
+        return augment_face(frames, self.face, self.mirrored)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The contrastive losses of a batch, by pair of modalities."""
         space = self.network
         emotion = gather_rows(batch["emotion"])
         positives, known = positives_of(emotion), emotion >= 0
-        text = gather_rows(self.draw_texts(batch["emotion"]))[known]
+        text = gather_rows(self.draw_texts(batch["emotion"]))
         scale, losses, audio = space.scale, {}, None
         if any(name in batch for name in ROWS):
             heard = space.audio.trimmed(speech_of(batch, space.hears), batch["mask"])
             audio = gather_rows(space.encode_audio(*augment_sound(*heard, self.sound, space.hears)))
-            losses["audio_text"] = contrastive_loss(audio[known], text, positives[known][:, known], scale)
+            losses["audio_text"] = contrastive_loss(audio, text, positives, scale, known)
         if "single" in batch and (self.weights.units_text or self.weights.audio_units):
             units = gather_rows(space.encode_units(self.draw_units(batch)))
-            losses["units_text"] = contrastive_loss(units[known], text, positives[known][:, known], scale)
+            losses["units_text"] = contrastive_loss(units, text, positives, scale, known)
             if audio is not None:
                 losses["audio_units"] = contrastive_loss(audio, units, positives, scale)
         if space.config.image == "open_clip":
             image = gather_rows(space.encode_image(augment_picture(pictures_of(batch), self.picture)))
             if space.image_head is not None:
-                losses["image_text"] = contrastive_loss(image[known], text, positives[known][:, known], scale)
+                losses["image_text"] = contrastive_loss(image, text, positives, scale, known)
             if audio is not None and self.weights.audio_image:
                 losses["audio_image"] = contrastive_loss(audio, image, positives, scale)
         return losses

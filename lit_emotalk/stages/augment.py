@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lit_emotalk.coefficients import ARKIT
+from lit_emotalk.emotions import EMOTIONS, LEVELLESS
 from lit_emotalk.io.heard import join, part
 from lit_emotalk.models.audio_encoder import MEL_CENTRE
 from lit_emotalk.schema import ROWS, Hears
@@ -139,8 +140,8 @@ class FaceAugment:
     mirror: bool = True
 
 
-def mirror_columns() -> list[int]:
-    """For each unit the one on the other side of the face: permutation of 51."""
+def mirror_columns() -> Tensor:
+    """For each unit the one on the other side of the face: permutation (51,) of columns."""
     swap = {"Left": "Right", "Right": "Left"}
     names = list(ARKIT.names)
 
@@ -148,7 +149,7 @@ def mirror_columns() -> list[int]:
         side = next((side for side in swap if name.endswith(side)), None)
         return name if side is None else name.removesuffix(side) + swap[side]
 
-    return [names.index(other(name)) for name in names]
+    return torch.tensor([names.index(other(name)) for name in names])
 
 
 def draw_frames(expression: Tensor, mask: Tensor, key_frame: Tensor, spread: float) -> Tensor:
@@ -159,12 +160,13 @@ def draw_frames(expression: Tensor, mask: Tensor, key_frame: Tensor, spread: flo
     return expression[torch.arange(len(frame), device=frame.device), frame]
 
 
-def augment_face(expression: Tensor, how: FaceAugment) -> Tensor:
-    """Varied coefficients of single pictures: (B, 51) -> (B, 51) in [0, 1]."""
+def augment_face(expression: Tensor, how: FaceAugment, mirrored: Tensor) -> Tensor:
+    """Varied coefficients of single pictures: (B, 51) -> (B, 51) in [0, 1]. `mirrored`: `mirror_columns` on
+    the coefficients' device."""
     size = (len(expression), 1)
     device = expression.device
     if how.mirror:
-        swapped = expression[:, mirror_columns()]
+        swapped = expression[:, mirrored]
         expression = torch.where(torch.rand(size, device=device) < 0.5, swapped, expression)
     gain = 1 + how.gain * (2 * torch.rand(size, device=device) - 1)
     return (gain * expression + how.noise * torch.randn_like(expression)).clamp(0, 1)
@@ -238,3 +240,16 @@ def augment_wave(samples: Tensor, how: WaveAugment) -> Tensor:
     if how.gain:
         samples = samples * torch.exp(how.gain * DECIBEL * torch.randn(batch, 1, device=device))
     return samples
+
+
+def draw_intensity(intensity: Tensor, emotion: Tensor, jitter: float) -> Tensor:
+    """Intensities (B,) in [0, 1] varied by up to `jitter`; any one for an emotion (B,) of `LEVELLESS`.
+
+    Corpora have neutral and calm clips at level 1 alone, but people ask for "a neutral person" at intensity
+    1: the traces of other emotions in such words must not grow with it (our choice).
+    """
+    levelless = torch.zeros_like(emotion, dtype=torch.bool)
+    for name in LEVELLESS:
+        levelless |= emotion == EMOTIONS.index(name)
+    drawn = torch.rand_like(intensity)
+    return torch.where(levelless, drawn, (intensity + jitter * (2 * drawn - 1)).clamp(0, 1))

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
+from lit_emotalk.data.decode import UNKNOWN_EMOTION
 from lit_emotalk.data.pipeline import speech_of
 from lit_emotalk.metrics.zero_shot import AverageRecall
 from lit_emotalk.models.emotion_classifier import EmotionClassifier, EmotionClassifierConfig
@@ -47,12 +48,16 @@ class ClassifyStage(Stage):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross-entropy over the clips of known emotion; zero where there is none."""
-        known = batch["emotion"] >= 0
+        known = batch["emotion"] != UNKNOWN_EMOTION
         hears = self.network.config.audio.hears
         heard = self.network.audio.trimmed(speech_of(batch, hears), batch["mask"])
         logits = self.network(*augment_sound(*heard, self.sound, hears))
         total = F.cross_entropy(
-            logits[known], batch["emotion"][known], reduction="sum", label_smoothing=self.label_smoothing
+            logits,
+            batch["emotion"],
+            ignore_index=UNKNOWN_EMOTION,
+            reduction="sum",
+            label_smoothing=self.label_smoothing,
         )
         loss = total / known.sum().clamp(min=1)
         self.log_losses({"loss": loss})

@@ -19,7 +19,7 @@ from lit_emotalk.metrics.expression import ExpressionError, MeanFaces
 from lit_emotalk.models.eac import EAC, EACConfig, label_codes
 from lit_emotalk.models.emotion_space import EmotionSpace
 from lit_emotalk.models.handover import load_export
-from lit_emotalk.stages.augment import SoundAugment, augment_sound, draw_frames
+from lit_emotalk.stages.augment import SoundAugment, augment_sound, draw_frames, draw_intensity
 from lit_emotalk.stages.base import Batch, Stage
 
 Modality = Literal["text", "image", "audio"]
@@ -56,7 +56,7 @@ class CodeDraw:
     text, image, audio: relative frequency of the modalities. dropout: share of samples without a code. swap:
     share of samples whose picture or sound comes from another clip of the same emotion in the batch. spread:
     standard deviation, in frames, of the picture's distance from the key frame. jitter: largest change of the
-    intensity.
+    intensity (see `draw_intensity`).
     """
 
     text: float = 1.0
@@ -168,7 +168,7 @@ class EACStage(Stage):
         labels' and pictures the key frames. A network of one-hot codes gets the labels' in any modality.
         """
         if self.network.config.codes == "one_hot":
-            return label_codes(batch["label"]).to(self.device)
+            return label_codes(batch["label"]).to(self.device, non_blocking=True)
         space = self.space
         if modality == "audio":
             return space.encode_audio(speech_of(batch, space.hears), batch["mask"])
@@ -199,7 +199,7 @@ class EACStage(Stage):
         for modality, rows in self.draw_modalities(samples).items():
             codes[rows] = self.encode(rows_of(batch, source[rows]), modality, training=True).to(codes)
             if modality == "text":
-                by_text[rows] = True
+                by_text.index_fill_(0, rows, True)
         unknown_text = (emotion < 0) & by_text
         return codes, unknown_text | (torch.rand(len(emotion), device=self.device) < draw.dropout)
 
@@ -216,10 +216,10 @@ class EACStage(Stage):
         """The losses of a batch, unweighted."""
         mask, true = batch["mask"], self.true_expression(batch)
         codes, drop = self.draw_codes(batch)
-        jitter = self.codes.jitter * (2 * torch.rand_like(batch["intensity"]) - 1)
+        intensity = draw_intensity(batch["intensity"], batch["emotion"], self.codes.jitter)
         hears = self.network.config.hears
         speech, mask = augment_sound(speech_of(batch, hears), mask, self.voice, hears)
-        made = self.network(speech, codes, (batch["intensity"] + jitter).clamp(0, 1), mask, drop)
+        made = self.network(speech, codes, intensity, mask, drop)
         losses = {
             "coefficients": coefficient_loss(made, true, mask, self.unit_weights),
             "velocity": velocity_loss(made, true, mask, self.unit_weights),

@@ -220,6 +220,17 @@ class TrainingCLI(LightningCLI):
         return target
 
 
+def _alone(word: str) -> type[TrainingCLI]:
+    """The CLI with one of its subcommands: parsers of the others are not built."""
+
+    class Alone(TrainingCLI):
+        @staticmethod
+        def subcommands() -> dict[str, set[str]]:
+            return {word: TrainingCLI.subcommands()[word]}
+
+    return Alone
+
+
 def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
@@ -237,7 +248,7 @@ def main(argv: list[str]) -> None:
     set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
     try:
         with said_in_one_line():
-            TrainingCLI(
+            _alone(argv[0])(
                 model_class=Stage,
                 datamodule_class=ShardDataModule,
                 subclass_mode_model=True,

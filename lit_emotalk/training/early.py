@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from lit_emotalk.errors import UserError
+from lit_emotalk.io.sources import named_in
 from lit_emotalk.training.run_directory import (
     CONTINUABLE,
     UNNAMED,
@@ -16,7 +17,7 @@ from lit_emotalk.training.run_directory import (
     run_name,
 )
 
-STAGES = "lit_emotalk.stages."
+STAGES = "lit_emotalk.stages"
 CLASSES = ("model", "data", "model.class_path", "data.class_path")
 ENDINGS = (".yaml", ".yml")
 SHOWING = ("--print_config", "--help", "-h")
@@ -103,13 +104,12 @@ def _refuse_changed(given: dict[str, Any]) -> None:
     """UserError where the run is there and one of its numbers is given another value. Whatever else may have
     changed is left to `RunDirectory.begin`, which knows the whole configuration; so are command lines that
     name a class more than once, since the last one drops the arguments of those before."""
-    from lit_emotalk import stages
-
-    home = stages.HOMES.get(str(given.get("model.class_path")).removeprefix(STAGES))
-    if home is None or given.get("restart", "never") != "never" or given.get("trainer.fast_dev_run"):
+    package, _, stage = str(given.get("model.class_path")).rpartition(".")
+    homes = named_in(STAGES, stage) if package in ("", STAGES) else []
+    if not homes or given.get("restart", "never") != "never" or given.get("trainer.fast_dev_run"):
         return
     name, runs = given.get("name", UNNAMED), given.get("runs", "runs")
-    directory = RunDirectory(Path(str(runs)) / home.removeprefix(STAGES) / run_name(str(name)))
+    directory = RunDirectory(Path(str(runs)) / homes[0].rpartition(".")[2] / run_name(str(name)))
     if not directory.last.is_file():
         return
     known = directory.config()

@@ -21,7 +21,7 @@ from lit_emotalk.data.manifest import MANIFEST_NAME as DATA_MANIFEST
 from lit_emotalk.data.manifest import read_manifest
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import read_text, read_yaml, write_text
-from lit_emotalk.io.version import VERSION
+from lit_emotalk.io.version import __version__
 from lit_emotalk.models.handover import CARD_NAME, WEIGHTS_NAME, pack_export
 from lit_emotalk.schema import SPLITS
 from lit_emotalk.weights.starter import FOLDER, MANIFEST_NAME, STAGES
@@ -35,13 +35,19 @@ ABSOLUTE = re.compile(r"""(?<![\w.~}:/-])/(?:[^\s'",\]}=/]+/)+(?=[^\s'",\]}=/])"
 
 
 def pack(
-    models: Path, output: Path, runs: dict[str, Path], shards: list[Path], tables: list[Path]
+    models: Path,
+    output: Path,
+    runs: dict[str, Path],
+    shards: list[Path],
+    tables: list[Path],
+    guide: str | None = None,
 ) -> dict[str, Any]:
     """Pack the exports `align`, `eac`, `hef` and `sync` below `models` into `output`; returns the manifest.
 
     `runs`: stage -> directory of its run, where the export does not lie in it. `shards`: what they were
-    trained on. `tables`: Markdown files of figures, joined to `figures.md`. Raises UserError where an export
-    or a file is missing or wrong, and where the exports together are larger than `LARGEST`.
+    trained on. `tables`: Markdown files of figures, joined to `figures.md`. `guide`: the generator's, in
+    place of the one it was trained with (see `HEFConfig`). Raises UserError where an export or a file is
+    missing or wrong, and where the exports together are larger than `LARGEST`.
     """
     size = sum(_weights(models, stage).stat().st_size for stage in STAGES) // 2
     if size > LARGEST:
@@ -55,17 +61,19 @@ def pack(
     (output / MANIFEST_NAME).unlink(missing_ok=True)
     stages = {}
     for stage in STAGES:
-        card = pack_export(models / stage, output / stage, stage)
+        changes = {"guide": guide} if guide and stage == "hef" else None
+        card = pack_export(models / stage, output / stage, stage, changes)
         stages[stage] = _size(output / stage / WEIGHTS_NAME) | {
             "sha256": card["sha256"],
             "packed_from": card["packed_from"],
             "shards": card["manifest"],
             "versions": card["versions"],
             **facts[stage],
+            **({"changed": changes} if changes else {}),
         }
     if figures:
         write_text(output / "figures.md", figures)
-    manifest = {"format": FORMAT, "lit_emotalk": VERSION, "stages": stages, "data": data}
+    manifest = {"format": FORMAT, "lit_emotalk": __version__, "stages": stages, "data": data}
     write_text(output / MANIFEST_NAME, json.dumps(manifest, indent=1) + "\n")
     return manifest
 
@@ -140,8 +148,11 @@ def main(argv: list[str]) -> None:
     )
     parser.add_argument("--shards", type=Path, nargs="+", default=[], help="what they were trained on")
     parser.add_argument("--table", type=Path, nargs="+", default=[], help="Markdown tables of figures")
+    parser.add_argument(
+        "--guide", choices=("basis", "skin"), help="of stage hef (default: the one it was trained with)"
+    )
     args = parser.parse_args(argv)
-    manifest = pack(args.models, args.output, _named_runs(args.run), args.shards, args.table)
+    manifest = pack(args.models, args.output, _named_runs(args.run), args.shards, args.table, args.guide)
     for stage, facts in manifest["stages"].items():
         made = facts["command"] or "by a run that is not known; name it with --run"
         print(f"{stage:<6}{facts['bytes'] / 1e6:6.1f} MB  {facts['sha256'][:12]}  {made}")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ class RunFacts:
         """The facts of the command that is running."""
         command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
         fingerprint = os.environ.get(FINGERPRINT_VARIABLE, "")
-        return RunFacts(config, manifest, fingerprint, command, versions(), processes)
+        return RunFacts(config, manifest, fingerprint, command, dict(versions()), processes)
 
     def differences(self, other: "RunFacts") -> dict[str, str]:
         """What differs from `other` and changes the result: names, each with "other's value -> this one's".
@@ -86,9 +87,11 @@ class RunFacts:
         return found
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of Python, of this package and of all that it depends on, and this package's git revision
-    (with `-dirty` where files were changed) where it runs from a checkout."""
+    (with `-dirty` where files were changed) where it runs from a checkout: of what this process runs, so that
+    they are looked up once."""
     found = {"python": platform.python_version()}
     names = [re.split(r"[^\w.-]", line)[0] for line in importlib.metadata.requires(DISTRIBUTION) or ()]
     for name in (DISTRIBUTION, *names):

@@ -1,8 +1,7 @@
 """`lit-emotalk animate` on small untrained networks: what it writes, and what it refuses in one line."""
 
 import csv
-import subprocess
-import sys
+import os
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from lit_emotalk.io.coefficient_table import read_coefficients
 from lit_emotalk.io.video import probe, read_frames
 from lit_emotalk.models.eac import EAC, EACConfig
 from lit_emotalk.models.handover import save_export
+from tests.forked import Forked, command
 from tests.small_models import save_small_models
 
 FRAMES = 20
@@ -168,13 +168,14 @@ def test_an_existing_output_is_kept_unless_asked(models, portrait, speech, tmp_p
 
 
 def test_the_command_ends_with_one_line_and_status_2(models, speech, tmp_path):
-    command = [sys.executable, "-m", "lit_emotalk.cli", "animate", "--portrait", str(tmp_path / "gone.jpg")]
-    command += ["--speech", str(speech), "--emotion", "sad", "--models", str(models)]
-    done = subprocess.run([*command, "--output", str(tmp_path / "o.mp4")], capture_output=True, text=True)
+    words = ["animate", "--portrait", tmp_path / "gone.jpg", "--speech", speech, "--emotion", "sad"]
+    words += ["--models", models, "--output", tmp_path / "o.mp4"]
+    done = Forked(command, *map(str, words), environment=dict(os.environ))
+    _, said = done.communicate(timeout=60)
     assert done.returncode == 2
-    last = done.stderr.strip().splitlines()[-1]
+    last = said.strip().splitlines()[-1]
     assert last.startswith("lit-emotalk animate: error:") and "gone.jpg" in last
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in said
 
 
 def test_a_schedule_is_a_constant_emotion_away_from_its_fades(models, speech):

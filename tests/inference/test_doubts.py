@@ -4,11 +4,12 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.emotion import command as emotion_command
 from lit_emotalk.inference.emotion.codes import EmotionReader
-from lit_emotalk.inference.emotion.doubts import UNSURE_BELOW, Doubts, negates
+from lit_emotalk.inference.emotion.doubts import UNSURE_BELOW, Doubts, known, negates
 from lit_emotalk.inference.emotion.request import Emotion, Schedule, parse_emotion
 from tests.inference.wordings import AFFIRMED, FOREIGN, NEGATED, SENSELESS, SENSIBLE
 from tests.small_models import save_small_models
@@ -37,6 +38,21 @@ def test_the_threshold_is_where_both_errors_are_alike_and_holds_on_other_wording
     print(f"passed {passed:.3f}, warned {warned:.3f}")
     assert passed > 0.85 and warned > 0.9
     assert (meant[:, None] > other).mean() > 0.96
+
+
+def test_what_texts_are_compared_with_is_embedded_once_on_a_machine(doubts, tmp_path, monkeypatch):
+    monkeypatch.setattr("lit_emotalk.inference.emotion.doubts.home", lambda: tmp_path / "new")
+    tower = doubts._space.text_tower
+    made = known(tower, "minilm")
+    [file] = (tmp_path / "new").iterdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(tower, "embed_text", None)
+        assert torch.equal(known(tower, "minilm"), made)
+    for spoiled in (b"", file.read_bytes()[:5000], b"\x93NUMPY"):
+        file.write_bytes(spoiled)
+        assert torch.equal(known(tower, "minilm"), made)
+    monkeypatch.setattr("lit_emotalk.inference.emotion.doubts.home", lambda: file)
+    assert torch.equal(known(tower, "minilm"), made), "a folder that cannot be written changes nothing"
 
 
 @pytest.mark.parametrize("text", NEGATED)

@@ -12,6 +12,7 @@ from lit_emotalk import schema
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.audio import load_audio, log_mel
 from lit_emotalk.io.compiled import librosa
+from lit_emotalk.io.mel import mel_filters
 from lit_emotalk.io.video import write_video
 
 
@@ -29,6 +30,25 @@ def test_log_mel_agrees_with_librosa() -> None:
     mel = log_mel(samples)
     assert mel.shape == (80, 80) and mel.dtype == np.float32
     np.testing.assert_allclose(mel, np.log(np.maximum(expected.T, 1e-5)), atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("rate", "window", "bands", "low", "high"),
+    [(16_000, 640, 80, 55, 7600), (16_000, 400, 80, 0, 8000), (22_050, 1024, 40, 20, 9000)],
+)
+def test_mel_filters_are_librosas(rate: int, window: int, bands: int, low: float, high: float) -> None:
+    expected = librosa().filters.mel(sr=rate, n_fft=window, n_mels=bands, fmin=low, fmax=high)
+    np.testing.assert_array_equal(mel_filters(rate, window, bands, low, high), expected)
+
+
+@pytest.mark.parametrize(
+    ("rate", "size"), [(44_100, 22_051), (48_000, 20_000), (8_000, 3_001), (22_050, 999)]
+)
+def test_sound_is_resampled_as_by_librosa(tmp_path: Path, rate: int, size: int) -> None:
+    samples = np.random.default_rng(1).uniform(-0.5, 0.5, size).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, rate, subtype="FLOAT")
+    expected = librosa().resample(samples, orig_sr=rate, target_sr=16_000, res_type="soxr_hq", scale=False)
+    np.testing.assert_array_equal(load_audio(tmp_path / "a.wav"), expected)
 
 
 @pytest.mark.parametrize("column", [0, 7, 39])

@@ -45,6 +45,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "if TYPE_CHECKING:\n    from made import typed\n"
         "def run():\n    from made.inner import late\n    import made.direct as direct\n",
         "lazy.py": "",
+        "stubbed/__init__.py": "attach_stub(__name__, __file__)\n",
+        "stubbed/__init__.pyi": "from .late import Later as Later\nfrom ..lazy import Lazy as Lazy\n",
+        "stubbed/late.py": "",
+        "stubbed/other.py": "",
+        "stubbed/beside.json": "{}",
         "typed.py": "",
         "direct.py": "",
         "unused.py": "",
@@ -74,6 +79,16 @@ def test_imports_are_followed_wherever_they_stand(project: Path) -> None:
     assert set(Sources().digests(["made.Lazy"])) == {"made/__init__.py", "made/lazy.py"}
     assert set(Sources().digests(["made.start"], within="made.start")) == {"made/start.py"}
     assert Sources().digests(["made.nothing.at_all"]) == {}
+
+
+def test_a_stub_says_where_a_name_comes_from(project: Path) -> None:
+    package, later = "made/stubbed/__init__.py", "made/stubbed/late.py"
+    assert set(Sources().digests(["made.stubbed.Later"])) == {"made/__init__.py", package, later}
+    assert set(Sources().digests(["made.stubbed"])) == {"made/__init__.py", package}
+    (project / "using.py").write_text("from made.stubbed import Later, Lazy\n")
+    expected = {"made/__init__.py", "made/using.py", package, later, "made/lazy.py"}
+    assert set(Sources().digests(["made.using"])) == expected
+    assert sources.named_in("made.stubbed", "Nobody") == []
 
 
 def test_a_file_is_read_again_only_when_it_changed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,30 @@ def test_with_one_positive_each_it_is_clips_loss():
     torch.testing.assert_close(contrastive_loss(first, second, positives_of(target), 4.0), expected)
 
 
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_samples_that_are_not_known_are_as_if_they_were_not_there(kind):
+    emotion = torch.tensor([3, -1, 3, 5, -1, 5, 3])
+    known, positives = emotion >= 0, positives_of(emotion)
+    first, second = (codes(7, seed).to(kind).requires_grad_() for seed in (4, 5))
+    found = contrastive_loss(first, second, positives, 7.0, known)
+    kept = [codes(7, seed).to(kind)[known].requires_grad_() for seed in (4, 5)]
+    expected = contrastive_loss(*kept, positives[known][:, known], 7.0)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+    found.backward()
+    expected.backward()
+    for whole, part in zip((first, second), kept, strict=True):
+        torch.testing.assert_close(whole.grad[known], part.grad, rtol=1e-5, atol=1e-6)
+        assert not whole.grad[~known].any()
+
+
+def test_nobody_known_is_zero():
+    first, second = codes(4, 6).requires_grad_(), codes(4, 7)
+    nobody = torch.zeros(4, dtype=torch.bool)
+    found = contrastive_loss(first, second, positives_of(torch.full((4,), -1)), 50.0, nobody)
+    found.backward()
+    assert float(found) == 0 and not first.grad.any()
+
+
 def test_unknown_emotions_belong_to_themselves_only():
     positives = positives_of(torch.tensor([-1, 3, -1, 3]))
     assert positives.tolist() == [

@@ -7,8 +7,8 @@ from torch.nn import functional as F
 
 from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 from lit_emotalk.face.alignment import rotation_matrices
-from lit_emotalk.face.basis import LinearFace
-from lit_emotalk.face.regions import MOUTH_OPENING
+from lit_emotalk.face.basis import LOWER_SKIN, UPPER_SKIN, LinearFace
+from lit_emotalk.face.regions import LEFT_BROW, LIPS_INNER, MOUTH_OPENING, RIGHT_BROW
 from lit_emotalk.models.hef.generator import HEF, HEFConfig
 from lit_emotalk.models.hef.guide import (
     CHIN,
@@ -45,6 +45,18 @@ def test_points_go_where_the_driven_head_has_them() -> None:
     here, there = FaceGuide().moved(source, own, driving)
     torch.testing.assert_close(here, 2 * source[..., :2] - 1)
     torch.testing.assert_close(there, 2 * target[..., :2] - 1, atol=1e-4, rtol=0)
+
+
+def test_skin_moves_farther_the_same_way() -> None:
+    source, own = head({}, FRONT)
+    driving = head({"browInnerUp": 0.6, "jawOpen": 0.4}, FRONT)[1]
+    moves = []
+    for guide in (FaceGuide(), FaceGuide(skin=True)):
+        here, there = guide.moved(source, own, driving)
+        moves.append((there - here)[0])
+    brows, chin = list(LEFT_BROW + RIGHT_BROW), list(CHIN)
+    torch.testing.assert_close(moves[1][brows], UPPER_SKIN * moves[0][brows], atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(moves[1][chin], LOWER_SKIN * moves[0][chin], atol=1e-4, rtol=1e-3)
 
 
 def test_flow_brings_every_point_from_where_it_was() -> None:
@@ -103,6 +115,19 @@ def test_hints_tell_what_opens_and_the_source_does_not_show() -> None:
     between = F.grid_sample(opened[False, True][None, None], middle[None, None, None], align_corners=False)
     assert 0.55 < float(between) <= 1, "the mean face is not quite shut"
     assert all(opened[which].max() < 0.05 for which in ((False, False), (True, True), (True, False)))
+
+
+def test_a_mouth_that_opens_wide_is_full_of_hints() -> None:
+    near = (*FRONT[:5], -0.2)
+    source, own = head({"mouthPucker": 0.9}, near)
+    driving = head({"jawOpen": 1.0}, near)[1]
+    guide = FaceGuide(skin=True)
+    ring = guide.moved(source, own, driving)[1][:, list(LIPS_INNER)]
+    opened = guide(source, own, driving, [128]).hints[0][:, :1]
+    shares = torch.linspace(0.0, 0.4, 9)[:, None, None]
+    inside = (1 - shares) * ring.mean(1, keepdim=True) + shares * ring
+    found = F.grid_sample(opened, inside.reshape(1, -1, 1, 2), align_corners=False)
+    assert found.min() > found.max() / 3
 
 
 def test_hints_tell_where_skin_folds_and_where_it_grows() -> None:

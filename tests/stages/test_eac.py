@@ -17,6 +17,7 @@ from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.eac import EAC, EACConfig
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
 from lit_emotalk.models.handover import load_export, save_export
+from lit_emotalk.stages.augment import draw_intensity
 from lit_emotalk.stages.eac import MODALITIES, CodeDraw, EACStage, another_of_its_kind
 from tests.small_clip import SIZE, write_open_clip
 from tests.stages import runs
@@ -169,6 +170,26 @@ def test_codes_may_come_from_another_clip_of_the_emotion_only(stage):
         seen.add(bool(torch.allclose(codes[0], own[1], atol=1e-6)))
     assert seen == {True, False}
     assert set(another_of_its_kind(torch.tensor([-1, -1, 3])).tolist()) == {0, 1, 2}
+
+
+def test_what_has_no_levels_is_drawn_at_every_intensity_and_the_rest_near_its_own() -> None:
+    torch.manual_seed(0)
+    names = ("neutral", "calm", "happy", "angry")
+    emotion = torch.tensor([EMOTIONS.index(name) for name in names for _ in range(500)] + [-1])
+    drawn = draw_intensity(torch.full(emotion.shape, 2 / 3), emotion, 0.05)
+    for levelless in drawn[:1000].split(500):
+        assert levelless.min() < 0.05 and levelless.max() > 0.95 and abs(float(levelless.mean()) - 0.5) < 0.05
+    assert (drawn[1000:] - 2 / 3).abs().max() <= 0.05 and drawn[1000:].std() > 0.02
+    assert draw_intensity(torch.ones(4), torch.full((4,), -1), 0.05).max() <= 1
+
+
+def test_every_clip_of_an_emotion_is_drawn_as_often():
+    torch.manual_seed(0)
+    emotion = torch.tensor([2, 7, 2, -1, 2, 7])
+    drawn = torch.stack([another_of_its_kind(emotion) for _ in range(3000)])
+    shares = torch.stack([(drawn == clip).float().mean(0) for clip in range(6)])
+    expected = (emotion[:, None] == emotion).float()
+    assert_close(shares, expected / expected.sum(0), rtol=0, atol=0.04)
 
 
 def test_validation_codes_of_a_compound_label_lie_between_its_parts(stage):

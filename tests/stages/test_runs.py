@@ -3,6 +3,7 @@
 import csv
 import errno
 import logging
+import multiprocessing
 import signal
 import time
 
@@ -64,12 +65,14 @@ def test_bad_clips_are_counted_and_logged_up_to_a_limit(tiny_shards, tmp_path, c
     content = config(shards, tmp_path, data={"num_workers": workers}, trainer={"max_epochs": 1})
     path = write_config(tmp_path / "a.yaml", content)
     fit(path)
+    assert not multiprocessing.active_children(), "loader processes end with the training"
     said = capsys.readouterr().err
     assert said.count("skipped a clip:") == 2 and "2 clips skipped" in said
     row = list(csv.DictReader((tmp_path / "toy" / "default" / "metrics.csv").open()))[-1]
     assert float(row["run/skipped_clips"]) == 2
     with pytest.raises(UserError, match=r"more than 1 clips \(bad_limit\) could not be used.*not finite"):
         fit(path, "--data.init_args.bad_limit", "1", "--name", "strict")
+    assert not multiprocessing.active_children(), "also where it fails"
 
 
 def test_a_validation_without_a_single_clip_is_no_result(tiny_shards, tmp_path, capsys):

@@ -158,6 +158,12 @@ def test_the_count_sees_a_constant_and_a_wait() -> None:
         zeros(5, 3)[:, [0, 2]]
         zeros(2).cpu()
     assert len(counted.brought) >= 2 and counted.waited
+    with fake_cuda(), Counted() as counted:
+        torch.zeros(2).to("cuda", non_blocking=True)
+    assert counted.brought == ["_to_copy"] and not counted.waited
+    with Counted() as counted:
+        torch.zeros(2)[torch.tensor([True, False])] = 3.0
+    assert len(counted.waited) == 1
 
 
 def test_eac_draws_modalities_where_their_number_is_needed() -> None:

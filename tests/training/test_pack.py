@@ -44,6 +44,19 @@ def test_matrices_are_halved_and_vectors_kept(models, tmp_path):
         pack_export(tmp_path / "hef", tmp_path / "again", "hef")
 
 
+def test_the_generator_may_be_packed_with_another_guide_of_the_same_weights(models, tmp_path):
+    card = pack_export(models / "hef", tmp_path / "hef", "hef", {"guide": "skin"})
+    packed, trained = load_export(tmp_path / "hef", "hef"), load_export(models / "hef", "hef")
+    assert card["config"]["guide"] == packed.config.guide == "skin" and trained.config.guide == "basis"
+    assert card["packed_from"] == yaml.safe_load((models / "hef" / "model.yaml").read_text())["sha256"]
+    assert not torch.equal(packed.guide.basis, trained.guide.basis)
+    with pytest.raises(UserError, match="does not fit"):
+        pack_export(models / "hef", tmp_path / "none", "hef", {"guide": "none"})
+    with pytest.raises(UserError, match="guise"):
+        pack_export(models / "hef", tmp_path / "none", "hef", {"guise": "skin"})
+    assert not (tmp_path / "none").exists()
+
+
 def test_a_weight_that_half_precision_cannot_hold_is_named(models, tmp_path):
     network = load_export(models / "eac", "eac")
     name, value = next((n, p) for n, p in network.named_parameters() if p.ndim > 1)

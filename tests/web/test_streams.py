@@ -210,12 +210,12 @@ def test_streams_are_bounded_in_number_and_in_time(face: TalkingFace, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(b"", "no message for 1 s"), (bytes(2), "a stream ends after 0.1 minutes")]
+    ("content", "words"), [(b"", "no message for 1 s"), (bytes(2), "a stream ends after 0.04 minutes")]
 )
 def test_messages_that_say_little_gain_no_time(
     face: TalkingFace, tmp_path: Path, content: bytes, words: str
 ) -> None:
-    app = make_app(face, tmp_path, Limits(patience=1.0, stream_minutes=0.1), NAMES)
+    app = make_app(face, tmp_path, Limits(patience=1.0, stream_minutes=0.04), NAMES)
     over = threading.Event()
     with (
         TestClient(app, base_url="http://localhost") as client,

@@ -9,9 +9,12 @@ import pytest
 import torch
 import yaml
 
+from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.emotion.codes import EmotionReader
+from lit_emotalk.inference.emotion.request import Emotion
 from lit_emotalk.inference.talking_face import TalkingFace
+from lit_emotalk.io.audio import load_audio
 from lit_emotalk.io.files import sha256_file
 from lit_emotalk.models.handover import load_export, load_weights
 from lit_emotalk.weights import starter
@@ -19,6 +22,7 @@ from lit_emotalk.weights.starter import STAGES, models_folder
 from tests.starter import any_starter, small_starter
 
 LARGEST = 30_000_000
+SHIPPED = starter.FOLDER
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +122,17 @@ def test_networks_of_the_starter_fit_together(tmp_path):
     with any_starter(tmp_path):
         space, eac, hef = (load_export("starter", stage) for stage in ("align", "eac", "hef"))
         assert eac.config.code_dim == space.dim and hef.config.layout == "arkit"
+
+
+@pytest.mark.skipif(not (SHIPPED / starter.MANIFEST_NAME).is_file(), reason="the starter is not here")
+def test_words_for_no_emotion_leave_the_starters_brows_alone_at_full_intensity(monkeypatch):
+    monkeypatch.setattr(starter, "FOLDER", SHIPPED)
+    face = TalkingFace.load(None)
+    heard = face.hear(load_audio(SHIPPED / "speech.flac"))
+    brows = ARKIT.columns("browDown") + ARKIT.columns("browInnerUp") + ARKIT.columns("mouthFrown")
+    shown = {
+        words: face.expression(heard, face.code(Emotion(text=words)), 1.0)[:, brows].mean(0)
+        for words in ("neutral", "a neutral person", "no emotion", "a calm person", "an angry person")
+    }
+    assert shown.pop("an angry person").max() > 0.5
+    assert {words: units.max() < 0.15 for words, units in shown.items()} == dict.fromkeys(shown, True)

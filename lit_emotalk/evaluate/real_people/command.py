@@ -83,7 +83,7 @@ def report(
     from lit_emotalk.evaluate.real_people.preparation import read_preparation
     from lit_emotalk.evaluate.real_people.report import write_report
     from lit_emotalk.evaluate.tables.spec import Bootstrap
-    from lit_emotalk.io.version import VERSION
+    from lit_emotalk.io.version import __version__
 
     bootstrap, clock = Bootstrap(), Clock()
     manifest, made_by = read_manifest(shards), fingerprint(models)
@@ -123,7 +123,7 @@ def report(
             "models": made_by,
             "clips": len(clips),
             "corpora": sorted({clip.corpus for clip in clips}),
-            "version": VERSION,
+            "version": __version__,
         },
         preparation=prepared,
         readings=readings,

@@ -18,7 +18,7 @@ import torch
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.options import SPEEDS
 from lit_emotalk.io.files import write_text
-from lit_emotalk.io.version import VERSION
+from lit_emotalk.io.version import __version__
 
 COMPILE = "compile"
 """Key of the seconds that it took to compile when it was done last: few where torch has kept the results."""
@@ -40,7 +40,7 @@ class Timings:
     """Seconds a frame of every way that was measured, kept in `folder` under what they hold for."""
 
     def __init__(self, folder: Path, holds_for: object) -> None:
-        facts = [str(torch.__version__), VERSION, _processor(), torch.get_num_threads()]
+        facts = [str(torch.__version__), __version__, _processor(), torch.get_num_threads()]
         self._key = hashlib.sha256(repr((facts, holds_for)).encode()).hexdigest()[:16]
         self._path = folder / MEMORY_NAME
         self.seconds: dict[str, float] = self._all().get(self._key, {})

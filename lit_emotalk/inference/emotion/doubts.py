@@ -8,13 +8,20 @@ nearest emotion (0.89), its lead over the second (0.78), or its cosine to the ne
 """
 
 import re
+from contextlib import suppress
+from pathlib import Path
 
+import numpy as np
 import torch
 
 from lit_emotalk.emotions import EMOTIONS
+from lit_emotalk.errors import UserError
 from lit_emotalk.inference.emotion.request import Emotion, Schedule
+from lit_emotalk.io.files import atomic_path, sha256_text
 from lit_emotalk.models.emotion_space import EmotionSpace
 from lit_emotalk.models.prompts import WORDS, training_prompts
+from lit_emotalk.models.text import TextTower
+from lit_emotalk.weights.fetch import entry, home
 
 UNSURE_BELOW = {"minilm": 0.44}
 """By text tower: the nearness below which a text is doubted. On the even entries of
@@ -51,9 +58,7 @@ class Doubts:
             return None
         tower = self._space.text_tower
         if self._known is None:
-            self._known = tower.embed_text(
-                [text for name in EMOTIONS for text in (*WORDS[name], *training_prompts(name, PROMPTS))]
-            )
+            self._known = known(tower, self._space.config.text)
         return float((tower.embed_text([text]) @ self._known.T).max())
 
     def of_text(self, text: str) -> str | None:
@@ -76,6 +81,33 @@ class Doubts:
         """What is doubtful about the texts of what is asked for, a line each."""
         found = [self.of_text(text) for text in dict.fromkeys(_texts(asked))]
         return [line for line in found if line is not None]
+
+
+def known(tower: TextTower, name: str) -> torch.Tensor:
+    """The tower's embeddings (N, size) of the words and prompts that texts are compared with.
+
+    They follow from the texts and the tower's weights (`name` in the registry), and take a second: the folder
+    of fetched weights keeps them, where it can be written.
+    """
+    texts = [text for each in EMOTIONS for text in (*WORDS[each], *training_prompts(each, PROMPTS))]
+    key = sha256_text("\n".join([entry(name).sha256, *texts]))[:16]
+    file = home() / f"prompts-{name}-{key}.npy"
+    kept = _read(file, (len(texts), tower.size))
+    if kept is None:
+        kept = tower.embed_text(texts)
+        with suppress(OSError, UserError), atomic_path(file) as path, path.open("wb") as handle:
+            np.save(handle, kept.numpy())
+    return kept
+
+
+def _read(file: Path, shape: tuple[int, int]) -> torch.Tensor | None:
+    """What is kept; None where nothing is, or something else."""
+    try:
+        found = np.load(file)
+    except (OSError, ValueError, EOFError):
+        return None
+    fits = found.shape == shape and found.dtype == np.float32 and np.isfinite(found).all()
+    return torch.from_numpy(found) if fits else None
 
 
 def negates(text: str) -> bool:

@@ -17,7 +17,7 @@ from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.inference.output.head import EYE, IRIS, METRES, MOUTH, SKIN, Head, build_head
 from lit_emotalk.inference.output.provenance import STATEMENT
 from lit_emotalk.io.files import atomic_path
-from lit_emotalk.io.version import VERSION
+from lit_emotalk.io.version import __version__
 from lit_emotalk.schema import FPS
 
 FLOAT, UNSIGNED = 5126, 5125
@@ -66,7 +66,11 @@ def write_gltf(path: Path | str, coefficients: np.ndarray) -> None:
     buffer = _Buffer()
     head = build_head()
     scene = {
-        "asset": {"version": "2.0", "generator": f"lit_emotalk {VERSION}", "extras": {"comment": STATEMENT}},
+        "asset": {
+            "version": "2.0",
+            "generator": f"lit_emotalk {__version__}",
+            "extras": {"comment": STATEMENT},
+        },
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"name": "head", "mesh": 0}],

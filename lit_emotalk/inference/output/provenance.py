@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from lit_emotalk.errors import UserError, install_extra
-from lit_emotalk.io.version import VERSION
+from lit_emotalk.io.version import __version__
 
 STATEMENT = (
     "AI-generated: this face was animated by lit_emotalk; it does not show what the person said or did."
@@ -20,7 +20,7 @@ SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrain
 TAGS: dict[str, str] = {
     "title": "AI-generated talking face",
     "comment": STATEMENT,
-    "description": f"digitalSourceType={SOURCE_TYPE}; generator=lit_emotalk {VERSION}",
+    "description": f"digitalSourceType={SOURCE_TYPE}; generator=lit_emotalk {__version__}",
 }
 """Metadata of every file that is written (the source type's name is IPTC's)."""
 
@@ -92,7 +92,7 @@ def manifest(title: str) -> dict[str, Any]:
     """The C2PA manifest of a generated video."""
     action = {"action": "c2pa.created", "digitalSourceType": SOURCE_TYPE, "description": STATEMENT}
     return {
-        "claim_generator_info": [{"name": "lit_emotalk", "version": VERSION}],
+        "claim_generator_info": [{"name": "lit_emotalk", "version": __version__}],
         "title": title,
         "assertions": [{"label": "c2pa.actions", "data": {"actions": [action]}}],
     }

@@ -71,9 +71,11 @@ class HEFConfig:
     size: channels and convolutions of the levels, see `CHANNELS`. resolution: of the picture, 128, 256 or 512
     (any power of two from 16 to 512 works). variant: the paper's network or one of its ablations, w/o res.
     and w/o hie. layout: of the coefficients that drive it. window: number of driving frames, odd. guide:
-    `basis`, the flow that the linear face gives (the layout arkit alone), or `none`. sources: 2 for a second
-    frame of the person, which needs the guide. enlarge: 3 or 5 for so many times larger a source at the last
-    level's warp, 1 for none (softer); odd, so that what does not move stays as it is.
+    `basis`, the flow that the linear face gives (the layout arkit alone); `skin`, the same with real skin
+    that moves farther (`LinearFace.skin`), for drawing people with a network that was trained on rendered
+    ones; or `none`. sources: 2 for a second frame of the person, which needs a guide. enlarge: 3 or 5 for so
+    many times larger a source at the last level's warp, 1 for none (softer); odd, so that what does not move
+    stays as it is.
     """
 
     size: Literal["tiny", "realtime", "base"] = "base"
@@ -81,7 +83,7 @@ class HEFConfig:
     variant: Literal["full", "wo_res", "wo_hie"] = "full"
     layout: str = "arkit"
     window: int = 27
-    guide: Literal["basis", "none"] = "basis"
+    guide: Literal["basis", "skin", "none"] = "basis"
     sources: Literal[1, 2] = 1
     enlarge: Literal[1, 3, 5] = 3
 
@@ -96,9 +98,9 @@ class HEFConfig:
         if self.window < 1 or self.window % 2 == 0:
             raise ValueError(f"window must be odd and positive, not {self.window}")
         get_layout(self.layout)
-        if self.guide not in ("basis", "none"):
-            raise ValueError(f"guide must be basis or none, not '{self.guide}'")
-        if self.guide == "basis" and self.layout != "arkit":
+        if self.guide not in ("basis", "skin", "none"):
+            raise ValueError(f"guide must be basis, skin or none, not '{self.guide}'")
+        if self.guide != "none" and self.layout != "arkit":
             raise ValueError(
                 f"the linear face guides the layout arkit alone; give guide none for {self.layout}"
             )
@@ -176,7 +178,7 @@ class HEF(nn.Module):
         channels = CHANNELS[config.size][: len(resolutions)]
         style_size = STYLE_SIZE[config.size]
         self.encoder = SourceEncoder(channels, config.enlarge)
-        self.guide = FaceGuide() if config.guide == "basis" else None
+        self.guide = None if config.guide == "none" else FaceGuide(skin=config.guide == "skin")
         self.style = StyleEncoder(get_layout(config.layout).size, config.window, style_size)
         self.place = equalised.Linear(style_size, channels[0] * FIRST_RESOLUTION**2)
         self.blocks = nn.ModuleList(

@@ -31,6 +31,9 @@ SOFTNESS = 0.1
 THIN = 0.05
 """Share of a pixel's paint under which the surroundings show through."""
 
+NEIGHBOURS = 64
+"""Of so many pixels' width the next ones on either side are a pixel's surroundings."""
+
 MOUTH_GAIN = 4.0
 """Inter-ocular distances in the mouth, times this, are of the order of one (our choice)."""
 
@@ -65,13 +68,14 @@ class FaceGuide(nn.Module):
     """Backward flows from the source's landmarks and the change of coefficients: no weights to train (our
     choice).
 
-    The source's landmarks lose its head pose, move as the linear face says for the change of expression, and
-    get the driving head pose. The mesh between them is painted with its motion: drops spread evenly over its
-    triangles fall on the pixels where they land. Around the face everything moves as the nearest part of its
-    oval does, less and less away from it. The same drops bring the hints. Only for the `arkit` layout.
+    The source's landmarks lose its head pose, move as the linear face, or with `skin` as its skin does for
+    the change of expression, and get the driving head pose. The mesh between them is painted with its motion:
+    drops spread evenly over its triangles fall on the pixels where they land. Around the face everything
+    moves as the nearest part of its oval does, less and less away from it. The same drops bring the hints.
+    Only for the `arkit` layout.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, skin: bool = False) -> None:
         super().__init__()
         face = LinearFace.load()
         corners = torch.from_numpy(Delaunay(face.mean[:, :2].numpy()).simplices).long()
@@ -80,7 +84,8 @@ class FaceGuide(nn.Module):
         drops = _drops(PAINT)
         between = torch.isin(corners, torch.tensor(LIPS_INNER)).all(1)
         self.register_buffer("mean", face.mean.clone(), persistent=False)
-        self.register_buffer("basis", face.basis.flatten(1).clone(), persistent=False)
+        basis = face.skin if skin else face.basis
+        self.register_buffer("basis", basis.flatten(1).clone(), persistent=False)
         self.register_buffer("corners", corners, persistent=False)
         self.register_buffer("drops", drops, persistent=False)
         self.register_buffer("between", between.float(), persistent=False)
@@ -139,7 +144,7 @@ class FaceGuide(nn.Module):
             paint = self.paint(here, there, unit, side)
             around = self.surroundings(here - there, there, unit, side // SURROUNDINGS)
             flow = (paint[:, :2] + THIN * _resized(around, side)) / (paint[:, 2:3] + THIN)
-            painted = paint[:, 3:7] / (paint[:, 7:] + THIN)
+            painted = _filled(paint[:, 3:7], paint[:, 7:])
             between, grown = painted[:, :1], painted[:, 3:]
             opened = between * (1 - torch.exp(-grown)).clamp_min(0)
             hints = torch.cat((opened, painted, between * self.mouth(resting, driving, side)), 1)
@@ -245,6 +250,14 @@ def split(coeffs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Coefficients (B, 57) -> expression (B, 51), rotation (B, 3, 3), place (B, 1, 2), scale (B, 1, 1)."""
     expression, pose = coeffs[:, :-POSE_SIZE].float(), coeffs[:, -POSE_SIZE:].float()
     return expression, rotation_matrix(pose[:, :3]), pose[:, None, 3:5], pose[:, 5, None, None].exp()
+
+
+def _filled(sums: Tensor, counts: Tensor) -> Tensor:
+    """Sums of paint (B, C, r, r) over how much of it there is (B, 1, r, r). Pixels with little of it, as
+    between the drops of a mouth that opens wide, take the mean around them; far from the face it is zero."""
+    near = 2 * (sums.shape[-1] // NEIGHBOURS) + 1
+    spread, spread_counts = (F.avg_pool2d(each, near, 1, near // 2) for each in (sums, counts))
+    return (sums + THIN * spread / (spread_counts + THIN)) / (counts + THIN)
 
 
 def _resized(maps: Tensor, resolution: int) -> Tensor:

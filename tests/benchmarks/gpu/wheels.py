@@ -28,7 +28,7 @@ LEFT_OUT = {
     "open-clip-torch": "CLIP's towers",
     "opencv-contrib-python": "preparation of videos",
     "pytorch-fid": "evaluate's column; its weights do not travel either",
-    "transformers": "the text tower",
+    "tokenizers": "the text tower",
     "wandb": "the check trains with WANDB_MODE=disabled",
 }
 """Requirements of pyproject.toml that the check does without -> why."""

@@ -1,0 +1,11 @@
+from .datamodule import ShardDataModule as ShardDataModule
+from .datamodule import SignalsDataModule as SignalsDataModule
+from .frames import FramesDataModule as FramesDataModule
+from .index import Clip as Clip
+from .index import index_split as index_split
+from .manifest import Manifest as Manifest
+from .manifest import Shard as Shard
+from .manifest import read_manifest as read_manifest
+from .mixed import CorpusShare as CorpusShare
+from .mixed import MixedSignalsDataModule as MixedSignalsDataModule
+from .sync import SyncDataModule as SyncDataModule
