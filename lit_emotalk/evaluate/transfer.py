@@ -84,7 +84,9 @@ def across_clips(clips: Sequence[Clip], limit: int | None = None) -> list[Choice
     for clip in clips:
         neutral = [other for other in companions[clip.key] if other.record["emotion"] == "neutral"]
         if clip.record["emotion"] != "neutral" and neutral:
-            frames = choices.choice(np.arange(FIRST_TARGET, frames_of(clip)), TARGETS_PER_CLIP, replace=False)
+            total = frames_of(clip)
+            later = np.arange(min(FIRST_TARGET, max(total - TARGETS_PER_CLIP, 0)), total)
+            frames = choices.choice(later, min(TARGETS_PER_CLIP, total), replace=False)
             chosen += [Choice(neutral[0], clip, int(frame)) for frame in frames]
     return [chosen[i] for i in choices.permutation(len(chosen))[:limit]]
 

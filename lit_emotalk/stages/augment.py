@@ -242,14 +242,15 @@ def augment_wave(samples: Tensor, how: WaveAugment) -> Tensor:
     return samples
 
 
-def draw_intensity(intensity: Tensor, emotion: Tensor, jitter: float) -> Tensor:
-    """Intensities (B,) in [0, 1] varied by up to `jitter`; any one for an emotion (B,) of `LEVELLESS`.
+def draw_intensity(intensity: Tensor, emotion: Tensor, jitter: float, levelless: bool = True) -> Tensor:
+    """Intensities (B,) in [0, 1] varied by up to `jitter`; with `levelless` any one for an emotion (B,) of
+    `LEVELLESS`.
 
     Corpora have neutral and calm clips at level 1 alone, but people ask for "a neutral person" at intensity
     1: the traces of other emotions in such words must not grow with it (our choice).
     """
-    levelless = torch.zeros_like(emotion, dtype=torch.bool)
-    for name in LEVELLESS:
-        levelless |= emotion == EMOTIONS.index(name)
     drawn = torch.rand_like(intensity)
-    return torch.where(levelless, drawn, (intensity + jitter * (2 * drawn - 1)).clamp(0, 1))
+    varied = (intensity + jitter * (2 * drawn - 1)).clamp(0, 1)
+    for name in LEVELLESS if levelless else ():
+        varied = torch.where(emotion == EMOTIONS.index(name), drawn, varied)
+    return varied

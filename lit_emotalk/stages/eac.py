@@ -56,7 +56,7 @@ class CodeDraw:
     text, image, audio: relative frequency of the modalities. dropout: share of samples without a code. swap:
     share of samples whose picture or sound comes from another clip of the same emotion in the batch. spread:
     standard deviation, in frames, of the picture's distance from the key frame. jitter: largest change of the
-    intensity (see `draw_intensity`).
+    intensity. levelless: whether neutral and calm train at every intensity (see `draw_intensity`).
     """
 
     text: float = 1.0
@@ -66,6 +66,7 @@ class CodeDraw:
     swap: float = 0.5
     spread: float = 8.0
     jitter: float = 0.05
+    levelless: bool = True
 
 
 VOICE = SoundAugment(gain=3.0, noise=2.0, bands=2.0, speed=0.0, crop=0.0, masks=0)
@@ -216,7 +217,9 @@ class EACStage(Stage):
         """The losses of a batch, unweighted."""
         mask, true = batch["mask"], self.true_expression(batch)
         codes, drop = self.draw_codes(batch)
-        intensity = draw_intensity(batch["intensity"], batch["emotion"], self.codes.jitter)
+        intensity = draw_intensity(
+            batch["intensity"], batch["emotion"], self.codes.jitter, self.codes.levelless
+        )
         hears = self.network.config.hears
         speech, mask = augment_sound(speech_of(batch, hears), mask, self.voice, hears)
         made = self.network(speech, codes, intensity, mask, drop)

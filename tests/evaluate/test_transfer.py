@@ -40,6 +40,13 @@ def test_pairs_lead_from_the_neutral_clip_of_the_scene_to_the_others(clips):
     assert across_clips([clip for clip in clips if clip.record["emotion"] != "neutral"]) == []
 
 
+def test_a_short_clip_gives_the_pairs_that_it_has(clips, monkeypatch):
+    monkeypatch.setattr("lit_emotalk.evaluate.transfer.frames_of", lambda clip: 4)
+    chosen = across_clips(clips)
+    assert len({(choice.target.key, choice.frame) for choice in chosen}) == len(chosen) == 9
+    assert {choice.frame for choice in chosen} <= {1, 2, 3}
+
+
 def test_pairs_within_a_clip_lie_half_of_it_apart_and_take_turns(clips):
     chosen = within_clips(clips, 6)
     assert len({choice.source.key for choice in chosen}) == 6

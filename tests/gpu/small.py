@@ -63,7 +63,7 @@ def make(name: str, shards: Path, space: Path, compiled: bool = False) -> tuple[
         )
         return stage, SignalsDataModule(shards, 10, **few)
     if name == "eac":
-        codes = CodeDraw(text=0, image=0, audio=1, dropout=0, swap=0, jitter=0)
+        codes = CodeDraw(text=0, image=0, audio=1, dropout=0, swap=0, jitter=0, levelless=False)
         network = EACConfig(layers=1, heads=2, width=32, dropout=0.0)
         stage = EACStage(space, network, codes=codes, voice=sound, warmup=1)
         return stage, SignalsDataModule(shards, 12, **few)

@@ -85,7 +85,15 @@ def eac(shards: Path, folder: Path, space: Path, still: bool = False) -> dict[st
     model: dict[str, Any] = {"emotion_space": str(space), "network": network, "ema_decay": 0.9}
     if still:
         model |= {
-            "codes": {"text": 0, "image": 0, "audio": 1, "dropout": 0, "swap": 0, "jitter": 0},
+            "codes": {
+                "text": 0,
+                "image": 0,
+                "audio": 1,
+                "dropout": 0,
+                "swap": 0,
+                "jitter": 0,
+                "levelless": False,
+            },
             "voice": STILL_SOUND,
         }
     return _config(shards, folder, "EACStage", model, {"frames": 12})

@@ -28,7 +28,7 @@ TOLERANCE = 1e-9
 def make_stage(space: Path) -> EACStage:
     """Nothing is drawn: one prompt for each emotion, texts only, no augmentation, no dropout."""
     torch.manual_seed(0)
-    codes = CodeDraw(image=0, audio=0, dropout=0, swap=0, jitter=0)
+    codes = CodeDraw(image=0, audio=0, dropout=0, swap=0, jitter=0, levelless=False)
     voice = SoundAugment(gain=0, noise=0, bands=0, speed=0, crop=0, masks=0)
     network = EACConfig(layers=2, heads=2, width=16, dropout=0.0)
     stage = EACStage(space, network, codes=codes, voice=voice, learning_rate=1e-2).double()
