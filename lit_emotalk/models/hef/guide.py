@@ -253,11 +253,13 @@ def split(coeffs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _filled(sums: Tensor, counts: Tensor) -> Tensor:
-    """Sums of paint (B, C, r, r) over how much of it there is (B, 1, r, r). Pixels with little of it, as
-    between the drops of a mouth that opens wide, take the mean around them; far from the face it is zero."""
+    """Sums of paint (B, C, r, r), the first channel's that of what lies between the lips, over how much of it
+    there is (B, 1, r, r). In and about the mouth pixels with little of it, as between the drops of one that
+    opens wide, take the mean around them."""
     near = 2 * (sums.shape[-1] // NEIGHBOURS) + 1
-    spread, spread_counts = (F.avg_pool2d(each, near, 1, near // 2) for each in (sums, counts))
-    return (sums + THIN * spread / (spread_counts + THIN)) / (counts + THIN)
+    around, drops = (F.avg_pool2d(each, near, 1, near // 2) for each in (sums, counts))
+    around = around / (drops + THIN)
+    return (sums + THIN * around[:, :1].clamp(0, 1) * around) / (counts + THIN)
 
 
 def _resized(maps: Tensor, resolution: int) -> Tensor:
