@@ -68,6 +68,15 @@ class Layout:
                 raise KeyError(f"layout {self.name} has no coefficient named {prefix}*")
         return [i for i, name in enumerate(self.names) if name.startswith(prefixes)]
 
+    def mirrored(self) -> np.ndarray:
+        """For each expression coefficient the one of the face's other side: a permutation (N,) of columns."""
+        swap = {"Left": "Right", "Right": "Left"}
+        names = []
+        for name in self.names:
+            side = next((side for side in swap if name.endswith(side)), None)
+            names.append(name if side is None else name.removesuffix(side) + swap[side])
+        return np.array([self.names.index(name) for name in names])
+
     def mean_of(self, coefficients: np.ndarray, prefix: str) -> np.ndarray:
         """Mean of the columns named `prefix*` (left and right sides): (..., size) -> (...)."""
         return coefficients[..., self.columns(prefix)].mean(-1)

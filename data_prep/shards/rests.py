@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from pathlib import Path
+from types import ModuleType
 
 import joblib
 
@@ -29,16 +30,18 @@ def rest_path(output: Path, source: Source) -> Path:
     return speaker_folder(output, source.speaker) / name
 
 
+def reading_facts(*more: ModuleType) -> list[str]:
+    """Digests of what coefficients are read by: the weights, the linear face, and the code with `more`."""
+    code = code_digest(tracker, refine, look, alignment, basis, *more)
+    return [sha256_file(TRACKER_FILE), sha256_file(BASIS_FILE), code]
+
+
 def read_rests(output: Path, fit: list[Source], states: dict[str, State]) -> dict[str, str]:
     """Bring the resting shapes up to date; returns for each clip's key what its shape was made of."""
     groups: dict[Path, list[Source]] = defaultdict(list)
     for source in fit:
         groups[rest_path(output, source)].append(source)
-    reader = [
-        sha256_file(TRACKER_FILE),
-        sha256_file(BASIS_FILE),
-        code_digest(tracker, refine, look, alignment, basis, clip),
-    ]
+    reader = reading_facts(clip)
     made_of: dict[str, str] = {}
     due = []
     for rest, sources in groups.items():

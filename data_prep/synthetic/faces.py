@@ -23,6 +23,7 @@ import joblib
 from data_prep.clips import apex, record, source
 from data_prep.shards.pack import Corpus, Entry, pack
 from data_prep.shards.report import write_rejected
+from data_prep.shards.rests import reading_facts
 from data_prep.shards.spread import spread, workers
 from data_prep.shards.work import WORK, remove_leftovers
 from data_prep.synthetic import faces_person
@@ -30,9 +31,8 @@ from data_prep.synthetic.faces_person import CORPUS, Plan, load_burst, make_pers
 from data_prep.synthetic.rays.device import get_device
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError, run_main
-from lit_emotalk.face import alignment, basis, crop, landmarker, look, refine, regions, tracker
+from lit_emotalk.face import alignment, crop, landmarker, look, regions
 from lit_emotalk.face.basis import BASIS_FILE
-from lit_emotalk.face.tracker import TRACKER_FILE
 from lit_emotalk.io.files import sha256_file, sha256_text
 from lit_emotalk.io.progress import track
 from lit_emotalk.io.sources import Sources, code_digest
@@ -57,8 +57,8 @@ def drawing_digest(plan: Plan) -> str:
 
 def reading_digest() -> str:
     """What the coefficients are read by."""
-    code = code_digest(tracker, refine, look, alignment, basis, apex)
-    return sha256_text(code + sha256_file(TRACKER_FILE) + sha256_file(BASIS_FILE))[:16]
+    weights, face, code = reading_facts(apex)
+    return sha256_text(code + weights + face)[:16]
 
 
 def make_faces(output: Path, people: dict[str, int], plan: Plan, processes: int) -> None:

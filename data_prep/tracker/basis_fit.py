@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from data_prep.tracker.tracker_fit import mirror_pairs, mirror_points, mirror_units
+from data_prep.tracker.tracker_fit import mirror_pairs, mirror_points
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.data import Clip, index_split, read_manifest
 from lit_emotalk.data.decode import frames_of, read_array, read_landmarks
@@ -71,7 +71,7 @@ def fit_basis(motion: Motion, true: np.ndarray, mean: np.ndarray, ridge: float =
     """The basis (51, 478, 3): ridge regression of the motion and of its mirror image on the weights, towards
     the `true` one; `mean` (478, 3) tells which landmarks mirror each other."""
     mirrored = mirror_points(motion.moved, mirror_pairs(mean))
-    weights = np.concatenate([motion.weights, motion.weights[:, mirror_units()]])
+    weights = np.concatenate([motion.weights, motion.weights[:, ARKIT.mirrored()]])
     moved = np.concatenate([motion.moved, mirrored]).reshape(len(weights), -1)
     gram = (weights.T @ weights).astype(np.float64) + 2 * ridge * np.eye(weights.shape[1])
     known = (weights.T @ moved).astype(np.float64) + 2 * ridge * true.reshape(len(true), -1)

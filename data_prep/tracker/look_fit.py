@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from data_prep.tracker.tracker_fit import Head, Looks, mirror_units
+from data_prep.tracker.tracker_fit import Head, Looks
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.face.alignment import align
 from lit_emotalk.face.look import BATCH, FACE_HALF, FACE_PIXELS, LOOK_SIZE, Gradients, LookNetwork, cut_faces
@@ -105,7 +105,7 @@ def _draw_batch(heads: list[Faces], rng: np.random.Generator) -> tuple[Tensor, T
         variation = int(rng.integers(2 * VARIATIONS))
         maps.append(head.maps[variation, chosen])
         mirrored = variation >= VARIATIONS
-        weights.append(head.weights[chosen][:, mirror_units()] if mirrored else head.weights[chosen])
+        weights.append(head.weights[chosen][:, ARKIT.mirrored()] if mirrored else head.weights[chosen])
     return torch.cat(maps).float(), torch.from_numpy(np.concatenate(weights))
 
 

@@ -7,7 +7,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from lit_emotalk.coefficients import ARKIT_NAMES
+from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.face.alignment import align, rotation_matrices, rotation_vectors
 from lit_emotalk.face.basis import LinearFace
 from lit_emotalk.face.regions import LANDMARKS, MOUTH_CORNERS, OUTER_EYE_CORNERS, STABLE
@@ -100,16 +100,6 @@ def mirror_pairs(mean: np.ndarray) -> np.ndarray:
     return np.where(pairs == back, pairs, np.argmin(distance, 1))
 
 
-def mirror_units() -> np.ndarray:
-    """For each unit the index (51,) of its mirror image."""
-    swap = {"Left": "Right", "Right": "Left"}
-    names = []
-    for name in ARKIT_NAMES:
-        side = next((s for s in swap if name.endswith(s)), None)
-        names.append(name.removesuffix(side) + swap[side] if side else name)
-    return np.array([ARKIT_NAMES.index(name) for name in names])
-
-
 def mirror_points(points: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """Points (..., 478, 3) of a face seen in a mirror."""
     return points[..., pairs, :] * np.array([-1.0, 1.0, 1.0], points.dtype)
@@ -144,7 +134,7 @@ def mirror_examples(examples: Examples, pairs: np.ndarray) -> Examples:
         mirror_points(examples.rest, pairs),
         examples.rotation * turn,
         examples.rotation_on_rest * turn,
-        examples.weights[:, mirror_units()],
+        examples.weights[:, ARKIT.mirrored()],
     )
 
 

@@ -68,11 +68,11 @@ class PairsDecoder:
 
     Within a clip the emotion hardly changes; a source from another clip of the same speaker and scene shows
     the generator how a face goes from one emotion to another. `companions` maps a clip's key to those clips,
-    `cross` is the share of training pairs that use them, `widest` the share whose target is the
-    frame with the widest mouth in the pair's clips: most frames have it shut, and its inside is learned from
-    the others. `resolution` is the pictures' side, `window` (odd)
-    the length of the driving window, `eval_pairs` the pairs of a clip in validation and test; `reframe` how
-    far training pairs' crops are moved, `recolour` how far their colours are changed;
+    `cross` is the share of training pairs that use them, `widest` the share whose target is the frame with
+    the widest mouth in the pair's clips: most frames have it shut, and its inside is learned from the others.
+    `resolution` is the pictures' side, `window` (odd) the length of the driving window, `eval_pairs` the
+    pairs of a clip in validation and test; `reframe` how far training pairs' crops are moved, `recolour` how
+    far their colours are changed;
     with `following` training pairs also have the frame after the target (the target again at a clip's end);
     with `second` all pairs have a second frame of the source's clip, see `widest_mouth`.
 

@@ -145,16 +145,22 @@ def draw(network: HEF, pairs: Pairs, label: str = "drawing") -> Tensor:
     return torch.cat(drawn)
 
 
+def boxes_of(pairs: Pairs) -> dict[str, Tensor]:
+    """The targets' `region_boxes` in pixels, each (N, 4)."""
+    size = pairs.target.shape[-1]
+    return {
+        name: torch.from_numpy(corners * size).float()
+        for name, corners in region_boxes(pairs.landmarks).items()
+    }
+
+
 def measure(drawn: dict[str, Tensor], pairs: Pairs, tracker: Tracker) -> tuple[dict[str, Transfer], int]:
     """The figures of several ways to draw the same pairs, name -> images (N, 3, S, S); and the number of
     pairs that have a face in all of these pictures, source and target, on which landmarks are compared."""
     marks = {name: read_faces(images) for name, images in drawn.items()}
     true, source = read_faces(pairs.target), read_faces(pairs.source)
     seen = np.isfinite(np.stack([*marks.values(), true, source])).all((0, 2, 3))
-    boxes = {
-        name: torch.from_numpy(corners * pairs.target.shape[-1]).float()
-        for name, corners in region_boxes(pairs.landmarks).items()
-    }
+    boxes = boxes_of(pairs)
     found = {}
     for name, images in drawn.items():
         values: dict[str, Any] = {"lips": None, "correlation": None, "strength": None, "units": {}}

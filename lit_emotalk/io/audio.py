@@ -1,6 +1,5 @@
 """Sound: reading any file's track as 16 kHz mono, and the log-mel spectrogram."""
 
-from functools import lru_cache
 from pathlib import Path
 
 import av
@@ -72,14 +71,6 @@ def is_silent(samples: np.ndarray) -> bool:
     return bool(np.abs(samples).max(initial=0.0) < SILENCE_PEAK)
 
 
-@lru_cache(maxsize=1)
-def _filters() -> np.ndarray:
-    """(80, 321) float32: bands x bins of a 640-sample window at 16 kHz."""
-    return mel_filters(
-        schema.SAMPLE_RATE, schema.MEL_WINDOW, schema.MEL_BANDS, schema.MEL_LOW_HZ, schema.MEL_HIGH_HZ
-    )
-
-
 def log_mel(samples: np.ndarray) -> np.ndarray:
     """Natural log of the mel magnitude spectrogram: samples (N,) in [-1, 1] at 16 kHz -> float32 (4T, 80).
 
@@ -100,7 +91,10 @@ def _columns(padded: np.ndarray) -> np.ndarray:
     windows = np.lib.stride_tricks.sliding_window_view(padded, schema.MEL_WINDOW)[:: schema.MEL_HOP]
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(schema.MEL_WINDOW, dtype=np.float32) / schema.MEL_WINDOW)
     magnitude = np.abs(np.fft.rfft(windows * hann, axis=1)).astype(np.float32)
-    mel = magnitude @ _filters().T
+    filters = mel_filters(
+        schema.SAMPLE_RATE, schema.MEL_WINDOW, schema.MEL_BANDS, schema.MEL_LOW_HZ, schema.MEL_HIGH_HZ
+    )
+    mel = magnitude @ filters.T
     return np.log(np.maximum(mel, schema.MEL_FLOOR)).astype(np.float32)
 
 

@@ -1,6 +1,8 @@
 """Mel filters as Slaney's Auditory Toolbox makes them, bit by bit those of librosa, whose import takes
 seconds."""
 
+from functools import cache
+
 import numpy as np
 
 LINEAR_STEP = 200 / 3
@@ -10,6 +12,7 @@ LOG_STEP = np.log(6.4) / 27
 """A mel above multiplies the frequency by exp(`LOG_STEP`)."""
 
 
+@cache
 def mel_filters(rate: int, window: int, bands: int, low: float, high: float) -> np.ndarray:
     """Filters (bands, window // 2 + 1) float32 over the bins of a window of samples at `rate` Hz.
 

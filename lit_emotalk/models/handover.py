@@ -98,12 +98,8 @@ def pack_export(
     card = read_card(source, stage)
     if "precision" in card:
         raise UserError(f"{source} is at half precision already; pack the export that was trained")
-    load_export(source, stage)
-    if changes:
-        card["config"] = {**card["config"], **changes}
-        network_class = network_of(stage)
-        config = _config_of(network_class.Config, card["config"], source / CARD_NAME)
-        _load_state(network_class(config), source, card)
+    card["config"] |= changes or {}
+    _built(source, stage, card)
     packed = {key: _halved(value) for key, value in load_file(source / WEIGHTS_NAME).items()}
     lost = sorted(key for key, value in packed.items() if not torch.isfinite(value).all())
     if lost:
@@ -149,12 +145,7 @@ def load_export(directory: Path | str, stage: str, device: torch.device | str = 
     """
     device = checked_device(device)
     directory = export_folder(directory, stage)
-    card = read_card(directory, stage)
-    network_class = network_of(stage)
-    config = _config_of(network_class.Config, card["config"], directory / CARD_NAME)
-    module = network_class(config)
-    _load_state(module, directory, card)
-    return module.to(device).eval()
+    return _built(directory, stage, read_card(directory, stage)).to(device).eval()
 
 
 def load_weights(module: nn.Module, directory: Path | str, stage: str) -> None:
@@ -173,6 +164,15 @@ def network_of(stage: str) -> Any:
         raise UserError(f"unknown stage '{stage}'; known: {', '.join(NETWORKS)}")
     module_name, class_name = NETWORKS[stage].split(":")
     return getattr(importlib.import_module(module_name), class_name)
+
+
+def _built(directory: Path, stage: str, card: dict[str, Any]) -> nn.Module:
+    """The network that a card describes, with the weights beside it."""
+    network_class = network_of(stage)
+    config = _config_of(network_class.Config, card["config"], directory / CARD_NAME)
+    module: nn.Module = network_class(config)
+    _load_state(module, directory, card)
+    return module
 
 
 def _exported_state(module: nn.Module) -> dict[str, torch.Tensor]:

@@ -42,12 +42,6 @@ _FILES = {"vocabulary.txt": b"<|endoftext|>\n"}
 """What the loader asks for beside the weights; the encoder does not use it."""
 
 
-@lru_cache(maxsize=1)
-def _filters() -> np.ndarray:
-    """(80, 201) float32: bands x bins of Whisper's windows."""
-    return mel_filters(schema.SAMPLE_RATE, N_FFT, schema.MEL_BANDS, 0.0, schema.SAMPLE_RATE / 2)
-
-
 def whisper_mel(samples: np.ndarray) -> np.ndarray:
     """Log-mel as OpenAI's Whisper makes it: samples (N,) in [-1, 1] at 16 kHz -> float32 (80, N // 160).
 
@@ -59,7 +53,8 @@ def whisper_mel(samples: np.ndarray) -> np.ndarray:
     windows = windows[: len(samples) // schema.MEL_HOP]
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT, dtype=np.float32) / N_FFT)
     power = np.square(np.abs(np.fft.rfft(windows * hann, axis=1))).astype(np.float32)
-    logs = np.log10(np.maximum(_filters() @ power.T, POWER_FLOOR))
+    filters = mel_filters(schema.SAMPLE_RATE, N_FFT, schema.MEL_BANDS, 0.0, schema.SAMPLE_RATE / 2)
+    logs = np.log10(np.maximum(filters @ power.T, POWER_FLOOR))
     return (np.maximum(logs, logs.max() - DECADES) + 4) / 4
 
 

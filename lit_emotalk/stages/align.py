@@ -31,7 +31,6 @@ from lit_emotalk.stages.augment import (
     augment_picture,
     augment_sound,
     draw_frames,
-    mirror_columns,
 )
 from lit_emotalk.stages.base import Batch, Stage
 
@@ -108,7 +107,7 @@ class AlignStage(Stage):
         self.weights = weights
         self.sound = sound
         self.face = face
-        self.register_buffer("mirrored", mirror_columns(), persistent=False)
+        self.register_buffer("mirrored", torch.from_numpy(ARKIT.mirrored()), persistent=False)
         self.mirrored: Tensor
         self.picture = picture
         self.zero_shot = ZeroShot(len(EMOTIONS), space.dim)

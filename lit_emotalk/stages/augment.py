@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.emotions import EMOTIONS, LEVELLESS
 from lit_emotalk.io.heard import join, part
 from lit_emotalk.models.audio_encoder import MEL_CENTRE
@@ -140,18 +139,6 @@ class FaceAugment:
     mirror: bool = True
 
 
-def mirror_columns() -> Tensor:
-    """For each unit the one on the other side of the face: permutation (51,) of columns."""
-    swap = {"Left": "Right", "Right": "Left"}
-    names = list(ARKIT.names)
-
-    def other(name: str) -> str:
-        side = next((side for side in swap if name.endswith(side)), None)
-        return name if side is None else name.removesuffix(side) + swap[side]
-
-    return torch.tensor([names.index(other(name)) for name in names])
-
-
 def draw_frames(expression: Tensor, mask: Tensor, key_frame: Tensor, spread: float) -> Tensor:
     """One frame of each clip, drawn around its key frame: (B, T, C), (B, T), (B,) -> (B, C)."""
     last = mask.sum(1) - 1
@@ -161,7 +148,7 @@ def draw_frames(expression: Tensor, mask: Tensor, key_frame: Tensor, spread: flo
 
 
 def augment_face(expression: Tensor, how: FaceAugment, mirrored: Tensor) -> Tensor:
-    """Varied coefficients of single pictures: (B, 51) -> (B, 51) in [0, 1]. `mirrored`: `mirror_columns` on
+    """Varied coefficients of single pictures: (B, 51) -> (B, 51) in [0, 1]. `mirrored`: `Layout.mirrored` on
     the coefficients' device."""
     size = (len(expression), 1)
     device = expression.device

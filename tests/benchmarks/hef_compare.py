@@ -10,7 +10,6 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from lit_emotalk.data.index import index_split
@@ -18,8 +17,15 @@ from lit_emotalk.data.manifest import read_manifest
 from lit_emotalk.errors import UserError, run_main
 from lit_emotalk.evaluate.tables.spec import Bootstrap
 from lit_emotalk.evaluate.tables.statistics import resample, weighted_estimate
-from lit_emotalk.evaluate.transfer import Pairs, across_clips, draw, mouth_distance, read_faces, read_pairs
-from lit_emotalk.face.regions import region_boxes
+from lit_emotalk.evaluate.transfer import (
+    Pairs,
+    across_clips,
+    boxes_of,
+    draw,
+    mouth_distance,
+    read_faces,
+    read_pairs,
+)
 from lit_emotalk.losses.reconstruction import box_psnr
 from lit_emotalk.models.handover import load_export
 from lit_emotalk.models.hef.generator import HEF
@@ -74,10 +80,7 @@ def compare(arguments: argparse.Namespace) -> None:
 def measured(drawn: Tensor, pairs: Pairs, true: np.ndarray) -> np.ndarray:
     """PSNR of face and mouth in dB, and the distance of the lips' points from the `true` ones (N, 478, 3) in
     percent of the inter-ocular distance, NaN where a face was not found: (3, N)."""
-    boxes = {
-        name: torch.from_numpy(corners * drawn.shape[-1]).float()
-        for name, corners in region_boxes(pairs.landmarks).items()
-    }
+    boxes = boxes_of(pairs)
     psnr = [box_psnr(drawn, pairs.target, boxes[name]).numpy() for name in ("face", "mouth")]
     marks = read_faces(drawn)
     lips = [100 * mouth_distance(*pair) for pair in zip(marks[:, None], true[:, None], strict=True)]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from data_prep.tracker.basis_fit import Motion, fit_basis, main, read_motion, score
-from data_prep.tracker.tracker_fit import mirror_pairs, mirror_units
+from data_prep.tracker.tracker_fit import mirror_pairs
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.alignment import rotation_matrices
@@ -59,11 +59,11 @@ def test_shrunken_readings_get_shapes_that_move_as_far_as_was_seen(motion: Motio
 
 def test_the_fit_is_the_ridge_regression_of_both_sides(motion: Motion) -> None:
     basis = fit_basis(motion, TRUE, MEAN, ridge=3.0)
-    np.testing.assert_allclose(basis[mirror_units()][:, 291, 1], basis[:, 61, 1], atol=1e-6)
+    np.testing.assert_allclose(basis[ARKIT.mirrored()][:, 291, 1], basis[:, 61, 1], atol=1e-6)
     few = Motion(motion.weights[:200], motion.moved[:200])
     pairs = mirror_pairs(MEAN)
     mirrored = few.moved[:, pairs] * np.array([-1.0, 1, 1])
-    rows = np.concatenate([few.weights, few.weights[:, mirror_units()], np.sqrt(6.0) * np.eye(51)])
+    rows = np.concatenate([few.weights, few.weights[:, ARKIT.mirrored()], np.sqrt(6.0) * np.eye(51)])
     wanted = np.concatenate([few.moved, mirrored, np.sqrt(6.0) * TRUE]).reshape(len(rows), -1)
     solved = np.linalg.lstsq(rows, wanted, rcond=None)[0]
     np.testing.assert_allclose(fit_basis(few, TRUE, MEAN, 3.0).reshape(51, -1), solved, atol=1e-5)

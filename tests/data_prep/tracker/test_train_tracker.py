@@ -18,7 +18,6 @@ from data_prep.tracker.tracker_fit import (
     fit_reference,
     make_examples,
     mirror_pairs,
-    mirror_units,
 )
 from data_prep.tracker.tracker_set import NEUTRAL_FRAMES, load_set
 from data_prep.train_tracker import evaluate, train, unit_scores
@@ -107,7 +106,7 @@ def test_acted_faces_are_possible_and_speak() -> None:
 
 
 def test_mirror_swaps_sides_only() -> None:
-    swap = mirror_units()
+    swap = ARKIT.mirrored()
     assert np.array_equal(swap[swap], np.arange(51))
     assert ARKIT_NAMES[swap[ARKIT_NAMES.index("jawLeft")]] == "jawRight"
     assert swap[ARKIT_NAMES.index("jawOpen")] == ARKIT_NAMES.index("jawOpen")
