@@ -1,4 +1,4 @@
-"""Twenty difficult portraits of rendered heads: odd crops, sizes, turns and file formats."""
+"""Rendered heads, and twenty difficult portraits of them: odd crops, sizes, turns and file formats."""
 
 from collections.abc import Callable
 from functools import cache
@@ -21,9 +21,15 @@ TURNED = 6
 
 
 @cache
+def renderer_of(seed: int, number: int, scene: int, size: int = 256) -> Renderer:
+    """Draws a person in a drawn scene; made once: its pictures follow from what is asked."""
+    return Renderer(draw_identity(seed, number), draw_scene(np.random.default_rng(scene)), size=size)
+
+
+@cache
 def rendered(number: int, yaw: float) -> Image.Image:
     """Head and shoulders of person `number`, turned by `yaw` degrees."""
-    renderer = Renderer(draw_identity(SEED, number), draw_scene(np.random.default_rng(number)), size=SIZE)
+    renderer = renderer_of(SEED, number, number, SIZE)
     rest = np.zeros(ARKIT.expression_size, np.float32)
     return Image.fromarray(renderer.frame(rest, np.array([0.0, np.deg2rad(yaw), 0.0]), np.zeros(2)))
 

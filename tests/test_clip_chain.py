@@ -27,7 +27,7 @@ from lit_emotalk.models.emotion_space import EmotionSpace
 from lit_emotalk.models.handover import load_export, save_export
 from lit_emotalk.models.hef.generator import HEF, HEFConfig
 from lit_emotalk.weights import fetch as weights
-from tests.conftest import TINY_SIZE, TINY_SPLITS
+from tests.drawn_clips import TINY_SIZE, TINY_SPLITS
 from tests.small_clip import SIZE, write_open_clip
 from tests.stages import runs
 

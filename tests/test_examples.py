@@ -13,7 +13,7 @@ import torch
 from lit_emotalk.io.coefficient_table import write_coefficients
 from lit_emotalk.io.video import probe, read_frames, write_video
 from lit_emotalk.models.handover import load_export
-from tests.conftest import draw_clip
+from tests.drawn_clips import draw_clip
 from tests.portraits import head
 from tests.small_models import save_small_models
 

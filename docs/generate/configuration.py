@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -75,9 +76,11 @@ def classes() -> Iterator[tuple[str, str, type]]:
                 yield section, f"{module.__name__}.{name}", cls
 
 
-def experiments() -> list[Path]:
+@cache
+def experiments() -> tuple[Path, ...]:
     """The trainings' YAML files: those that name a stage."""
-    return [path for path in all_files() if "class_path" in yaml.safe_load(path.read_text()).get("model", {})]
+    contents = ((path, yaml.safe_load(path.read_text())) for path in all_files())
+    return tuple(path for path, content in contents if "class_path" in content.get("model", {}))
 
 
 def all_files() -> list[Path]:
@@ -136,6 +139,7 @@ def summary(cls: type) -> str:
     return " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split())
 
 
+@cache
 def class_keys(config: Path) -> dict[str, Key]:
     """Dotted name -> key of all that a training's file may set in its model and its data."""
     content = yaml.safe_load(config.read_text())

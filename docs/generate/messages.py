@@ -1,7 +1,6 @@
 """Every message about wrong input that the program prints, read from its sources, with what to do."""
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,13 +44,16 @@ class Area:
     kinds: tuple[Kind, ...]
 
 
-def messages() -> Iterator[Message]:
+@cache
+def messages() -> tuple[Message, ...]:
     """All messages of the packages; a line that is passed on whole from elsewhere is where it comes from."""
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Call) and (text := text_of(node)):
-                    yield Message(path.relative_to(ROOT).as_posix(), node.lineno, text)
+    return tuple(
+        Message(path.relative_to(ROOT).as_posix(), node.lineno, text)
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and (text := text_of(node))
+    )
 
 
 def text_of(call: ast.Call) -> str:

@@ -16,7 +16,7 @@ from lit_emotalk.data.pipeline import Share
 from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.io.files import sha256_file
-from tests.conftest import TINY_SIZE, draw_clip
+from tests.drawn_clips import TINY_SIZE, draw_clip
 
 UNEVEN = [3, 1, 2, 3, 1, 2, 1]
 

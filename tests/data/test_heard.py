@@ -20,7 +20,7 @@ from lit_emotalk.io.audio import log_mel
 from lit_emotalk.io.pitch import pitch_columns
 from lit_emotalk.models.hearing import Whisper, hear
 from lit_emotalk.schema import HEARD
-from tests.conftest import TINY_SIZE, TINY_SPLITS
+from tests.drawn_clips import TINY_SIZE, TINY_SPLITS
 
 
 def batches(shards: Path, split: str, frames: int | None = None) -> list[dict]:

@@ -144,7 +144,7 @@ def test_every_column_has_its_protocol() -> None:
 
 
 def test_every_message_has_its_advice_and_every_advice_a_message() -> None:
-    found = list(messages.messages())
+    found = messages.messages()
     assert len(found) > 300
     used = {place_of(message) for message in found}
     idle = [(area.title, kind.says) for area in areas() for kind in area.kinds if (area, kind) not in used]
@@ -158,7 +158,7 @@ def test_every_raise_of_an_error_with_words_is_a_message() -> None:
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
                     raised += bool(text_of(node.exc))
-    assert raised <= len(list(messages.messages()))
+    assert raised <= len(messages.messages())
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.eac import EAC, EACConfig
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
 from lit_emotalk.models.handover import load_export, save_export
-from tests.conftest import TINY_SIZE, draw_clip
+from tests.drawn_clips import TINY_SIZE, draw_clip
 
 SMALL = {"layers": 1, "heads": 2, "width": 16, "dropout": 0.0}
 

@@ -26,7 +26,7 @@ from tests.benchmarks.gpu.parts import PARTS, Part, run
 from tests.benchmarks.gpu.peaks import bf16_peak
 from tests.benchmarks.gpu.results import Rows, read_json
 from tests.benchmarks.gpu.train import column, keep_export, written_at
-from tests.conftest import TINY_SPLITS, draw_clip
+from tests.drawn_clips import TINY_SPLITS, draw_clip
 from tests.forked import ROOT
 from tests.gpu.small import make, save_space
 

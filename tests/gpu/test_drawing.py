@@ -8,7 +8,7 @@ from lit_emotalk.inference.drawing.drawing import Drawing
 from lit_emotalk.inference.portrait import Portrait
 from lit_emotalk.models.handover import load_export
 from lit_emotalk.models.hef.generator import HEF
-from tests.conftest import SKIN_OF_SPEAKER, draw_clip, draw_face, place_landmarks
+from tests.drawn_clips import SKIN_OF_SPEAKER, draw_clip, draw_face, place_landmarks
 
 FRAMES = 3
 LEVELS = 2

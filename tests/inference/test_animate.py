@@ -8,9 +8,6 @@ import pytest
 import soundfile
 from PIL import Image
 
-from data_prep.synthetic.heads.identity import draw_identity
-from data_prep.synthetic.scenes.render import Renderer
-from data_prep.synthetic.scenes.scene import draw_scene
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference import command as animate
 from lit_emotalk.inference.emotion.request import Schedule
@@ -21,6 +18,7 @@ from lit_emotalk.io.video import probe, read_frames
 from lit_emotalk.models.eac import EAC, EACConfig
 from lit_emotalk.models.handover import save_export
 from tests.forked import Forked, command
+from tests.portraits import renderer_of
 from tests.small_models import save_small_models
 
 FRAMES = 20
@@ -33,7 +31,7 @@ def models(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def portrait(tmp_path_factory):
-    renderer = Renderer(draw_identity(3, 1), draw_scene(np.random.default_rng(3)), size=256)
+    renderer = renderer_of(3, 1, 3)
     path = tmp_path_factory.mktemp("portrait") / "portrait.png"
     Image.fromarray(renderer.frame(np.zeros(51, np.float32), np.zeros(3), np.zeros(2))).save(path)
     return path

@@ -9,9 +9,6 @@ import pytest
 import soundfile
 from PIL import Image
 
-from data_prep.synthetic.heads.identity import draw_identity
-from data_prep.synthetic.scenes.render import Renderer
-from data_prep.synthetic.scenes.scene import draw_scene
 from lit_emotalk import TalkingFace
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference import command as animate
@@ -20,6 +17,7 @@ from lit_emotalk.inference.batch import read_rows, run_batch
 from lit_emotalk.inference.options import Options
 from lit_emotalk.io.coefficient_table import read_coefficients
 from lit_emotalk.io.video import probe, read_frames, write_video
+from tests.portraits import renderer_of
 from tests.small_models import save_small_models
 
 FRAMES = 15
@@ -30,7 +28,7 @@ def folder(tmp_path_factory):
     """Models, a wide portrait whose face is on the right, and speech."""
     folder = tmp_path_factory.mktemp("batch")
     save_small_models(folder / "models")
-    renderer = Renderer(draw_identity(3, 1), draw_scene(np.random.default_rng(3)), size=256)
+    renderer = renderer_of(3, 1, 3)
     head = Image.fromarray(renderer.frame(np.zeros(51, np.float32), np.zeros(3), np.zeros(2)))
     picture = Image.new("RGB", (501, 300), (90, 110, 130))
     picture.paste(head, (240, 44))
@@ -126,7 +124,7 @@ def test_talk_animates_the_face_inside_its_picture(folder, tmp_path):
 
 
 def test_a_row_takes_its_head_motion_from_a_video(folder, tmp_path):
-    renderer = Renderer(draw_identity(4, 1), draw_scene(np.random.default_rng(4)), size=256)
+    renderer = renderer_of(4, 1, 4)
     turns = [np.array([0, 0.25 * np.sin(index / 4), 0]) for index in range(12)]
     write_video(folder / "head.mp4", [renderer.frame(np.zeros(51), turn, np.zeros(2)) for turn in turns])
     write_rows(folder / "driven.csv", [row("driven.mp4", pose_from="head.mp4")])

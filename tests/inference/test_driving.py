@@ -5,9 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep.synthetic.heads.identity import draw_identity
 from data_prep.synthetic.scenes.render import Renderer
-from data_prep.synthetic.scenes.scene import draw_scene
 from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES, POSE_SIZE
 from lit_emotalk.errors import UserError
 from lit_emotalk.face.crop import clip_crop
@@ -20,12 +18,13 @@ from lit_emotalk.inference.portrait import find_portrait
 from lit_emotalk.io.video import write_video
 from lit_emotalk.models.hef.generator import HEF, HEFConfig
 from lit_emotalk.schema import FPS
+from tests.portraits import renderer_of
 
 FRAMES = 30
 
 
 def head(seed: int, size: int = 256) -> Renderer:
-    return Renderer(draw_identity(seed, 1), draw_scene(np.random.default_rng(seed)), size=size)
+    return renderer_of(seed, 1, seed, size)
 
 
 def nodding() -> np.ndarray:

@@ -8,9 +8,6 @@ import soundfile
 import torch
 from PIL import Image
 
-from data_prep.synthetic.heads.identity import draw_identity
-from data_prep.synthetic.scenes.render import Renderer
-from data_prep.synthetic.scenes.scene import draw_scene
 from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.emotion import command as emotion_command
@@ -21,6 +18,7 @@ from lit_emotalk.io.video import write_video
 from lit_emotalk.models.audio_encoder import AudioEncoderConfig
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
 from lit_emotalk.models.handover import save_export
+from tests.portraits import renderer_of
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +29,7 @@ def files(tmp_path_factory):
     space = EmotionSpace(EmotionSpaceConfig(dim=16, prompts=24, audio=AudioEncoderConfig(layers=1)))
     space.fit_text()
     save_export(folder / "align", "align", space, None)
-    renderer = Renderer(draw_identity(3, 1), draw_scene(np.random.default_rng(3)), size=256)
+    renderer = renderer_of(3, 1, 3)
     face = renderer.frame(np.zeros(51, np.float32), np.zeros(3), np.zeros(2))
     wall = np.full_like(face, 90)
     Image.fromarray(face).save(folder / "face.png")

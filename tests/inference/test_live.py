@@ -17,7 +17,7 @@ from lit_emotalk.inference.live.streaming import FADE_FRAMES, Latency
 from lit_emotalk.inference.motion.natural import SWAY_DEGREES, LiveMotion
 from lit_emotalk.inference.options import Options
 from lit_emotalk.inference.portrait import Portrait
-from tests.conftest import draw_face, place_landmarks
+from tests.drawn_clips import draw_face, place_landmarks
 from tests.small_models import save_small_models
 
 SHORT = Latency(hop=2, ahead=3, window=20)

@@ -7,9 +7,6 @@ import pytest
 import torch
 from PIL import Image
 
-from data_prep.synthetic.heads.identity import draw_identity
-from data_prep.synthetic.scenes.render import Renderer
-from data_prep.synthetic.scenes.scene import draw_scene
 from lit_emotalk import TalkingFace
 from lit_emotalk.coefficients import ARKIT, POSE_SIZE
 from lit_emotalk.face.tracker import Tracker
@@ -19,6 +16,7 @@ from lit_emotalk.inference.portrait import Portrait, find_portrait
 from lit_emotalk.io.coefficient_table import read_coefficients
 from lit_emotalk.io.video import read_frames, read_image
 from lit_emotalk.models.hef.guide import FaceGuide
+from tests.portraits import renderer_of
 from tests.small_models import save_small_models
 from tests.web.conftest import wav
 
@@ -54,7 +52,7 @@ LAUGH = weights(eyeSquint=1.0, mouthSmile=1.0, cheekSquint=1.0, jawOpen=0.4)
 @pytest.fixture(scope="module")
 def picture() -> np.ndarray:
     """A rendered head that laughs."""
-    renderer = Renderer(draw_identity(9_100_000, 0), draw_scene(np.random.default_rng(0)), size=384)
+    renderer = renderer_of(9_100_000, 0, 0, 384)
     return renderer.frame(LAUGH, np.zeros(3), np.zeros(2))
 
 

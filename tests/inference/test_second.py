@@ -7,14 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from data_prep.synthetic.heads.identity import draw_identity
-from data_prep.synthetic.scenes.render import Renderer
-from data_prep.synthetic.scenes.scene import draw_scene
 from lit_emotalk import TalkingFace
 from lit_emotalk.coefficients import ARKIT_NAMES
 from lit_emotalk.errors import UserError
 from lit_emotalk.inference.talking_face import coefficients_of
 from tests.models.test_hef_drawing import lively
+from tests.portraits import renderer_of
 from tests.small_models import save_small_models
 
 
@@ -23,7 +21,7 @@ def folder(tmp_path_factory):
     """Models and two pictures of one head: at rest, and with an open mouth."""
     folder = tmp_path_factory.mktemp("second")
     save_small_models(folder)
-    renderer = Renderer(draw_identity(3, 1), draw_scene(np.random.default_rng(3)), size=256)
+    renderer = renderer_of(3, 1, 3)
     for name, jaw in (("rest", 0.0), ("open", 0.9)):
         weights = np.zeros(51, np.float32)
         weights[ARKIT_NAMES.index("jawOpen")] = jaw

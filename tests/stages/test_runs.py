@@ -9,7 +9,6 @@ import time
 
 import pytest
 import torch
-import wandb
 import yaml
 
 from lit_emotalk.errors import UserError
@@ -102,6 +101,8 @@ def test_a_run_says_how_it_went_and_what_it_was_made_with(tiny_shards, tmp_path,
 def test_a_resumed_run_keeps_its_wandb_id_and_group_without_noise(tiny_shards, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_RUN_GROUP", "some-sweep")
+    import wandb
+
     begin, calls = wandb.init, []
     monkeypatch.setattr(wandb, "init", lambda **options: calls.append(options) or begin(**options))
     path = write_config(tmp_path / "a.yaml", config(tiny_shards, tmp_path, trainer={"max_epochs": 2}))

@@ -6,10 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import wandb
 import yaml
-from wandb import wandb_agent
-from wandb.apis.public import sweeps as server
 
 from lit_emotalk.training import command as training
 from lit_emotalk.training import sweep as sweeps
@@ -44,6 +41,9 @@ def sweep_of(folder: Path, experiment: str) -> dict[str, Any]:
 @pytest.fixture
 def agent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Runs one of W&B's agents over a sweep until the stand-in of its server has no more runs to give."""
+    from wandb import wandb_agent
+    from wandb.apis.public import sweeps as server
+
     monkeypatch.chdir(tmp_path)
     for name in (*os.environ, "WANDB_DIR", "WANDB_SWEEP_PARAM_PATH", "WANDB_RUN_ID"):
         if name.startswith("WANDB_"):
@@ -52,7 +52,7 @@ def agent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setenv("PATH", path)
     monkeypatch.setenv("WANDB_SWEEP_ID", "sweep123")
     monkeypatch.setenv("WANDB_RUN_ID", "")
-    monkeypatch.setattr(wandb, "Api", lambda: None)
+    monkeypatch.setattr("wandb.Api", lambda: None)
     monkeypatch.setattr(wandb_agent.Agent, "POLL_INTERVAL", 0.2)
 
     def run(sweep: dict[str, Any], points: dict[str, float]) -> int:
@@ -148,7 +148,7 @@ def test_agents_get_the_sweep_and_this_python(monkeypatch: pytest.MonkeyPatch, t
             return 0
 
     given: list[dict[str, Any]] = []
-    monkeypatch.setattr(wandb, "sweep", lambda sweep, project: given.append(sweep) or "identity")
+    monkeypatch.setattr("wandb.sweep", lambda sweep, project: given.append(sweep) or "identity")
     monkeypatch.setattr(sweeps.subprocess, "Popen", Agent)
     sweeps.run_online(sweep_of(tmp_path, "e.yaml"), [{"CUDA_VISIBLE_DEVICES": "1"}], ["--more", "1"])
     assert given[0]["command"] == [

@@ -54,7 +54,7 @@ PORTRAITS = {
     "text": (b"just text", 422, "is not a picture"),
     "empty": (b"", 422, "is empty"),
     "no face": (picture(), 422, "no face found in the picture"),
-    "cut off": (head_png(0)[:3000], 422, "cannot read the picture"),
+    "cut off": (lambda: head_png(0)[:3000], 422, "cannot read the picture"),
     "a sound": (wav(), 422, "is not a picture"),
     "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", 422, "is not a picture"),
     "an icon": (picture(form="ICO"), 422, "is not a picture"),
@@ -71,7 +71,7 @@ SPEECHES = {
     "too long": (wav(2.5), 422, "longer than 2 s"),
     "much too long": (endless(), 422, "longer than 2 s"),
     "large in bytes": (bytes(LIMITS.sound_bytes + 1), 413, "too large"),
-    "a picture": (head_png(0), 422, "no sound"),
+    "a picture": (lambda: head_png(0), 422, "no sound"),
     "a playlist": (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n", 422, "no sound"),
     "a concat list": (b"ffconcat version 1.0\nfile '/etc/passwd'\n", 422, "no sound"),
     "a wav's beginning": (wav()[:44], 422, "sound"),
@@ -83,7 +83,7 @@ SPEECHES = {
 )
 def test_a_wrong_file_is_one_line(visitor: Visitor, tmp_path: Path, kind: str, name: str) -> None:
     content, status, words = (PORTRAITS if kind == "portrait" else SPEECHES)[name]
-    answer = visitor.send(kind, content)
+    answer = visitor.send(kind, content() if callable(content) else content)
     assert answer.status_code == status, answer.text
     error = answer.json()["error"]
     assert words in error and "\n" not in error

@@ -6,7 +6,7 @@ from joblib import Parallel, delayed
 
 from data_prep.shards.pack import Corpus, pack_clips
 from lit_emotalk.data.manifest import MANIFEST_NAME
-from tests.conftest import PITCH_OF_EMOTION, TINY_SPLITS, draw_clip
+from tests.drawn_clips import PITCH_OF_EMOTION, TINY_SPLITS, draw_clip
 
 CLIPS, FRAMES = 24, 50
 

@@ -14,7 +14,7 @@ from data_prep.synthetic.heads.identity import draw_identity
 from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 from lit_emotalk.emotions import MEAD_EMOTIONS
 from lit_emotalk.errors import UserError
-from tests.conftest import draw_clip
+from tests.drawn_clips import draw_clip
 
 FRAMES = 25
 SPLITS = {"train": ["M001", "W002"], "test": ["M003"]}

@@ -13,7 +13,7 @@ from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.face.landmarker import Face
 from lit_emotalk.io.audio import load_audio
 from lit_emotalk.io.video import read_frames, write_video
-from tests.conftest import place_landmarks
+from tests.drawn_clips import place_landmarks
 
 HARD = Path(__file__).parents[4] / "shared" / "data" / "hard"
 FRAMES = 90

@@ -13,7 +13,7 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.evaluate.columns import COLUMNS
 from lit_emotalk.evaluate.real_people.command import main
 from lit_emotalk.weights import fetch as weights
-from tests.conftest import TINY_SIZE, draw_clip
+from tests.drawn_clips import TINY_SIZE, draw_clip
 from tests.small_models import save_small_models
 
 PICTURES = {"pairs.png", "emotions.png", "confusion.png"}

@@ -22,7 +22,7 @@ from lit_emotalk.evaluate.real_people.preparation import plain_reason, read_prep
 from lit_emotalk.evaluate.tables.spec import Bootstrap
 from lit_emotalk.face.basis import LinearFace
 from lit_emotalk.metrics.closure import lip_gap
-from tests.conftest import TINY_SIZE, draw_clip
+from tests.drawn_clips import TINY_SIZE, draw_clip
 
 
 def changed(clip: Clip, **record: object) -> Clip:
