@@ -18,14 +18,13 @@ if TYPE_CHECKING:
     from data_prep.clips.record import Clip
 
 
-def pytest_collectstart(collector: pytest.Collector) -> None:
+def pytest_collectstart() -> None:
     """torchmetrics is imported before the first test's file, without what it would import besides. Nothing
     of what is imported is garbage, so none is looked for."""
-    if isinstance(collector, pytest.Session):
-        from lit_emotalk.training.early import import_torchmetrics
+    from lit_emotalk.training.early import import_torchmetrics
 
-        gc.disable()
-        import_torchmetrics()
+    gc.disable()
+    import_torchmetrics()
 
 
 def pytest_collection_finish() -> None:

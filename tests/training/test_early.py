@@ -17,25 +17,33 @@ from tests.forked import ROOT
 PROGRAM = """
 import json, sys
 from lit_emotalk import cli
-sys.argv = ["lit-emotalk", *json.loads(sys.argv[1])]
-status = 0
-try:
-    cli.main()
-except SystemExit as stop:
-    status = stop.code or 0
-heavy = [name for name in ("lightning", "torchmetrics", "wandb", "torch") if name in sys.modules]
-print(json.dumps([status, heavy]), file=sys.stderr)
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["lit-emotalk", *words]
+    status = 0
+    try:
+        cli.main()
+    except SystemExit as stop:
+        status = stop.code or 0
+    heavy = [name for name in ("lightning", "torchmetrics", "wandb", "torch") if name in sys.modules]
+    print(json.dumps([status, heavy]), file=sys.stderr)
 """
+COMMANDS = ("animate", "evaluate", "tables", "emotion", "serve", "figures", "weights")
+"""Commands that train nothing; the first one imports no torch for its help."""
 
 
-def ran(*arguments: str) -> tuple[int, list[str], str]:
-    """Exit status of a command, which heavy packages it imported, and what it said on stderr."""
+def ran(*commands: list[str]) -> list[str]:
+    """What commands say on stderr, one after the other in one interpreter; after each, its exit status and
+    the heavy packages that it or one before it imported."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, json.dumps(arguments)], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-c", PROGRAM, json.dumps(commands)], cwd=ROOT, capture_output=True, text=True
     )
-    *said, last = done.stderr.strip().splitlines()
-    status, heavy = json.loads(last)
-    return status, heavy, "\n".join(said)
+    return done.stderr.strip().splitlines()
+
+
+@pytest.fixture(scope="module")
+def helped() -> dict[str, tuple[int, list[str]]]:
+    """Exit status of every command's help, and what was heavy of what was imported up to it."""
+    return dict(zip(COMMANDS, map(json.loads, ran(*([name, "--help"] for name in COMMANDS))), strict=True))
 
 
 def config(**model: Any) -> dict[str, Any]:
@@ -102,16 +110,16 @@ def test_left_to_the_start(begun: Path, arguments: str) -> None:
 
 def test_a_refusal_imports_neither_torch_nor_lightning(begun: Path) -> None:
     place = ["--config", str(begun / "run.yaml"), "--runs", str(begun / "runs")]
-    status, heavy, said = ran("fit", *place, "--model.init_args.warmup", "4")
-    assert (status, heavy) == (2, []) and said.count("\n") == 0 and "(model.init_args.warmup)" in said
+    said, last = ran(["fit", *place, "--model.init_args.warmup", "4"])
+    assert json.loads(last) == [2, []] and "(model.init_args.warmup)" in said
 
 
-@pytest.mark.parametrize(
-    "command", ["animate", "evaluate", "tables", "emotion", "serve", "figures", "weights"]
-)
-def test_commands_that_train_nothing_do_not_import_lightning(command: str) -> None:
-    status, heavy, said = ran(command, "--help")
-    assert status == 0, said
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_that_train_nothing_do_not_import_lightning(
+    command: str, helped: dict[str, tuple[int, list[str]]]
+) -> None:
+    status, heavy = helped[command]
+    assert status == 0
     assert not {"lightning", "torchmetrics", "wandb"} & set(heavy)
     assert command != "animate" or not heavy
 
