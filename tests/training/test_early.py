@@ -43,7 +43,10 @@ def ran(*commands: list[str]) -> list[str]:
 @pytest.fixture(scope="module")
 def helped() -> dict[str, tuple[int, list[str]]]:
     """Exit status of every command's help, and what was heavy of what was imported up to it."""
-    return dict(zip(COMMANDS, map(json.loads, ran(*([name, "--help"] for name in COMMANDS))), strict=True))
+    said = ran(*([name, "--help"] for name in COMMANDS))
+    rows = [json.loads(line) for line in said if line.startswith("[")]
+    assert len(rows) == len(COMMANDS), said
+    return dict(zip(COMMANDS, rows, strict=True))
 
 
 def config(**model: Any) -> dict[str, Any]:
