@@ -18,6 +18,18 @@ if TYPE_CHECKING:
     from data_prep.clips.record import Clip
 
 
+FORKING = (
+    "tests/stages/",
+    "tests/training/",
+    "tests/gpu/test_processes.py",
+    "tests/inference/test_animate.py",
+    "tests/losses/test_contrastive.py",
+    "tests/metrics/test_processes.py",
+    "tests/test_cli.py",
+)
+"""Where tests fork processes from the server of `tests.forked`."""
+
+
 def pytest_collectstart() -> None:
     """torchmetrics is imported before the first test's file, without what it would import besides. Nothing
     of what is imported is garbage, so none is looked for."""
@@ -25,6 +37,12 @@ def pytest_collectstart() -> None:
 
     gc.disable()
     import_torchmetrics()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that fork come first: where several processes share the tests out, one of them gets these all,
+    and one server imports what they need."""
+    items.sort(key=lambda item: not item.nodeid.startswith(FORKING))
 
 
 def pytest_collection_finish() -> None:
