@@ -137,14 +137,23 @@ class Brightness:
         return frames.mean((1, 2, 3))[:, None] / 40
 
 
-@pytest.fixture
-def pictures(renderers: list[Renderer], monkeypatch: pytest.MonkeyPatch) -> dict[str, list[np.ndarray]]:
-    monkeypatch.setattr(track, "identity_network", Brightness)
+@pytest.fixture(scope="module")
+def drawn(renderers: list[Renderer]) -> dict[str, list[np.ndarray]]:
+    """Pictures of people and of nobody, for reading only."""
     here = render_clip(renderers[0], 30)
     noise = np.random.default_rng(0).integers(0, 255, (25, SIZE, SIZE, 3), np.uint8)
     wide = [np.pad(frame, ((0, 0), (0, SIZE), (0, 0)), mode="edge") for frame in here]
     return {"here": here, "other": [frame // 2 for frame in here], "nobody": list(noise), "left": wide,
             "right": [np.roll(frame, SIZE, 1) for frame in wide]}  # fmt: skip
+
+
+@pytest.fixture
+def pictures(
+    drawn: dict[str, list[np.ndarray]], monkeypatch: pytest.MonkeyPatch
+) -> dict[str, list[np.ndarray]]:
+    """The same, where people differ by their brightness."""
+    monkeypatch.setattr(track, "identity_network", Brightness)
+    return drawn
 
 
 @pytest.mark.parametrize(
