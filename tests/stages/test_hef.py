@@ -99,7 +99,7 @@ def loader(length: int, first: int = 0, broken: int | None = None) -> DataLoader
 def test_beats_copying_writes_panels_and_exports_the_average(tmp_path: Path) -> None:
     network = stage()
     runner = trainer(tmp_path, 3)
-    runner.fit(network, loader(60), loader(8, first=5000))
+    runner.fit(network, loader(80), loader(8, first=5000))
     assert runner.callback_metrics["val/gain"] > 1.0
     assert runner.callback_metrics["val/parts_l1"] < runner.callback_metrics["val/parts_l1_copy"]
     measured = {name: float(value) for name, value in runner.callback_metrics.items() if name[:4] == "val/"}
