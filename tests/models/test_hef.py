@@ -290,7 +290,7 @@ def test_learns_to_move_what_it_has_never_seen() -> None:
     network = small()
     generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(network.parameters(), 2e-3, betas=(0.5, 0.99))
-    for _ in range(70):
+    for _ in range(55):
         first, second, source, target = squares(8, generator)
         output = draw(network, first, source, target[:, None].expand(-1, 9, -1))
         targets, regions = area_pyramid(second, 3), area_pyramid(torch.ones_like(second[:, :1]), 3)
