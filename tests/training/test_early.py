@@ -127,22 +127,35 @@ def test_commands_that_train_nothing_do_not_import_lightning(
     assert command != "animate" or not heavy
 
 
-def test_shards_are_read_without_lightning() -> None:
-    program = (
-        "import sys; from lit_emotalk.data import read_manifest, index_split; "
-        "from lit_emotalk.evaluate import shards; "
-        "print([name for name in sys.modules if name in ('lightning', 'wandb')])"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.strip() == "[]", done.stderr
+STEPS = """
+import sys
+
+def there(*names):
+    print([name for name in names if name in sys.modules])
+
+from lit_emotalk.data import read_manifest, index_split
+from lit_emotalk.evaluate import shards
+there("lightning", "wandb")
+from lit_emotalk.training import early
+early.import_torchmetrics()
+from lightning_utilities.core.imports import RequirementCache
+assert RequirementCache("torch")
+import lightning, lit_emotalk.metrics.shape_error
+there("torchvision", "transformers", "librosa")
+"""
 
 
-def test_torchmetrics_comes_without_what_nobody_uses() -> None:
-    program = (
-        "import sys; from lit_emotalk.training import early; early.import_torchmetrics(); "
-        "from lightning_utilities.core.imports import RequirementCache; assert RequirementCache('torch'); "
-        "import lightning, lit_emotalk.metrics.shape_error; "
-        "print([n for n in ('torchvision', 'transformers', 'librosa') if n in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.strip() == "[]", done.stderr
+@pytest.fixture(scope="module")
+def imported() -> list[str]:
+    """What an interpreter has imported once it can read shards, and once it has Lightning as well."""
+    done = subprocess.run([sys.executable, "-c", STEPS], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_shards_are_read_without_lightning(imported: list[str]) -> None:
+    assert imported[0] == "[]"
+
+
+def test_torchmetrics_comes_without_what_nobody_uses(imported: list[str]) -> None:
+    assert imported[1] == "[]"

@@ -17,15 +17,22 @@ ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "experiments" / "recipes" / "demo.yaml"
 
 
-@pytest.fixture
-def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the project's sources, which stands for them; the working directory is the project's."""
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project's sources, which tests change one after the other."""
+    folder = tmp_path_factory.mktemp("copy")
     ignored = shutil.ignore_patterns("__pycache__")
     for package in PROJECT:
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
-    monkeypatch.setattr(sources, "_home", {package: tmp_path / package for package in PROJECT}.get)
+        shutil.copytree(ROOT / package, folder / package, ignore=ignored)
+    return folder
+
+
+@pytest.fixture
+def copied(copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The copy, which stands for the sources; the working directory is the project's."""
+    monkeypatch.setattr(sources, "_home", {package: copy / package for package in PROJECT}.get)
     monkeypatch.chdir(ROOT)
-    return tmp_path
+    return copy
 
 
 def due(copied: Path, edit) -> dict[str, str | None]:
@@ -78,8 +85,13 @@ STAGES = ("align", "eac", "hef", "sync")
 IMPORTS = """
 import os, sys
 from pathlib import Path
+from lit_emotalk.training.early import import_torchmetrics
+
+import_torchmetrics()
 import lightning.pytorch.cli
 
+for name in [name for name in sys.modules if name.split(".")[0] == "lit_emotalk"]:
+    del sys.modules[name]
 folder, *commands = sys.argv[1:]
 assert not {name.split(".")[0] for name in sys.modules} & {"lit_emotalk", "data_prep"}
 for number, command in enumerate(commands):
