@@ -10,28 +10,47 @@ from lit_emotalk.errors import UserError
 from lit_emotalk.inference import programs
 from lit_emotalk.inference.programs import build_programs, export_onnx, export_program
 from lit_emotalk.models.eac import EAC, EACConfig
-from lit_emotalk.models.handover import load_export
+from lit_emotalk.models.handover import load_export, save_export
+from lit_emotalk.models.hef.generator import HEF, HEFConfig
 from tests.small_models import save_small_models
+
+SIDE = 32
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    return save_small_models(tmp_path_factory.mktemp("models"))
+    """Small models; the generator has three levels."""
+    folder = save_small_models(tmp_path_factory.mktemp("models"))
+    save_export(folder / "hef", "hef", HEF(HEFConfig(size="tiny", resolution=SIDE)), None)
+    return folder
 
 
-def test_the_programs_agree_with_the_networks(models, tmp_path):
+@pytest.fixture
+def loaded(monkeypatch):
+    """Name -> program, of all files of programs that are read."""
+    found, load = {}, torch.export.load
+
+    def kept(path):
+        found[path.name] = load(path)
+        return found[path.name]
+
+    monkeypatch.setattr(torch.export, "load", kept)
+    return found
+
+
+def test_the_programs_agree_with_the_networks(models, loaded, tmp_path):
     programs.main(["--models", str(models), "--output", str(tmp_path)])
     card = yaml.safe_load((tmp_path / "programs.yaml").read_text())
     assert set(card["differences"]) == {"eac.pt2", "hef_source.pt2", "hef_frame.pt2"}
     eac, hef = load_export(models / "eac", "eac"), load_export(models / "hef", "hef")
-    speech, source, frame = (torch.export.load(tmp_path / name).module() for name in card["differences"])
+    speech, source, frame = (loaded[name].module() for name in card["differences"])
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for frames in (7, 61):
             mel = torch.randn(1, 4 * frames, 80, generator=generator)
             given = (mel, torch.randn(1, 16, generator=generator), torch.tensor([0.2]))
             torch.testing.assert_close(speech(*given), eac(*given), atol=1e-4, rtol=0)
-        image = torch.rand(1, 3, 64, 64, generator=generator) * 2 - 1
+        image = torch.rand(1, 3, SIDE, SIDE, generator=generator) * 2 - 1
         pyramid = source(image)
         _, _, example = build_programs(eac, hef)
         landmarks, own = example.inputs[1:3]
