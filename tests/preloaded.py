@@ -1,5 +1,7 @@
-"""What the fork server of `tests.forked` imports once for all processes that tests fork from it. They look for
-garbage among what they make themselves, not among what is imported."""
+"""What the fork server of `tests.forked` imports once for all processes that tests fork from it.
+
+These look for garbage among what they make themselves, not among what is imported.
+"""
 
 import gc
 
