@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,16 +55,22 @@ def distribution(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def imported_names(*folders: str) -> set[str]:
-    """Top-level names that the sources of the folders import, the standard library's and ours left out."""
+@cache
+def imported_by(folder: str) -> frozenset[str]:
+    """Top-level names that the sources of a folder import."""
     found: set[str] = set()
-    for folder in folders:
-        for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Import):
-                    found |= {alias.name.split(".")[0] for alias in node.names}
-                elif isinstance(node, ast.ImportFrom) and node.module:
-                    found.add(node.module.split(".")[0])
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.add(node.module.split(".")[0])
+    return frozenset(found)
+
+
+def imported_names(*folders: str) -> set[str]:
+    """Those of several folders, the standard library's and ours left out."""
+    found = set().union(*map(imported_by, folders))
     return found - set(sys.stdlib_module_names) - {"lit_emotalk", "data_prep", "tests", "docs"}
 
 
