@@ -15,7 +15,8 @@ from lit_emotalk.training.run_directory import RunDirectory, RunFacts
 from tests.forked import ROOT
 
 PROGRAM = """
-import json, sys
+import gc, json, sys
+gc.disable()  # imports leave none behind, and the process is short
 from lit_emotalk import cli
 for words in json.loads(sys.argv[1]):
     sys.argv = ["lit-emotalk", *words]
@@ -128,7 +129,8 @@ def test_commands_that_train_nothing_do_not_import_lightning(
 
 
 STEPS = """
-import sys
+import gc, sys
+gc.disable()
 
 def there(*names):
     print([name for name in names if name in sys.modules])
