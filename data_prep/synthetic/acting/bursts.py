@@ -18,10 +18,13 @@ RESTING_FRAMES = 2
 """The frames that a neutral burst begins with: at rest, eyes open."""
 UNITS_EVERY = 3
 """Every so many bursts after the neutral one show drawn units, the others emotions."""
-TEETH: dict[str, float] = {"happy": 0.75, "angry": 0.5, "disgusted": 0.5, "fear": 0.4, "surprised": 0.2}
+TEETH: dict[str, float] = {
+    "happy": 0.85, "angry": 0.65, "disgusted": 0.7, "fear": 0.6, "surprised": 0.4, "sad": 0.25,
+    "contempt": 0.2,
+}  # fmt: skip
 """How often an emotion's face parts the lips beyond its prototype (our choice, after real level-3 faces)."""
 BARED: dict[str, tuple[float, float]] = {
-    "mouthUpperUp": (0.25, 0.7), "mouthLowerDown": (0.0, 0.6), "jawOpen": (0.0, 0.22),
+    "mouthUpperUp": (0.3, 1.0), "mouthLowerDown": (0.0, 0.9), "jawOpen": (0.0, 0.45),
 }  # fmt: skip
 """How far these units then move, at level 3."""
 TURN, SHIFT = np.radians(3.0), 0.015
