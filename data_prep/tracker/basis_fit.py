@@ -4,14 +4,15 @@ Command line: python -m data_prep.tracker.basis_fit --shards DIR [DIR ...] [--ch
 
 The tracker's weights are estimates: they move less than the face that was read, and what one of them misses
 another takes up. A basis of true weights therefore moves landmarks too little. This one is the regression of
-the landmarks on the weights that were read, held towards the true shapes where the clips say little. It
+the landmarks on the weights that were read, held towards the true shapes where the clips say little. The
+shards' pictures are read anew: their coefficients were brought onto the landmarks by the basis in use. It
 prints how well either basis tells the motion of people whom the fit has not seen: the shards' test splits
 and all clips of the `--check` shards.
 """
 
 import argparse
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,17 +23,22 @@ from safetensors.torch import save_file
 from data_prep.tracker.tracker_fit import mirror_pairs, mirror_points
 from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.data import Clip, index_split, read_manifest
-from lit_emotalk.data.decode import frames_of, read_array, read_landmarks
+from lit_emotalk.data.decode import decode_jpg, frames_of, read_landmarks
 from lit_emotalk.errors import UserError, run_main
 from lit_emotalk.face.alignment import align
 from lit_emotalk.face.basis import BASIS_FILE, LinearFace
 from lit_emotalk.face.regions import LANDMARKS, LIPS
 from lit_emotalk.face.tracker import Tracker
 from lit_emotalk.io.files import atomic_path
+from lit_emotalk.io.progress import track
 from lit_emotalk.schema import SPLITS
 
 RIDGE = 30.0
 """The true shapes count as much as so many frames with a unit at 1."""
+
+
+SIDE = 256
+"""Pixels of the pictures that are read."""
 
 
 class Motion(NamedTuple):
@@ -52,19 +58,27 @@ class Fit(NamedTuple):
 
 
 def read_motion(clips: Sequence[Clip], tracker: Tracker) -> Motion:
-    """What the people in `clips` do, each aligned on their own resting shape."""
+    """What the people in `clips` (of frames shards) do, each aligned on their own resting shape. SampleError
+    where a clip is damaged."""
     people: dict[tuple[str, str | None], list[Clip]] = defaultdict(list)
     for clip in clips:
         people[str(clip.record["speaker"]), clip.record.get("scene")].append(clip)
     columns = []
-    for own in people.values():
-        coeffs = [read_array(clip, "coeffs.npy", (frames_of(clip), ARKIT.size)) for clip in own]
-        weights = np.concatenate(coeffs)[:, ARKIT.expression].astype(np.float64)
-        points = np.concatenate([read_landmarks(clip) for clip in own]).astype(np.float64)
-        shapes = tracker.align(points).aligned - np.tensordot(weights, tracker.network.basis.numpy(), 1)
-        moved = align(points, np.median(shapes, axis=0), tracker.face.stable.numpy()).aligned
+    for own in track(people.values(), "reading faces", len(people), "people"):
+        points = np.concatenate([read_landmarks(clip) for clip in own]).astype(np.float64) * SIDE
+        faces = tracker.faces(_pictures(own), points)
+        rest = tracker.rest(points, faces)
+        weights = tracker.reading(points, rest, faces)
+        moved = align(points, rest.shape, tracker.face.stable.numpy()).aligned
         columns.append((weights - weights.mean(0), moved - moved.mean(0)))
     return Motion(*(np.concatenate(column).astype(np.float32) for column in zip(*columns, strict=True)))
+
+
+def _pictures(clips: Sequence[Clip]) -> Iterator[np.ndarray]:
+    """Every frame (SIDE, SIDE, 3) uint8 of the clips."""
+    for clip in clips:
+        for frame in range(frames_of(clip)):
+            yield decode_jpg(clip, f"{frame:04d}.jpg", SIDE)
 
 
 def fit_basis(motion: Motion, true: np.ndarray, mean: np.ndarray, ridge: float = RIDGE) -> np.ndarray:
@@ -121,7 +135,7 @@ def _clips(shards: Path, splits: Sequence[str]) -> list[Clip]:
     manifest = read_manifest(shards)
     if manifest.layout != ARKIT.name:
         raise UserError(f"{shards} holds no faces in the layout {ARKIT.name}")
-    return [clip for split in splits for clip in index_split(manifest, "signals", split)]
+    return [clip for split in splits for clip in index_split(manifest, "frames", split)]
 
 
 if __name__ == "__main__":

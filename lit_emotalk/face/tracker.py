@@ -199,6 +199,12 @@ class Tracker:
             return self._refine(placed.aligned - rest.shape, reading)
         return self._open(reading.clip(ARKIT.low, ARKIT.high), placed)
 
+    def reading(self, landmarks: np.ndarray, rest: Rest, faces: np.ndarray) -> np.ndarray:
+        """Expression weights (T, 51) float32 in [0, 1] as the networks read them, not brought onto the
+        landmarks: what the linear face is fitted to."""
+        read = self._read(self._place(landmarks, rest), rest, self.eye.codes(faces))
+        return read.clip(ARKIT.low, ARKIT.high)
+
     def _origin(self, rest: Rest | None) -> np.ndarray:
         """The shape (478, 3) that movement is counted from: the speaker's at rest, or the mean face."""
         return self._mean if rest is None else rest.shape
