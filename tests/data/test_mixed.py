@@ -118,7 +118,8 @@ def test_corpora_of_the_command_line_keep_nothing_of_the_configs(parser):
 
 
 @pytest.mark.parametrize(
-    "corpus", ["{weight: 1}", "{shards: x, wait: 2}", "{shards: x, weight: a}", "{shards: x, faces_only: 1}", "x"]
+    "corpus",
+    ["{weight: 1}", "{shards: x, wait: 2}", "{shards: x, weight: a}", "{shards: x, faces_only: 1}", "x"],
 )
 def test_a_wrong_corpus_is_refused(parser, corpus):
     with pytest.raises(ArgumentError, match="corpus"):
