@@ -26,7 +26,8 @@ BARED: dict[str, tuple[float, float]] = {
 }  # fmt: skip
 """How far these units then move, at level 3."""
 VARIED = 0.7
-"""How often a burst shows one of its emotion's variants, the others its prototype (our choice)."""
+"""How often a burst goes from one of its emotion's variants to another; the others keep to its prototype (our
+choice)."""
 LOUD, LOUDEST = 0.2, 0.9
 """How often a face is loud, as people are who act, and how far the jaw then drops at level 3 (our choice)."""
 TURN, SHIFT = np.radians(3.0), 0.015

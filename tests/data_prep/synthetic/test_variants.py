@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from data_prep.synthetic.acting.bursts import VARIED, draw_bursts
 from data_prep.synthetic.acting.emotion_faces import FACES, STRENGTH, emotional_face, unit_names
 from data_prep.synthetic.acting.manner import draw_manner
 from data_prep.synthetic.acting.variants import ESSENTIAL, VARIANTS, draw_variant
@@ -71,3 +72,18 @@ def test_levels_manner_and_side():
     assert draws("contempt")[:, left].any() and not draws("contempt")[:, right].any()
     mirrored = draws("contempt", 3, replace(PLAIN, scorn_left=False))
     np.testing.assert_array_equal(mirrored, draws("contempt")[:, ARKIT.mirrored()])
+
+
+def test_bursts_show_variants_as_often_as_they_say():
+    sneer, jaw = ([ARKIT_NAMES.index(n) for n in unit_names(u, True)] for u in ("noseSneer", "jawOpen"))
+    angry = [
+        burst.weights
+        for index in range(80)
+        for burst in draw_bursts(10, 3, draw_manner(3, index), np.random.default_rng(index))
+        if burst.emotion == "angry"
+    ]
+    without = np.mean([not weights[:, sneer].any() for weights in angry])
+    in_neither = (1 - VARIANTS["angry"]["noseSneer"][0]) ** 2
+    assert without == pytest.approx(VARIED * in_neither, abs=0.12)
+    wide = np.mean([weights[:, jaw].max() > 0.45 for weights in angry])
+    assert wide > 0.05, "a prototype that speaks never opens the mouth so far"
