@@ -19,10 +19,13 @@ RESTING_FRAMES = 2
 """The frames that a neutral burst begins with: at rest, eyes open."""
 UNITS_EVERY = 3
 """Every so many bursts after the neutral one show drawn units, the others emotions."""
-TEETH: dict[str, float] = {"happy": 0.75, "angry": 0.5, "disgusted": 0.5, "fear": 0.4, "surprised": 0.2}
+TEETH: dict[str, float] = {
+    "happy": 0.85, "angry": 0.65, "disgusted": 0.7, "fear": 0.6, "surprised": 0.4, "sad": 0.25,
+    "contempt": 0.2,
+}  # fmt: skip
 """How often an emotion's face parts the lips beyond its prototype (our choice, after real level-3 faces)."""
 BARED: dict[str, tuple[float, float]] = {
-    "mouthUpperUp": (0.25, 0.7), "mouthLowerDown": (0.0, 0.6), "jawOpen": (0.0, 0.22),
+    "mouthUpperUp": (0.3, 1.0), "mouthLowerDown": (0.0, 0.9), "jawOpen": (0.0, 0.45),
 }  # fmt: skip
 """How far these units then move, at level 3."""
 VARIED = 0.7
@@ -102,16 +105,13 @@ def _emotional(
     emotion: str, level: int, manner: Manner, rng: np.random.Generator, varied: bool
 ) -> np.ndarray:
     """(51,) weights of an emotion's face around a sound, near its apex."""
-    strength = rng.uniform(0.75, 1.1)
-    if varied:
-        face = draw_variant(emotion, level, manner, rng) * strength
-    else:
-        face = emotional_face(emotion, level, manner) * strength
-        if rng.random() < TEETH.get(emotion, 0.0):
-            for stem, (low, high) in BARED.items():
-                columns = ARKIT.columns(stem)
-                face[columns] += (1 - face[columns]) * rng.uniform(low, high) * level / max(LEVELS)
-            face[ARKIT_NAMES.index("mouthShrugLower")] *= 0.3
+    face = draw_variant(emotion, level, manner, rng) if varied else emotional_face(emotion, level, manner)
+    face = face * rng.uniform(0.75, 1.1)
+    if rng.random() < TEETH.get(emotion, 0.0):
+        for stem, (low, high) in BARED.items():
+            columns = ARKIT.columns(stem)
+            face[columns] += (1 - face[columns]) * rng.uniform(low, high) * level / max(LEVELS)
+        face[ARKIT_NAMES.index("mouthShrugLower")] *= 0.3
     spoken = speak_over(np.clip(face, 0, 1), rng)
     if rng.random() < LOUD:
         jaw = ARKIT_NAMES.index("jawOpen")

@@ -96,7 +96,7 @@ def _lips(drawn: Identity, makeup: float, rng: np.random.Generator) -> Colour:
 
 def _teeth(rng: np.random.Generator) -> Colour:
     """From bleached to yellowish."""
-    return _clipped(np.array([0.96, 0.94, 0.90]) - np.array([0.10, 0.14, 0.26]) * rng.beta(1.2, 2.2))
+    return _clipped(np.array([0.96, 0.93, 0.86]) - np.array([0.12, 0.17, 0.28]) * rng.beta(1.4, 2.0))
 
 
 def _glasses(rng: np.random.Generator) -> Glasses:

@@ -12,6 +12,7 @@ from data_prep.synthetic.rays.shading import (
     Look,
     fetch,
     fetch_fold,
+    hash_noise,
     hemisphere,
     highlight,
     smooth,
@@ -176,17 +177,18 @@ def shade_mouth(
         width = 0.19
         slot = arc / width
         nearest = wp.abs(slot - wp.floor(slot + 0.5))
-        gap = smooth(0.06, 0.0, nearest)
+        gap = smooth(0.13, 0.02, nearest)
+        tooth = 0.86 + 0.14 * hash_noise(int(wp.floor(slot + 0.5)) + 31 * part, int(1.0e4 * look.teeth[2]))
         gum = smooth(6.70, 6.725, place[1] + 0.03 * nearest)
         root = smooth(6.61, 6.70, place[1])
         if part == 4:
             gum = smooth(6.505, 6.475, place[1])
             root = smooth(6.58, 6.50, place[1])
-        base = look.teeth * ((1.0 - 0.28 * gap) * (1.0 - 0.22 * root))
+        base = look.teeth * (tooth * (1.0 - 0.55 * gap) * (1.0 - 0.4 * root))
         base = base * (1.0 - gum) + wp.vec3(0.42, 0.14, 0.13) * gum
         gloss = 0.9
-        bright = 0.92
-        depth *= 1.0 - 0.45 * smooth(0.7, 1.4, arc)
+        bright = 0.85
+        depth *= 1.0 - 0.75 * smooth(0.4, 1.2, arc)
         # Both rows are bands along an ellipse; what lies well inside of it is seen from the tongue's side.
         back = 0.967
         front = 1.51

@@ -107,35 +107,34 @@ class QuickHEF(nn.Module):
 
         On a CPU the rows are drawn one after another: one row's features stay in its caches.
         """
-        rows = driving.shape[0]
-        own = source_coeffs.expand(rows, -1)
-        style = self.style(own, driving)
-        place = self.place(style).unflatten(1, (-1, FIRST_RESOLUTION, FIRST_RESOLUTION))
-        guides = Guidance([], [])
-        if self.guide is not None:
-            centre = driving[:, self.config.window // 2]
-            landmarks = source.landmarks.expand(rows, -1, -1)
-            guides = self.guide(landmarks, own, centre, self.config.resolutions)
-        others: list[Tensor] = []
-        if self.guide is not None and self.config.sources == 2:
-            landmarks, own = source.second or (source.landmarks, source_coeffs)
-            seen = landmarks.expand(rows, -1, -1), own.expand(rows, -1)
-            others = self.guide(*seen, centre, self.config.resolutions).flows
+        style = self.style(source_coeffs.expand(driving.shape[0], -1), driving)
+        centre = driving[:, self.config.window // 2]
         if style.device.type != "cpu":
-            return self.paint(source, style, place, guides, others)
-        parts = [slice(row, row + 1) for row in range(rows)]
-        return torch.cat(
-            [
-                self.paint(source, style[p], place[p], _rows(guides, p), [each[p] for each in others])
-                for p in parts
-            ]
-        )
+            return self.paint(source, source_coeffs, style, centre)
+        parts = [slice(row, row + 1) for row in range(len(style))]
+        return torch.cat([self.paint(source, source_coeffs, style[p], centre[p]) for p in parts])
 
-    def paint(
-        self, source: DrawnSource, style: Tensor, place: Tensor, guides: Guidance, others: list[Tensor]
-    ) -> Tensor:
-        """Images (B, 3, S, S) of styles (B, style_size), places (B, C, 8, 8) and what the guide gives,
-        nothing without one; `others`: a second frame's flows (B, 2, r, r)."""
+    def guided(
+        self, source: DrawnSource, source_coeffs: Tensor, centre: Tensor
+    ) -> tuple[Guidance, list[Tensor]]:
+        """What the guide gives for coefficients (B, K), nothing without one; and a second frame's flows (B,
+        2, r, r), nothing where there is none."""
+        if self.guide is None:
+            return Guidance([], []), []
+        frames = [(source.landmarks, source_coeffs)]
+        if self.config.sources == 2:
+            frames.append(source.second or frames[0])
+        rows = len(centre)
+        found = [
+            self.guide(landmarks.expand(rows, -1, -1), own.expand(rows, -1), centre, self.config.resolutions)
+            for landmarks, own in frames
+        ]
+        return found[0], found[1].flows if len(found) > 1 else []
+
+    def paint(self, source: DrawnSource, source_coeffs: Tensor, style: Tensor, centre: Tensor) -> Tensor:
+        """Images (B, 3, S, S) of styles (B, style_size) and the coefficients (B, K) of the frames to draw."""
+        guides, others = self.guided(source, source_coeffs, centre)
+        place = self.place(style).unflatten(1, (-1, FIRST_RESOLUTION, FIRST_RESOLUTION))
         rows = len(style)
         first = FIRST_RESOLUTION**2
         coarse = _picture(source.features[0][:first], FIRST_RESOLUTION).expand(rows, -1, -1, -1)
@@ -241,10 +240,6 @@ def sample(table: Tensor, corners: Tensor, shares: Tensor, shape: torch.Size) ->
     together in memory."""
     mixed = F.embedding_bag(corners, table, mode="sum", per_sample_weights=shares.to(table.dtype))
     return _picture(mixed, shape[-1], shape[0])
-
-
-def _rows(guides: Guidance, part: slice) -> Guidance:
-    return Guidance([each[part] for each in guides.flows], [each[part] for each in guides.hints])
 
 
 def _picture(pixels: Tensor, side: int, rows: int = 1) -> Tensor:

@@ -53,11 +53,11 @@ FLAT = 2e-5
 class Guidance(NamedTuple):
     """What the guide gives, one entry a resolution r.
 
-    flows: (B, 2, r, r) backward, in half image widths. hints: (B, HINTS, r, r), zero beyond the face: how
-    much of a pixel lies between lips that have opened, which the source does not show; how much lies between
-    the lips; where in the resting face it lies (right, down, inter-ocular distances); the logarithm of how
-    far its surroundings have grown, which is negative where skin folds; and between the lips, where it lies
-    from the teeth (see `FaceGuide.mouth`).
+    flows: (B, 2, r, r) backward, in half image widths. hints: (B, HINTS, r, r), beyond `FINEST` the first of
+    them alone, zero beyond the face: how much of a pixel lies between lips that have opened, which the source
+    does not show; how much lies between the lips; where in the resting face it lies (right, down,
+    inter-ocular distances); the logarithm of how far its surroundings have grown, which is negative where
+    skin folds; and between the lips, where it lies from the teeth (see `FaceGuide.mouth`).
     """
 
     flows: list[Tensor]
@@ -148,7 +148,7 @@ class FaceGuide(nn.Module):
             between, grown = painted[:, :1], painted[:, 3:]
             opened = between * (1 - torch.exp(-grown)).clamp_min(0)
             hints = torch.cat((opened, painted, between * self.mouth(resting, driving, side)), 1)
-            return Guidance(_pyramid(flow, resolutions), _pyramid(hints, resolutions))
+            return Guidance(_pyramid(flow, resolutions), _pyramid(hints, resolutions, above=1))
 
     def paint(self, here: Tensor, there: Tensor, unit: Tensor, side: int) -> Tensor:
         """The mesh's motion, summed, and how much of it there is, in pixels; the hints, summed, and how much
@@ -270,15 +270,16 @@ def _resized(maps: Tensor, resolution: int) -> Tensor:
     return F.interpolate(maps, (resolution, resolution), mode="bilinear", align_corners=False)
 
 
-def _pyramid(maps: Tensor, resolutions: list[int]) -> list[Tensor]:
-    """The maps at every resolution, the smaller ones averaged from the next larger."""
+def _pyramid(maps: Tensor, resolutions: list[int], above: int | None = None) -> list[Tensor]:
+    """The maps at every resolution, the smaller ones averaged from the next larger; enlarged only the first
+    `above` channels."""
     found = {}
     for resolution in sorted(resolutions, reverse=True):
         if resolution <= maps.shape[-1]:
             maps = _resized(maps, resolution)
             found[resolution] = maps
         else:
-            found[resolution] = _resized(maps, resolution)
+            found[resolution] = _resized(maps[:, :above], resolution)
     return [found[resolution] for resolution in resolutions]
 
 
