@@ -3,8 +3,8 @@
 FACS gives every emotion several prototypes and variants (Ekman and Friesen's EMFACS: anger without one of AU
 4, 5, 7, 10, its lips pressed or parted; fear with or without 20, 2, 26; sadness by 1+4 or 15, with 17, 6;
 disgust by 9 or 10, with 16, 17, 25, 26; contempt by a one-sided 12, 14 or 10, as in a sneer); Du, Tao and
-Martinez (2014, table 1) count how many people use the ones that are not always there. The chances are rounded
-from there where they say so; those left and all strengths are our choice.
+Martinez (2014) tell units that nearly everybody shows from those that some do. Which units there are follows
+them; how often each moves, and how far, is our choice.
 """
 
 import numpy as np
