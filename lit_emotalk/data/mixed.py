@@ -1,12 +1,13 @@
 """Several corpora in one training, mixed by weight: every batch comes from one of them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jsonargparse.typing import register_type
 
 from lit_emotalk.data.datamodule import ShardDataModule, SignalsDataModule
 from lit_emotalk.data.index import Clip
@@ -28,6 +29,34 @@ class CorpusShare:
     weight: float = 1.0
     sound_only: bool = False
     faces_only: bool = False
+
+
+def corpus_share(value: Any) -> CorpusShare:
+    """A corpus of a mixture from what a configuration or the command line says of it.
+
+    It is read whole: what is not said has its default. (jsonargparse takes it from the corpus that stood at
+    the same place of a list before, so that `sound_only` of a config stayed set for another corpus given on
+    the command line.) Raises ValueError for unknown names and wrong types.
+    """
+    if isinstance(value, CorpusShare):
+        return value
+    if not isinstance(value, Mapping) or "shards" not in value:
+        raise ValueError(f"a corpus is {{shards: FOLDER}}, not {value!r}")
+    defaults = asdict(CorpusShare(value["shards"]))
+    for name, given in value.items():
+        if name not in defaults:
+            raise ValueError(f"a corpus has {', '.join(defaults)}, not {name}")
+        wanted = {"shards": (str, Path), "weight": (int, float)}.get(name, (bool,))
+        if not isinstance(given, wanted) or (name == "weight" and isinstance(given, bool)):
+            raise ValueError(f"{name} of a corpus cannot be {given!r}")
+    return CorpusShare(**value)
+
+
+def _as_mapping(corpus: CorpusShare) -> dict[str, Any]:
+    return asdict(corpus) | {"shards": str(corpus.shards)}
+
+
+register_type(CorpusShare, serializer=_as_mapping, deserializer=corpus_share)
 
 
 def corpus_of_batches(weights: Sequence[float], batches: int) -> np.ndarray:

@@ -1,4 +1,5 @@
-"""Contrastive loss between two modalities, with every sample of the same emotion as a positive."""
+"""Contrastive loss between two modalities, with every sample of the same emotion as a positive, and the
+distance to the emotions' own codes."""
 
 import torch
 import torch.distributed as dist
@@ -34,6 +35,14 @@ def contrastive_loss(
         both = known[:, None] & known[None]
         logits, positives = logits.masked_fill(~both, torch.finfo(logits.dtype).min), positives & both
     return (_one_way(logits, positives) + _one_way(logits.T, positives.T)) / 2
+
+
+def label_distance(codes: Tensor, emotions: Tensor, emotion: Tensor) -> Tensor:
+    """Mean cosine distance of unit codes (N, D) to their emotions', of `emotions` (E, D) by index `emotion`
+    (N,); an unknown one, -1, does not count. Zero where all are unknown."""
+    known = emotion >= 0
+    distance = 1 - (codes * emotions[emotion.clamp(min=0)]).sum(-1)
+    return distance.where(known, 0.0).sum() / known.sum().clamp(min=1)
 
 
 def _one_way(logits: Tensor, positives: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from lit_emotalk.coefficients import ARKIT
 from lit_emotalk.data.pipeline import pictures_of, speech_of
 from lit_emotalk.emotions import EMOTIONS
 from lit_emotalk.errors import UserError
-from lit_emotalk.losses.contrastive import contrastive_loss, gather_rows, positives_of
+from lit_emotalk.losses.contrastive import contrastive_loss, gather_rows, label_distance, positives_of
 from lit_emotalk.metrics.zero_shot import ZeroShot
 from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
 from lit_emotalk.schema import ROWS
@@ -45,6 +45,10 @@ class AlignWeights:
     audio_text: sound and words. audio_image: sound and the picture itself. units_text: the coefficients of a
     picture and words. audio_units: sound and the coefficients. image_text: the picture itself and words. The
     picture itself takes part with `image: open_clip`.
+
+    units_label: of the cosine distance from the coefficients' code to the emotion's own (the mean of its
+    prompts). The contrastive losses say which emotion is nearest and leave open how near; with this one codes
+    of pictures come as near as stage 2 knows those of labels to be (our choice).
     """
 
     audio_text: float = 1.0
@@ -52,6 +56,7 @@ class AlignWeights:
     audio_units: float = 0.3
     image_text: float = 1.0
     audio_image: float = 0.3
+    units_label: float = 0.0
 
 
 class AlignStage(Stage):
@@ -142,7 +147,7 @@ class AlignStage(Stage):
         if single.shape[-1] != ARKIT.expression_size:
             raise UserError(
                 "the small image tower reads arkit's units, which these shards lack: take image: open_clip "
-                "and set weights.units_text and weights.audio_units to 0"
+                "and set weights.units_text, audio_units and units_label to 0"
             )
         rested = torch.rand(len(single), 1, 1, device=single.device) < self.face.rested
         frames = draw_frames(
@@ -161,9 +166,12 @@ class AlignStage(Stage):
             heard = space.audio.trimmed(speech_of(batch, space.hears), batch["mask"])
             audio = gather_rows(space.encode_audio(*augment_sound(*heard, self.sound, space.hears)))
             losses["audio_text"] = contrastive_loss(audio, text, positives, scale, known)
-        if "single" in batch and (self.weights.units_text or self.weights.audio_units):
+        of_units = self.weights.units_text, self.weights.audio_units, self.weights.units_label
+        if "single" in batch and any(of_units):
             units = gather_rows(space.encode_units(self.draw_units(batch)))
             losses["units_text"] = contrastive_loss(units, text, positives, scale, known)
+            if self.weights.units_label:
+                losses["units_label"] = label_distance(units, space.emotion_codes(), emotion)
             if audio is not None:
                 losses["audio_units"] = contrastive_loss(audio, units, positives, scale)
         if space.config.image == "open_clip":

@@ -1,11 +1,13 @@
 """Several corpora in one training: their shares, what every rank and worker sees, and what a batch holds."""
 
+from argparse import ArgumentError
 from collections import Counter
 from dataclasses import replace
 from itertools import zip_longest
 
 import numpy as np
 import pytest
+from jsonargparse import ArgumentParser
 
 from lit_emotalk.data import CorpusShare, MixedSignalsDataModule, SignalsDataModule
 from lit_emotalk.data.mixed import corpus_of_batches
@@ -94,6 +96,34 @@ def test_faces_without_their_sound(tiny_shards):
     assert data.manifest.hash != MixedSignalsDataModule([CorpusShare(tiny_shards)]).manifest.hash
     with pytest.raises(UserError, match="leave nothing"):
         SignalsDataModule(tiny_shards, sound_only=True, faces_only=True)
+
+
+@pytest.fixture
+def parser(tmp_path) -> ArgumentParser:
+    config = tmp_path / "two.yaml"
+    config.write_text("corpora: [{shards: a, faces_only: true}, {shards: b, sound_only: true, weight: 3}]")
+    parser = ArgumentParser(exit_on_error=False, default_config_files=[str(config)])
+    parser.add_argument("--config", action="config")
+    parser.add_argument("--corpora", type=list[CorpusShare])
+    return parser
+
+
+def test_corpora_of_the_command_line_keep_nothing_of_the_configs(parser):
+    config = [CorpusShare("a", faces_only=True), CorpusShare("b", 3, sound_only=True)]
+    assert parser.parse_args([]).corpora == config
+    both_faces = "[{shards: x, faces_only: true}, {shards: y, faces_only: true}]"
+    given = parser.parse_args(["--corpora", both_faces])
+    assert given.corpora == [CorpusShare("x", faces_only=True), CorpusShare("y", faces_only=True)]
+    assert parser.parse_string(parser.dump(given)).corpora == given.corpora
+
+
+@pytest.mark.parametrize(
+    "corpus",
+    ["{weight: 1}", "{shards: x, wait: 2}", "{shards: x, weight: a}", "{shards: x, faces_only: 1}", "x"],
+)
+def test_a_wrong_corpus_is_refused(parser, corpus):
+    with pytest.raises(ArgumentError, match="corpus"):
+        parser.parse_args(["--corpora", f"[{corpus}]"])
 
 
 def test_pictures_that_are_not_there_are_one_line(acted_shards):

@@ -16,7 +16,7 @@ from lit_emotalk.models.emotion_space import EmotionSpace, EmotionSpaceConfig
 from lit_emotalk.models.handover import load_export
 from lit_emotalk.models.prompts import held_out
 from lit_emotalk.schema import ROWS
-from lit_emotalk.stages.align import AlignStage
+from lit_emotalk.stages.align import AlignStage, AlignWeights
 from lit_emotalk.stages.augment import (
     FaceAugment,
     PictureAugment,
@@ -161,6 +161,29 @@ def test_faces_alone_train_the_image_tower(stage):
     losses["units_text"].backward()
     assert all(p.grad is not None for p in stage.network.units.parameters())
     assert all(p.grad is None for p in stage.network.audio.parameters())
+
+
+def test_codes_of_pictures_are_pulled_to_their_labels(stage):
+    faces = {name: value for name, value in batch().items() if name not in ROWS}
+    assert "units_label" not in stage.losses(faces)
+    stage.weights = AlignWeights(units_text=0, audio_units=0, units_label=1)
+    stage.network.eval()
+    stage.face = FaceAugment(spread=0, rested=0, gain=0, noise=0, mirror=False)
+    optimizer, distances = torch.optim.Adam(stage.network.units.parameters(), 0.01), []
+    for _ in range(30):
+        distances.append(stage.losses(faces)["units_label"])
+        optimizer.zero_grad()
+        distances[-1].backward()
+        optimizer.step()
+    known = [0, 1, 2, 4]
+    codes = stage.network.encode_units(faces["single"][known, 10])
+    cosines = torch.nn.functional.cosine_similarity(
+        codes, stage.network.emotion_codes()[faces["emotion"][known]]
+    )
+    assert distances[-1] < 0.1 < distances[0]
+    assert_close(1 - cosines.mean(), stage.losses(faces)["units_label"])
+    faces["emotion"] = torch.full_like(faces["emotion"], -1)
+    assert stage.losses(faces)["units_label"].item() == 0.0
 
 
 def test_open_clip_pictures_must_be_in_the_batch():

@@ -11,6 +11,7 @@ import numpy as np
 from data_prep.synthetic.acting.emotion_faces import emotional_face
 from data_prep.synthetic.acting.manner import Manner
 from data_prep.synthetic.acting.random_faces import MAX_ANGLES, draw_units, speak_over
+from data_prep.synthetic.acting.variants import draw_variant
 from lit_emotalk.coefficients import ARKIT, ARKIT_NAMES
 from lit_emotalk.emotions import LEVELS, MEAD_EMOTIONS
 
@@ -27,6 +28,11 @@ BARED: dict[str, tuple[float, float]] = {
     "mouthUpperUp": (0.3, 1.0), "mouthLowerDown": (0.0, 0.9), "jawOpen": (0.0, 0.45),
 }  # fmt: skip
 """How far these units then move, at level 3."""
+VARIED = 0.7
+"""How often a burst goes from one of its emotion's variants to another; the others keep to its prototype (our
+choice)."""
+LOUD, LOUDEST = 0.2, 0.9
+"""How often a face is loud, as people are who act, and how far the jaw then drops at level 3 (our choice)."""
 TURN, SHIFT = np.radians(3.0), 0.015
 """Standard deviations of how the head turns (radians) and moves (half widths) within a burst."""
 
@@ -71,7 +77,8 @@ def _burst(
     if emotion is None:
         first, last = draw_units(rng), draw_units(rng)
     else:
-        first, last = (_emotional(emotion, level or 1, manner, rng) for _ in range(2))
+        varied = rng.random() < VARIED
+        first, last = (_emotional(emotion, level or 1, manner, rng, varied) for _ in range(2))
     if emotion == "neutral":
         first = rest
     share = np.concatenate([np.zeros(max(still - 1, 0)), _eased(frames - max(still - 1, 0))])
@@ -94,12 +101,19 @@ def _eased(frames: int) -> np.ndarray:
     return time * time * (3 - 2 * time)
 
 
-def _emotional(emotion: str, level: int, manner: Manner, rng: np.random.Generator) -> np.ndarray:
+def _emotional(
+    emotion: str, level: int, manner: Manner, rng: np.random.Generator, varied: bool
+) -> np.ndarray:
     """(51,) weights of an emotion's face around a sound, near its apex."""
-    face = emotional_face(emotion, level, manner) * rng.uniform(0.75, 1.1)
+    face = draw_variant(emotion, level, manner, rng) if varied else emotional_face(emotion, level, manner)
+    face = face * rng.uniform(0.75, 1.1)
     if rng.random() < TEETH.get(emotion, 0.0):
         for stem, (low, high) in BARED.items():
             columns = ARKIT.columns(stem)
             face[columns] += (1 - face[columns]) * rng.uniform(low, high) * level / max(LEVELS)
         face[ARKIT_NAMES.index("mouthShrugLower")] *= 0.3
-    return speak_over(np.clip(face, 0, 1), rng)
+    spoken = speak_over(np.clip(face, 0, 1), rng)
+    if rng.random() < LOUD:
+        jaw = ARKIT_NAMES.index("jawOpen")
+        spoken[jaw] += (1 - spoken[jaw]) * rng.uniform(0, LOUDEST) * level / max(LEVELS)
+    return spoken

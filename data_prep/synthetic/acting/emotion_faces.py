@@ -79,24 +79,24 @@ def emotional_face(emotion: str, level: int, manner: Manner) -> np.ndarray:
 
 
 def _prototype(emotion: str, scorn_left: bool) -> np.ndarray:
-    side, other = ("Left", "Right") if scorn_left else ("Right", "Left")
     face = np.zeros(len(ARKIT_NAMES))
     for unit, weight in FACES[emotion].items():
-        if unit == "mouthLeft":
-            names = [f"mouth{side}"]
-        elif unit.endswith("Side") or unit.endswith("Other"):
-            names = (
-                [unit.removesuffix("Side") + side]
-                if unit.endswith("Side")
-                else [unit.removesuffix("Other") + other]
-            )
-        elif unit in ARKIT_NAMES:
-            names = [unit]
-        else:
-            names = [unit + "Left", unit + "Right"]
-        for name in names:
+        for name in unit_names(unit, scorn_left):
             face[ARKIT_NAMES.index(name)] = weight
     return face
+
+
+def unit_names(unit: str, scorn_left: bool) -> list[str]:
+    """The ARKit names that a unit of `FACES` stands for: both sides, or the speaker's scornful or other
+    one."""
+    side, other = ("Left", "Right") if scorn_left else ("Right", "Left")
+    if unit == "mouthLeft":
+        return [f"mouth{side}"]
+    if unit.endswith("Side"):
+        return [unit.removesuffix("Side") + side]
+    if unit.endswith("Other"):
+        return [unit.removesuffix("Other") + other]
+    return [unit] if unit in ARKIT_NAMES else [unit + "Left", unit + "Right"]
 
 
 def emotion_envelope(emotion: str, frames: int, rng: np.random.Generator) -> np.ndarray:
