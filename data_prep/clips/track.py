@@ -16,7 +16,7 @@ from data_prep.clips.people import identity_network
 from data_prep.clips.record import jpg_bytes
 from data_prep.clips.shots import Shot, pictures_of, watch
 from data_prep.clips.small_faces import part_with_face
-from data_prep.clips.speaking import MARGIN, speech_score
+from data_prep.clips.speaking import LEAST_SCORE, MARGIN, speech_score
 from data_prep.clips.windows import reduced
 from lit_emotalk import schema
 from lit_emotalk.errors import UserError
@@ -131,7 +131,7 @@ def choose_speaker(people: list[Person], samples: np.ndarray | None = None) -> t
         return largest, "size"
     scores = [speech_score(person.faces, samples) for person in beside]
     second, first = sorted(scores)[-2:]
-    if first <= MARGIN * second:
+    if first <= max(MARGIN * second, LEAST_SCORE):
         return largest, f"size; lips undecided, {first:.4f} and {second:.4f}"
     return beside[scores.index(first)], f"lips, {first:.4f} against {second:.4f}"
 

@@ -59,6 +59,18 @@ def test_where_the_lips_do_not_tell_the_larger_is_followed() -> None:
     assert speech_score(face_of(level[:10], 100).faces, sound_of(level)) == 0
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_lips_that_tremble_as_landmarks_do_do_not_speak(seed: int) -> None:
+    """One of two still faces trembles three times as much as the other, and nobody speaks."""
+    rng = np.random.default_rng(seed)
+    small, large = (face_of(np.zeros(FRAMES), size) for size in (200, 300))
+    for person, pixels in ((small, 0.12), (large, 0.04)):
+        for face in person.faces.values():
+            face.landmarks[:] += rng.normal(0, pixels, face.landmarks.shape)
+    chosen, how = choose_speaker([small, large], sound_of(syllables(seed)))
+    assert chosen is large and how.startswith("size")
+
+
 def test_loudness_is_relative_to_the_loudest_frame() -> None:
     level = np.array([1.0, 0.1, 0.0])
     np.testing.assert_allclose(loudness(np.repeat(level, 640)), [0, -20, -40])
