@@ -178,7 +178,7 @@ gallery: $(STAMP)  ## renew the pictures of docs/gallery: make gallery [MODELS=D
 	@$(BIN)/python -m docs.generate.gallery --models $(MODELS) --output docs/gallery \
 		$(if $(PAINTINGS),--paintings "$(PAINTINGS)") $(ARGS)
 
-test: $(STAMP)  ## the tests that need no GPU and no other data, one process a core (about 6 minutes on two)
+test: $(STAMP)  ## the tests that need no GPU and no other data, one process a core (about 5 minutes on two)
 	@PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 test-all: $(STAMP)  ## also the slow, GPU and shared-data tests
