@@ -178,7 +178,10 @@ def shade_mouth(
         slot = arc / width
         nearest = wp.abs(slot - wp.floor(slot + 0.5))
         gap = smooth(0.13, 0.02, nearest)
-        tooth = 0.86 + 0.14 * hash_noise(int(wp.floor(slot + 0.5)) + 31 * part, int(1.0e4 * look.teeth[2]))
+        number = int(slot) + 31 * part
+        if place[0] > 0.0:
+            number += 13
+        tooth = 0.86 + 0.14 * hash_noise(number, int(1.0e4 * look.teeth[2]))
         gum = smooth(6.70, 6.725, place[1] + 0.03 * nearest)
         root = smooth(6.61, 6.70, place[1])
         if part == 4:
