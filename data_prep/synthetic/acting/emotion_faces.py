@@ -69,20 +69,24 @@ def emotional_face(emotion: str, level: int, manner: Manner) -> np.ndarray:
     """(51,) weights in [0, 1] of an emotion or compound at its apex, as this speaker shows it. A compound
     joins its parts' faces at 65 % as 1 - (1 - a)(1 - b)."""
     if emotion in COMPOUNDS:
-        first, second = (COMPOUND_SHARE * _prototype(part, manner.scorn_left) for part in COMPOUNDS[emotion])
+        first, second = (
+            COMPOUND_SHARE * face_of(FACES[part], manner.scorn_left) for part in COMPOUNDS[emotion]
+        )
         face = 1 - (1 - first) * (1 - second)
     else:
-        face = _prototype(emotion, manner.scorn_left)
+        face = face_of(FACES[emotion], manner.scorn_left)
     scale = 1.0 if emotion in ("neutral", "calm") else STRENGTH[level]
     shown = face * scale * manner.strength * np.array(manner.unit_strength) * np.array(manner.asymmetry)
     return np.clip(shown, 0.0, 1.0)
 
 
-def _prototype(emotion: str, scorn_left: bool) -> np.ndarray:
+def face_of(units: dict[str, float], scorn_left: bool) -> np.ndarray:
+    """(51,) weights of units, named as in `FACES`; where two move the same one, the larger counts."""
     face = np.zeros(len(ARKIT_NAMES))
-    for unit, weight in FACES[emotion].items():
+    for unit, weight in units.items():
         for name in unit_names(unit, scorn_left):
-            face[ARKIT_NAMES.index(name)] = weight
+            column = ARKIT_NAMES.index(name)
+            face[column] = max(face[column], weight)
     return face
 
 

@@ -9,9 +9,8 @@ them; how often each moves, and how far, is our choice.
 
 import numpy as np
 
-from data_prep.synthetic.acting.emotion_faces import STRENGTH, unit_names
+from data_prep.synthetic.acting.emotion_faces import STRENGTH, face_of
 from data_prep.synthetic.acting.manner import Manner
-from lit_emotalk.coefficients import ARKIT_NAMES
 
 VARIANTS: dict[str, dict[str, tuple[float, float, float]]] = {
     "neutral": {},
@@ -84,9 +83,5 @@ def draw_variant(emotion: str, level: int, manner: Manner, rng: np.random.Genera
         }
         if not any(unit in units for unit in ESSENTIAL.get(emotion, tuple(units))):
             units = {}
-    face = np.zeros(len(ARKIT_NAMES))
-    for unit, weight in units.items():
-        for name in unit_names(unit, manner.scorn_left):
-            column = ARKIT_NAMES.index(name)
-            face[column] = max(face[column], weight)
+    face = face_of(units, manner.scorn_left)
     return np.clip(face * STRENGTH[level] * manner.strength * np.array(manner.asymmetry), 0.0, 1.0)
